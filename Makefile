@@ -1,0 +1,185 @@
+# espalier - build rules. `make help` lists every target; every knob is below.
+# Names: PREFIX, DESTDIR, CC, CFLAGS, LDFLAGS and V follow the usual meaning.
+
+NAME     := espalier
+VERSION  := 0.1.0
+
+PREFIX   ?= /usr/local
+BINDIR   ?= $(PREFIX)/bin
+MANDIR   ?= $(PREFIX)/share/man
+DATADIR  ?= $(PREFIX)/share/$(NAME)
+INSTALL  ?= install
+SANITIZE ?=#            address | undefined | thread, comma separated
+DEBUG    ?=#            1: -Og with asserts
+T        ?=#            make check T=error runs only tests/unit/test_error.c
+FUZZTIME ?= 30#         seconds a fuzz target runs
+ONNX_PROTO ?= /usr/include/onnx/onnx.proto
+
+# One build directory for each kind of build, so kinds never mix.
+comma    := ,
+VARIANT  := $(or $(subst $(comma),-,$(SANITIZE)),$(if $(DEBUG),debug,release))
+B        := build/$(VARIANT)
+
+STD      := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_XOPEN_SOURCE=700
+WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wpointer-arith \
+            -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes \
+            -Wold-style-definition -Wformat=2 -Wcast-qual $(if $(WERROR),-Werror)
+CFLAGS   ?= $(if $(SANITIZE)$(DEBUG),-O1 -g3 -fno-omit-frame-pointer,-O2 -g -DNDEBUG)
+SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
+COMMIT   := $(shell git describe --always --dirty 2>/dev/null)
+ALL_CFLAGS = $(STD) $(WARN) -Isrc -Iui -Ibuild/gen $(CFLAGS) $(SANFLAGS) -pthread
+ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
+LIBS     ?= -ldnnl -lprotobuf-c -lgsl -lgslcblas -lcjson -lz -lgomp -lm
+UI_LIBS  ?= -lncursesw -ltinfo
+
+# Files: a folder's .c files are found, never listed.
+SRC      := $(sort $(wildcard src/*/*.c))
+UI       := $(sort $(wildcard ui/*.c))
+MAIN     := $(wildcard src/main.c)
+UNIT     := $(sort $(wildcard tests/unit/test_*.c))
+SCREENS  := $(sort $(wildcard tests/screens/test_*.c))
+CLI      := $(sort $(wildcard tests/cli/test_*.sh))
+BENCH    := $(sort $(wildcard tests/bench/bench_*.c))
+FUZZ     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+HDR      := $(sort $(wildcard src/*/*.h ui/*.h tests/*/*.h))
+MAN      := $(sort $(wildcard man/*.[1-9]))
+SUPPORT  := $(filter-out $(UNIT) $(SCREENS) $(BENCH) $(FUZZ),\
+              $(sort $(wildcard tests/unit/*.c tests/screens/*.c tests/fuzz/*.c)))
+ALL_C    := $(SRC) $(UI) $(MAIN) $(UNIT) $(SCREENS) $(BENCH) $(FUZZ) $(SUPPORT)
+
+obj       = $(patsubst %.c,$(B)/%.o,$(1))
+PB_C     := build/gen/onnx.pb-c.c
+PB_H     := build/gen/onnx.pb-c.h
+LIB      := $(B)/lib$(NAME).a
+UI_LIB   := $(B)/lib$(NAME)-ui.a
+BIN      := $(B)/$(NAME)
+UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT))
+SCREEN_BIN := $(patsubst %.c,$(B)/%,$(SCREENS))
+BENCH_BIN:= $(patsubst %.c,$(B)/%,$(BENCH))
+REPLAY   := $(patsubst %.c,$(B)/%,$(FUZZ))
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all run setup check bench fuzz lint format install uninstall clean help compdb FORCE
+
+all: $(BIN)  ## build the program (default)
+	$(Q)cp $(BIN) $(NAME)
+
+# The instruction set of a kernel file is the end of its name; nothing else
+# in the program is compiled for more than the baseline.
+%_avx2.o:   ISA := -O3 -mavx2 -mfma
+%_avx512.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+%_scalar.o: ISA := -O3
+
+# Rewritten only when the flags change; every object depends on it.
+$(B)/flags: FORCE
+	@mkdir -p $(@D); echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' > $@
+
+build/gen/version.h: FORCE
+	@mkdir -p $(@D); printf '#define VERSION "%s"\n#define COMMIT "%s"\n#define DATA_DIRECTORY "%s"\n' \
+	  '$(VERSION)' '$(COMMIT)' '$(DATADIR)' > $@.new; cmp -s $@.new $@ || cp $@.new $@; rm -f $@.new
+
+# The schema is the system's, the code is made from it: nothing generated is kept in git.
+$(PB_C) $(PB_H) &: $(ONNX_PROTO)
+	@mkdir -p build/gen
+	$(call say,GEN,$(PB_C))
+	$(Q)protoc-c --c_out=build/gen -I$(dir $(ONNX_PROTO)) $(ONNX_PROTO)
+
+$(B)/onnx.pb-c.o: $(PB_C) $(B)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=c11 -O2 -g $(SANFLAGS) -Ibuild/gen -c -o $@ $<
+
+$(B)/%.o: %.c $(B)/flags | $(PB_H) build/gen/version.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+
+$(LIB): $(call obj,$(SRC)) $(B)/onnx.pb-c.o
+	$(call say,AR,$@)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+$(UI_LIB): $(call obj,$(UI))
+	$(call say,AR,$@)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+$(BIN): $(call obj,$(MAIN)) $(UI_LIB) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(UI_LIBS) $(LIBS)
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(filter tests/unit/%,$(SUPPORT))) $(UI_LIB) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lcmocka $(UI_LIBS) $(LIBS)
+
+$(B)/tests/screens/%: $(B)/tests/screens/%.o $(call obj,$(filter tests/screens/%,$(SUPPORT))) $(UI_LIB) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lcmocka -lvterm $(UI_LIBS) $(LIBS)
+
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(LIBS)
+
+# gcc has no fuzzing engine: the same target linked to replay.c runs a corpus.
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(LIBS)
+
+WANTED   := $(if $(T),$(filter %/test_$(T),$(UNIT_BIN) $(SCREEN_BIN)),$(UNIT_BIN) $(SCREEN_BIN))
+WANTED_CLI := $(if $(T),$(filter %/test_$(T).sh,$(CLI)),$(CLI))
+
+check: $(WANTED) $(if $(T),,$(REPLAY) $(BIN) lint)  ## run tests and lint; T=name runs one
+	$(Q)cp $(BIN) $(NAME) 2>/dev/null || true; bad=0; good=0; \
+	for t in $(WANTED); do \
+	  if ESPALIER=$(BIN) $$t >$$t.log 2>&1; then echo "  ok    $$t"; good=$$((good+1)); else cat $$t.log; echo "  FAIL  $$t"; bad=$$((bad+1)); fi; done; \
+	for t in $(WANTED_CLI); do mkdir -p $(B)/tests/cli; \
+	  if ESPALIER=$(CURDIR)/$(BIN) sh $$t >$(B)/$$t.log 2>&1; then echo "  ok    $$t"; good=$$((good+1)); else cat $(B)/$$t.log; echo "  FAIL  $$t"; bad=$$((bad+1)); fi; done; \
+	for f in $(if $(T),,$(REPLAY)); do \
+	  if $$f tests/fuzz/corpus/$${f##*/fuzz_}/* >$$f.log 2>&1; then echo "  ok    $$f"; good=$$((good+1)); else cat $$f.log; echo "  FAIL  $$f"; bad=$$((bad+1)); fi; done; \
+	echo "$$good passed, $$bad failed"; test $$bad = 0
+
+bench: $(BENCH_BIN)  ## run benchmarks, write build/bench.csv
+	$(Q)for b in $(BENCH_BIN); do $$b || exit 1; done | tee build/bench.csv
+
+fuzz: $(PB_H)  ## fuzz every target with clang's libFuzzer for FUZZTIME seconds
+	$(Q)mkdir -p build/fuzz; for f in $(basename $(notdir $(FUZZ))); do \
+	  c=tests/fuzz/corpus/$${f#fuzz_}; mkdir -p $$c; \
+	  clang $(STD) -g -O1 -Isrc -Ibuild/gen -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma \
+	    -fsanitize=fuzzer,address,undefined \
+	    $(SRC) $(PB_C) tests/fuzz/$$f.c -o build/fuzz/$$f $(LIBS) && \
+	  build/fuzz/$$f -max_total_time=$(FUZZTIME) $$c || exit 1; done
+
+lint: | $(PB_H) build/gen/version.h  ## check format, layers, file length, banned functions, headers alone
+	$(Q)clang-format --dry-run -Werror $(ALL_C) $(HDR)
+	$(Q)sh tests/lint/layers.sh
+	$(Q)sh tests/lint/banned.sh
+	$(Q)awk 'FNR == 601 { print FILENAME ": longer than 600 lines"; bad = 1 } END { exit bad }' $(ALL_C) $(HDR)
+	$(Q)for h in $(HDR); do echo "#include \"$$h\"" | $(CC) $(STD) -I. -Isrc -Iui -Itests -Ibuild/gen -fsyntax-only -x c - || exit 1; done
+
+format:  ## rewrite sources in the house format
+	$(Q)clang-format -i $(ALL_C) $(HDR)
+
+compdb:  ## write compile_commands.json for editors
+	@{ echo '['; for c in $(ALL_C); do printf '{"directory":"$(CURDIR)","file":"%s","command":"%s"},\n' \
+	  $$c '$(CC) $(subst ",\\\",$(ALL_CFLAGS)) -c '$$c; done | sed '$$s/,$$//'; echo ']'; } > compile_commands.json
+
+install: all  ## copy to DESTDIR and PREFIX
+	$(Q)$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(DATADIR)
+	$(Q)$(INSTALL) -m 755 $(BIN) $(DESTDIR)$(BINDIR)/$(NAME)
+	$(Q)cp -r data/. $(DESTDIR)$(DATADIR)/
+	$(Q)for m in $(MAN); do $(INSTALL) -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/; done
+
+uninstall:  ## remove what install copied
+	$(Q)rm -rf $(DESTDIR)$(BINDIR)/$(NAME) $(DESTDIR)$(DATADIR)
+	$(Q)for m in $(MAN); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+
+clean:  ## remove build/
+	$(Q)rm -rf build $(NAME) compile_commands.json
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo '  knobs: PREFIX DESTDIR SANITIZE=address,undefined|thread DEBUG=1 V=1 T=name FUZZTIME=s'
+
+-include $(patsubst %.c,$(B)/%.d,$(ALL_C))

@@ -1,0 +1,29 @@
+/* NumPy's .npy and .npz (zip of .npy), read and written. */
+#ifndef DATASET_NPZ_H
+#define DATASET_NPZ_H
+
+#include "base/error.h"
+#include "tensor/tensor.h"
+
+struct npz_array {
+    char *name; /* without ".npy" */
+    struct tensor tensor;
+};
+
+struct npz {
+    struct npz_array *arrays;
+    size_t count;
+};
+
+/* Reads every array (stored or deflated members; C or Fortran order; little
+ * endian). Errors "PATH: ...". */
+int npz_read(struct npz *npz, const char *path, struct error *err);
+void npz_release(struct npz *npz);
+const struct tensor *npz_find(const struct npz *npz, const char *name);
+
+/* Writes arrays to a deflated .npz that numpy.load reads, atomically. Names
+ * are used as they are (initializer names with '/' and ':' are fine). */
+int npz_write(const char *path, const struct npz_array *arrays, size_t count,
+              struct error *err);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * Runs samples of a data set through a runner and reads the answers. One
+ * evaluator per worker thread; the loop over batches is the caller's.
+ */
+#ifndef EVAL_EVALUATE_H
+#define EVAL_EVALUATE_H
+
+#include "dataset/dataset.h"
+#include "eval/estimate.h"
+#include "exec/plan.h"
+#include "exec/prefix.h"
+
+/* What is evaluated; shared by workers, immutable during an evaluation. */
+struct evaluation {
+    const struct plan *plan;
+    const struct dataset *dataset;
+    struct transform transform;
+    struct prefix *prefix; /* NULL: no cache */
+    const int64_t *order;  /* permutation of samples; NULL: as stored */
+    const int64_t *labels; /* per sample (dense answers for fidelity);
+                              NULL: the data set's own */
+    int64_t samples;       /* how many of `order` count */
+};
+
+/* Matches graph inputs to data set inputs by name (a single image input
+ * matches the single graph input) and checks types and shapes.
+ * map: graph input index -> data set input index, written.
+ * Errors: ERROR_SHAPE, "data has ..., model input 'x' expects ...". */
+int evaluation_match(const struct graph *instance,
+                     const struct dataset *dataset, size_t *map,
+                     struct error *err);
+
+/* Batches of a full evaluation. */
+int64_t evaluation_batches(const struct evaluation *evaluation);
+
+/*
+ * Evaluates batch b: samples order[b * batch … ]. The last batch repeats its
+ * last sample to fill and ignores the repeats.
+ *
+ * outcomes  indexed by sample id (not by order), written for this batch
+ * logits    (batch, classes) copied out when not NULL
+ * count     how many samples were real
+ *
+ * Errors: ERROR_CANCELLED, ERROR_SHAPE (output is not (n, classes), or a
+ * label is not below the classes).
+ */
+int evaluation_run(const struct evaluation *evaluation, struct runner *runner,
+                   int64_t b, struct outcome *outcomes, float *logits,
+                   int64_t *count, const struct cancel *cancel,
+                   struct error *err);
+
+#endif

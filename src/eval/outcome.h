@@ -1,0 +1,24 @@
+/* What a model said about one sample. */
+#ifndef EVAL_OUTCOME_H
+#define EVAL_OUTCOME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * margin: logit of the true class minus the best other (the runner-up when
+ * there is no label: agreement with the dense model's answer); correct iff
+ * predicted == label. Ties go to the lowest class, as argmax does.
+ */
+struct outcome {
+    int32_t predicted; /* -1: not evaluated yet */
+    float margin;
+    float loss; /* cross-entropy in nats, log-softmax of the logits */
+    bool correct, top5;
+};
+
+/* Reads `classes` logits of one sample. label -1: none (correct is false
+ * then, loss NAN; compare with the dense model's answer as the label). */
+struct outcome outcome_of(const float *logits, int64_t classes, int64_t label);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * Reading and writing ONNX files. The only folder that sees protobuf. What
+ * it does not understand it keeps: unknown fields, metadata, names, order.
+ */
+#ifndef ONNX_MODEL_H
+#define ONNX_MODEL_H
+
+#include "graph/graph.h"
+
+struct onnx_model; /* the parsed file, kept for export; immutable */
+
+/*
+ * Reads a model: its protobuf, its graph (resolved: op_resolve is done),
+ * external data mapped from the model's folder.
+ *
+ * out    owned by the caller (onnx_close)
+ *
+ * Errors, all "PATH: ...", one line: ERROR_IO (missing, unreadable),
+ * ERROR_FORMAT (empty, truncated, not ONNX, a tensor whose bytes do not fit
+ * its shape, a cycle), ERROR_UNSUPPORTED (operators, opset below 7 or above
+ * 21, IR features: sparse initializers, functions, training), external data
+ * outside the folder.
+ */
+int onnx_open(struct onnx_model **out, const char *path, struct error *err);
+void onnx_close(struct onnx_model *model);
+
+const struct graph *onnx_graph(const struct onnx_model *model); /* template */
+const char *onnx_path(const struct onnx_model *model);
+int64_t onnx_opset(const struct onnx_model *model); /* of ONNX's own domain */
+int64_t onnx_file_bytes(const struct onnx_model *model); /* external included */
+const char *onnx_producer(const struct onnx_model *model); /* "" if none */
+
+/*
+ * Writes the model with some initializers' (or Constant nodes') values
+ * replaced, everything else untouched, atomically.
+ *
+ * ids      value ids of constants in the template graph
+ * tensors  same shape; converted back to the type stored in the file
+ *          (float16 stays float16)
+ *
+ * A model with external data is written with the replaced tensors inline
+ * when the whole stays under 2 GB, else with PATH.data beside it.
+ */
+int onnx_write(const struct onnx_model *model, const char *path, size_t count,
+               const int *ids, const struct tensor *tensors, struct error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * An operator and all its faces. To add an operator: one file
+ * src/op/<name>.c that defines its `struct op`(s), one row in op_list.h,
+ * one or more cases in tests/unit/op_cases.h.
+ */
+#ifndef OP_OP_H
+#define OP_OP_H
+
+#include "graph/graph.h"
+#include "kernel/spec.h"
+
+/*
+ * One node with its operands, for infer, cost and run. Inputs that are
+ * omitted are NULL. In infer and cost `data` is NULL for what is not
+ * constant; infer writes dtype and shape of the outputs. In run all data is
+ * set and contiguous row-major, outputs do not overlap inputs.
+ */
+struct op_call {
+    const struct node *node;
+    const struct tensor *const *inputs; /* node->input_count */
+    struct tensor *const *outputs;      /* node->output_count, may be NULL */
+    /* When a model declared batch `declared_batch` runs with another one:
+     * a constant target shape that begins with the declared batch means the
+     * new one. 0: dynamic, nothing to re-batch. */
+    int64_t declared_batch, batch;
+    const struct cancel *cancel; /* polled by long runs; may be NULL */
+};
+
+struct op_cost {
+    int64_t macs;       /* multiply-accumulates, dense */
+    int64_t parameters; /* constant elements read */
+};
+
+struct op {
+    const char *type;
+    const char *domain; /* "" for ONNX's own */
+    int since, until;   /* opsets served, inclusive */
+    int min_inputs, max_inputs;
+    int weight_input; /* index of the prunable weight input, -1: none */
+
+    /* Attributes to node->params (memory from arena). NULL: no attributes. */
+    int (*parse)(struct node *node, struct arena *arena, struct error *err);
+    /* Types and shapes of the outputs from the inputs. Never NULL. */
+    int (*infer)(const struct op_call *call, struct error *err);
+    /* Dense cost of one call; NULL: nothing worth counting. */
+    void (*cost)(const struct op_call *call, struct op_cost *cost);
+    /* The plain computation, readable and naive: the oracle, the fallback and
+     * the constant folder. Never NULL. May allocate scratch (not hot). */
+    int (*run)(const struct op_call *call, struct error *err);
+    /* What fast kernels would do for this call, or KERNEL_NONE when only
+     * `run` serves. NULL: always only `run`. (exec's `prepare`.) */
+    void (*lower)(const struct op_call *call, struct kernel_spec *spec);
+    /* Which channels tie together; comes with structured pruning. */
+    int (*couple)(const struct op_call *call, void *groups, struct error *err);
+    /* The backward computation; comes with training. */
+    int (*gradient)(const struct op_call *call, void *backward,
+                    struct error *err);
+};
+
+/* The row for a type, domain and opset; NULL when there is none. */
+const struct op *op_find(const char *type, const char *domain, int opset);
+
+/*
+ * Binds every node of a template to its operator and parses attributes.
+ * Errors: ERROR_UNSUPPORTED lists every unsupported operator with its count,
+ * opset and the first node that uses it, all in one message; other parse
+ * errors are prefixed "node 'NAME' (TYPE, 12 of 53)".
+ */
+int op_resolve(struct graph *graph, struct error *err);
+
+#endif

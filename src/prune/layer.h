@@ -1,0 +1,50 @@
+/* The layers of a model: what has a weight, what it is called, whether it
+ * can be pruned and why not. */
+#ifndef PRUNE_LAYER_H
+#define PRUNE_LAYER_H
+
+#include "op/op.h"
+
+struct layer {
+    char *name;           /* unique; see layer_table_init */
+    int row;              /* 1-based, in order of execution: "@row" */
+    int node;             /* node id */
+    int weight;           /* value id of the weight in the graph */
+    const char *op;       /* "Conv" */
+    char description[24]; /* "Conv 3x3", "Gemm", "Conv 3x3 dw" */
+    struct shape shape;   /* of the weight, as stored */
+    int64_t weights;      /* elements */
+    int64_t parameters;   /* weights and bias */
+    int64_t macs;         /* one sample, dense */
+    bool prunable;
+    const char *reason; /* why not; "" when prunable; static text */
+};
+
+struct layer_table {
+    struct layer *layers;
+    size_t count;
+};
+
+/*
+ * Finds every node with a constant weight. A layer is named by its weight's
+ * initializer without ".weight"; where the exporter invented that name
+ * ("onnx::Conv_203", or a name without letters of its own), by its node's
+ * path: "/layers/layers.0/conv1/Conv" -> "layers.0.conv1"; else by the node.
+ * Made unique by "#2", "#3". A weight shared by several nodes is one layer
+ * (the first node's).
+ *
+ * instance  batch 1, borrowed only during the call
+ */
+int layer_table_init(struct layer_table *table, const struct graph *instance,
+                     struct error *err);
+void layer_table_release(struct layer_table *table);
+
+/*
+ * Rows that `pattern` names: an exact name, a glob (fnmatch), or "@N".
+ * Writes ascending indices to `rows` (room for table->count), returns how
+ * many; 0 with ERROR_NAME naming the nearest layer when nothing matches.
+ */
+size_t layer_match(const struct layer_table *table, const char *pattern,
+                   size_t *rows, struct error *err);
+
+#endif

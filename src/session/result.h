@@ -1,0 +1,37 @@
+/* Figures of one variant, as they are kept and shown. */
+#ifndef SESSION_RESULT_H
+#define SESSION_RESULT_H
+
+#include "base/stats.h"
+#include "eval/estimate.h"
+#include "measure/cost.h"
+
+enum metric { METRIC_TOP1, METRIC_FIDELITY };
+
+struct layer_result {
+    int64_t weights, nonzeros;
+    double ms;          /* measured in the variant's plan, NAN: not yet */
+    double dense_ms;    /* the same layer in the dense model's plan */
+    const char *kernel; /* static text; "" not yet */
+    bool sparse_kernel;
+};
+
+struct result {
+    enum metric metric;
+    struct estimate accuracy; /* samples == total: exact on the data */
+    struct estimate top5;
+    struct estimate difference; /* paired, variant - dense; samples 0: none */
+    int64_t base_only, variant_only; /* discordant samples */
+    double p_value;                  /* McNemar */
+    double loss;                     /* mean, NAN without labels */
+    bool has_latency;
+    struct stats_summary latency_ms, dense_latency_ms;
+    struct cost cost, dense_cost;
+    size_t layer_count;
+    struct layer_result *layers; /* owned */
+};
+
+int result_copy(struct result *out, const struct result *in);
+void result_release(struct result *result);
+
+#endif

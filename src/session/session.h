@@ -1,0 +1,140 @@
+/*
+ * A session: a model, a data set, the tree of variants, the journal. The one
+ * thing that ui and cli share. Not thread-safe: it belongs to the thread that
+ * edits; the engine gets retained immutable parts.
+ */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include "dataset/dataset.h"
+#include "eval/preprocess.h"
+#include "onnx/model.h"
+#include "prune/apply.h"
+#include "session/variant.h"
+
+struct session;
+
+struct session_options {
+    const char *model_path;
+    const char *data_path; /* NULL: no data (inspect, bench) */
+    const char *split;     /* NULL: default */
+    int64_t samples;       /* 0: all */
+    uint64_t seed;
+    bool preprocess_auto; /* else `transform` as given */
+    struct transform transform;
+    const char *state_folder; /* NULL: $XDG_STATE_HOME/espalier */
+    bool journal;             /* write one (the explorer does) */
+};
+
+/*
+ * Opens model and data, checks that they fit, finds the pre-processing.
+ * Errors name the file. out is owned by the caller (session_close).
+ */
+int session_open(struct session **out, const struct session_options *options,
+                 struct error *err);
+void session_close(struct session *session);
+
+/* --- what it holds (borrowed) --- */
+const struct onnx_model *session_model(const struct session *session);
+const struct graph *session_graph(const struct session *session); /* batch 1 */
+const struct layer_table *session_layers(const struct session *session);
+const struct dataset *session_dataset(const struct session *session); /* NULL */
+const struct transform *session_transform(const struct session *session);
+const struct preprocess_result *session_preprocess(
+    const struct session *session);
+const struct session_options *session_options(const struct session *session);
+const char *session_path(const struct session *session); /* journal or "" */
+
+/* --- variants --- */
+const struct variant *session_current(const struct session *session);
+const struct variant *session_variant(const struct session *session, int id);
+int session_variant_count(const struct session *session);
+bool session_can_undo(const struct session *session);
+bool session_can_redo(const struct session *session);
+/* Snapshot names ("A", "B", user's) to variant ids; -1 when unset. */
+int session_snapshot(const struct session *session, const char *name);
+/* Whether anything was decided since the last export (quit asks). */
+bool session_unsaved(const struct session *session);
+void session_mark_saved(struct session *session);
+
+/* Criterion and structure that new decisions take. */
+const struct criterion *session_criterion(const struct session *session);
+const struct structure *session_structure(const struct session *session);
+
+/* --- commands --- */
+
+/* What the caller must do after a line; edits are done by the session. */
+enum command_effect {
+    COMMAND_NOTHING, /* comment, empty line */
+    COMMAND_EDITED,  /* a new current variant (also undo, redo, goto) */
+    COMMAND_SETTING, /* criterion, structure, snapshot */
+    COMMAND_EXPORT,  /* the caller exports to result->argument */
+};
+
+struct command_result {
+    enum command_effect effect;
+    char *argument; /* owned; NULL or the path of an export */
+    char *message;  /* owned; one line for the status: what happened */
+};
+void command_result_release(struct command_result *result);
+
+/*
+ * Executes one line of the command language (';' separates several). The
+ * journal has the line, on disk, before it takes effect. A line that fails
+ * changes nothing.
+ * Errors: ERROR_USAGE, ERROR_NAME, ERROR_RANGE: "set: ...", ERROR_IO.
+ */
+int session_execute(struct session *session, const char *line,
+                    struct command_result *result, struct error *err);
+
+/* Runs a recipe file line by line; errors are "FILE:LINE: ...". Lines that
+ * export are refused. */
+int session_execute_file(struct session *session, const char *path,
+                         struct error *err);
+
+/* The recipe of a variant: the shortest lines that give its decisions on the
+ * dense model, with a comment head. Owned by the caller. */
+char *session_recipe(const struct session *session,
+                     const struct variant *variant, struct error *err);
+
+/* --- the table of commands: help, completion and manual come from it --- */
+struct command_info {
+    const char *name, *synopsis, *help;
+};
+/* NULL-terminated by name. */
+const struct command_info *session_commands(void);
+
+/*
+ * Completions of the word under the cursor at the end of `line` (command,
+ * layer names, criteria, structures). Calls `add(context, word)` for each.
+ */
+void session_complete(const struct session *session, const char *line,
+                      void (*add)(void *context, const char *word),
+                      void *context);
+
+/* --- resuming --- */
+
+/* A journal left by a session that did not end. */
+struct session_leftover {
+    char *path; /* journal */
+    char *model_path, *data_path;
+    int commands;     /* edits in it */
+    int64_t modified; /* seconds since the epoch */
+};
+
+/* The newest journal whose process is gone and that was not closed, for this
+ * model (NULL: any). Returns whether there is one. */
+bool session_find_leftover(const char *state_folder, const char *model_path,
+                           struct session_leftover *leftover);
+void session_leftover_release(struct session_leftover *leftover);
+
+/*
+ * Opens the session of a journal: its model, data, pre-processing, and all
+ * its lines replayed. A torn last line (power loss) is dropped. When `go_on`,
+ * the journal continues in the same file, else it is only read (replay).
+ * Errors: a model whose content differs from the journal's (ERROR_MISMATCH).
+ */
+int session_resume(struct session **out, const char *path, bool go_on,
+                   struct error *err);
+
+#endif

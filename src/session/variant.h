@@ -1,0 +1,28 @@
+/* A variant: one set of decisions, a node of the tree of edits. */
+#ifndef SESSION_VARIANT_H
+#define SESSION_VARIANT_H
+
+#include "prune/decision.h"
+
+#include <stdatomic.h>
+
+/* Immutable once in the tree and counted: engine jobs hold it. */
+struct variant {
+    atomic_int holders;
+    int id;     /* 0 is the dense model */
+    int parent; /* -1 for 0 */
+    size_t layer_count;
+    struct decision *decisions;
+    uint64_t hash; /* of the decisions alone: equal work, equal hash */
+    char *command; /* the line that made it, "" for 0 */
+    char *summary; /* "layers.1.conv2 80→85%", for history and status */
+};
+
+struct variant *variant_retain(const struct variant *variant);
+void variant_drop(const struct variant *variant);
+
+/* Share of the prunable weights that the variant removes, 0…1. */
+double variant_sparsity(const struct variant *variant,
+                        const struct layer_table *layers);
+
+#endif
