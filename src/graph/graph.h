@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/map.h"
 #include "tensor/tensor.h"
 
 #include <stdatomic.h>
@@ -73,11 +74,14 @@ struct graph {
     atomic_int holders;
     const struct graph *origin; /* the template, retained; NULL in it */
     struct arena arena;         /* template: names, nodes, attributes */
+    struct map names;           /* template: value name to id */
     size_t node_count, value_count, input_count, output_count;
-    struct node *nodes;    /* template's own; instances borrow origin's */
-    struct value *values;  /* each graph's own */
+    struct node *nodes;   /* template's own; instances borrow origin's */
+    struct value *values; /* each graph's own */
+    size_t node_capacity, value_capacity, input_capacity, output_capacity;
     bool *folded;          /* per node: outputs are all constants (instances) */
-    int *inputs, *outputs; /* value ids; inputs exclude initializers */
+    int *inputs, *outputs; /* value ids; inputs exclude initializers; instances
+                              borrow origin's */
     int64_t batch;         /* instance: its batch; template: 0 */
     int64_t declared_batch; /* the file's leading input dimension, 0: dynamic */
 };
@@ -102,7 +106,9 @@ int graph_add_node(struct graph *graph, const char *name, const char *type,
                    const char *const *outputs, size_t attribute_count,
                    const struct attribute *attributes, struct error *err);
 
-/* Makes value `id` the constant `tensor` (shared, hashed). */
+/* Makes value `id` the constant `tensor` (shared, hashed): its type, shape,
+ * content_hash; an initializer when no node produces it. Also for instances
+ * that are not shared yet. */
 int graph_set_constant(struct graph *graph, int id, const struct tensor *tensor,
                        struct error *err);
 int graph_add_input(struct graph *graph, int id, struct error *err);
@@ -122,8 +128,18 @@ struct graph *graph_retain(const struct graph *graph);
 void graph_drop(const struct graph *graph); /* NULL is fine */
 
 /*
+ * A copy of `graph` (template or instance) with its own value table, folded
+ * flags (all false for a template) and batch; constants are shared, the
+ * template is borrowed and retained. op_instantiate begins with it.
+ */
+int graph_copy(struct graph **out, const struct graph *graph,
+               struct error *err);
+
+/*
  * A copy of `graph` in which `count` constants are replaced by tensors of
  * the same type and shape (masked weights). Shares everything else.
+ * A folded Identity of a replaced constant is replaced with it, so the ids
+ * may be those of the initializers behind such nodes (graph_stored).
  *
  * ids      value ids of constants
  * tensors  shared, not consumed
@@ -135,6 +151,10 @@ int graph_with_constants(struct graph **out, const struct graph *graph,
 const struct attribute *graph_attribute(const struct node *node,
                                         const char *name);
 int graph_find_value(const struct graph *graph, const char *name);
+
+/* The value that value `id` repeats: walks back through Identity nodes. An
+ * initializer or a Constant's output where `id` is stored in the file. */
+int graph_stored(const struct graph *graph, int id);
 
 /* Nodes that read value `id`: writes up to `room` node ids in order, returns
  * how many there are. Being a graph output is not counted. */

@@ -1,0 +1,235 @@
+/* Lifetime, copies and questions; graph/build.c makes templates. */
+#include "graph/graph.h"
+#include "base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct graph *template_of(const struct graph *graph)
+{
+    return graph->origin ? graph->origin : graph;
+}
+
+struct graph *graph_retain(const struct graph *graph)
+{
+    struct graph *counted;
+    memcpy(&counted, &graph, sizeof counted); /* the count is not content */
+    if (counted)
+        atomic_fetch_add_explicit(&counted->holders, 1, memory_order_relaxed);
+    return counted;
+}
+
+static void release_attributes(const struct node *node)
+{
+    for (size_t i = 0; i < node->attribute_count; i++)
+        buffer_drop(node->attributes[i].tensor.buffer);
+}
+
+void graph_drop(const struct graph *graph)
+{
+    struct graph *counted;
+    memcpy(&counted, &graph, sizeof counted);
+    if (!counted || atomic_fetch_sub_explicit(&counted->holders, 1,
+                                              memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < counted->value_count; i++)
+        tensor_release(&counted->values[i].constant);
+    free(counted->values);
+    free(counted->folded);
+    if (counted->origin) {
+        graph_drop(counted->origin);
+    } else {
+        for (size_t i = 0; i < counted->node_count; i++)
+            release_attributes(&counted->nodes[i]);
+        free(counted->nodes);
+        free(counted->inputs);
+        free(counted->outputs);
+    }
+    map_release(&counted->names);
+    arena_release(&counted->arena);
+    free(counted);
+}
+
+/* 0 says "computed at run time", so a hash of 0 becomes 1. */
+static uint64_t hash_tensor(const struct tensor *tensor)
+{
+    uint64_t hash = hash_u64(0, (uint64_t)tensor->dtype);
+    hash = hash_bytes(hash, tensor->data, tensor_bytes(tensor));
+    return hash ? hash : 1;
+}
+
+int graph_set_constant(struct graph *graph, int id, const struct tensor *tensor,
+                       struct error *err)
+{
+    if (id < 0 || (size_t)id >= graph->value_count || !tensor->data)
+        return error_set(err, ERROR_FORMAT, "value %d cannot be a constant",
+                         id);
+    struct value *value = &graph->values[id];
+    struct tensor shared = tensor_share(tensor);
+    tensor_release(&value->constant);
+    value->constant = shared;
+    value->dtype = shared.dtype;
+    value->shape = shared.shape;
+    value->initializer = value->producer == GRAPH_NONE;
+    value->content_hash = hash_tensor(&shared);
+    return 0;
+}
+
+int graph_copy(struct graph **out, const struct graph *graph, struct error *err)
+{
+    *out = NULL;
+    struct graph *copy = calloc(1, sizeof *copy);
+    if (!copy)
+        return error_memory(err, sizeof *copy);
+    size_t bytes = (graph->value_count + 1) * sizeof *copy->values;
+    copy->values = malloc(bytes);
+    copy->folded = calloc(graph->node_count + 1, sizeof *copy->folded);
+    if (!copy->values || !copy->folded) {
+        free(copy->values);
+        free(copy->folded);
+        free(copy);
+        return error_memory(err, bytes);
+    }
+    atomic_init(&copy->holders, 1);
+    copy->origin = graph_retain(template_of(graph));
+    copy->nodes = graph->nodes;
+    copy->node_count = graph->node_count;
+    copy->value_count = graph->value_count;
+    for (size_t i = 0; i < graph->value_count; i++) {
+        copy->values[i] = graph->values[i];
+        buffer_retain(copy->values[i].constant.buffer);
+    }
+    if (graph->folded)
+        memcpy(copy->folded, graph->folded,
+               graph->node_count * sizeof *copy->folded);
+    copy->inputs = graph->inputs;
+    copy->input_count = graph->input_count;
+    copy->outputs = graph->outputs;
+    copy->output_count = graph->output_count;
+    copy->batch = graph->batch;
+    copy->declared_batch = graph->declared_batch;
+    *out = copy;
+    return 0;
+}
+
+static bool is_identity(const struct node *node)
+{
+    return strcmp(node->type, "Identity") == 0 && !node->domain[0] &&
+           node->input_count == 1 && node->output_count == 1 &&
+           node->inputs[0] >= 0 && node->outputs[0] >= 0;
+}
+
+int graph_stored(const struct graph *graph, int id)
+{
+    while (graph->values[id].producer >= 0 &&
+           is_identity(&graph->nodes[graph->values[id].producer]))
+        id = graph->nodes[graph->values[id].producer].inputs[0];
+    return id;
+}
+
+static int replace(struct graph *graph, int id, const struct tensor *tensor,
+                   struct error *err)
+{
+    const struct value *value =
+        id >= 0 && (size_t)id < graph->value_count ? &graph->values[id] : NULL;
+    if (!value || !value->constant.data)
+        return error_set(err, ERROR_NAME, "value %d is not a constant", id);
+    if (value->dtype != tensor->dtype ||
+        !shape_equal(&value->shape, &tensor->shape)) {
+        char want[SHAPE_TEXT_BYTES], have[SHAPE_TEXT_BYTES];
+        return error_set(
+            err, ERROR_SHAPE,
+            "constant '%s': found %s of %s, expected %s of %s", value->name,
+            shape_text(&tensor->shape, have), dtype_name(tensor->dtype),
+            shape_text(&value->shape, want), dtype_name(value->dtype));
+    }
+    return graph_set_constant(graph, id, tensor, err);
+}
+
+/* Nodes are in order, so one pass carries a change through chains. */
+static void follow_identities(struct graph *graph, bool *replaced)
+{
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct node *node = &graph->nodes[i];
+        if (!is_identity(node) || !replaced[node->inputs[0]])
+            continue;
+        struct value *from = &graph->values[node->inputs[0]];
+        struct value *to = &graph->values[node->outputs[0]];
+        if (!to->constant.data || replaced[node->outputs[0]])
+            continue;
+        struct tensor shared = tensor_share(&from->constant);
+        tensor_release(&to->constant);
+        to->constant = shared;
+        to->content_hash = from->content_hash;
+        replaced[node->outputs[0]] = true;
+    }
+}
+
+int graph_with_constants(struct graph **out, const struct graph *graph,
+                         size_t count, const int *ids,
+                         const struct tensor *tensors, struct error *err)
+{
+    *out = NULL;
+    struct graph *copy = NULL;
+    bool *replaced = calloc(graph->value_count + 1, sizeof *replaced);
+    if (!replaced)
+        return error_memory(err, graph->value_count + 1);
+    int result = graph_copy(&copy, graph, err);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = replace(copy, ids[i], &tensors[i], err);
+        if (result == 0)
+            replaced[ids[i]] = true;
+    }
+    if (result == 0)
+        follow_identities(copy, replaced);
+    free(replaced);
+    if (result < 0) {
+        graph_drop(copy);
+        return -1;
+    }
+    *out = copy;
+    return 0;
+}
+
+const struct attribute *graph_attribute(const struct node *node,
+                                        const char *name)
+{
+    for (size_t i = 0; i < node->attribute_count; i++)
+        if (strcmp(node->attributes[i].name, name) == 0)
+            return &node->attributes[i];
+    return NULL;
+}
+
+int graph_find_value(const struct graph *graph, const char *name)
+{
+    size_t id;
+    if (!map_get(&template_of(graph)->names, name, &id))
+        return GRAPH_NONE;
+    return (int)id;
+}
+
+size_t graph_consumers(const struct graph *graph, int id, int *nodes,
+                       size_t room)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct node *node = &graph->nodes[i];
+        bool reads = false;
+        for (int j = 0; j < node->input_count && !reads; j++)
+            reads = node->inputs[j] == id;
+        if (!reads)
+            continue;
+        if (count < room)
+            nodes[count] = (int)i;
+        count++;
+    }
+    return count;
+}
+
+bool graph_is_output(const struct graph *graph, int id)
+{
+    for (size_t i = 0; i < graph->output_count; i++)
+        if (graph->outputs[i] == id)
+            return true;
+    return false;
+}
