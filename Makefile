@@ -61,6 +61,9 @@ REPLAY   := $(patsubst %.c,$(B)/%,$(FUZZ))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
+# Inner makes use every processor unless the user said -j already.
+PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -71,7 +74,7 @@ all: $(BIN)  ## build the program (default)
 
 run:  ## install what is missing, build, open the explorer on the bundled example
 	$(Q)sh tests/setup.sh run
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) $(PARALLEL) all
 	$(Q)sh data/example.sh ./$(NAME)
 
 # The instruction set of a kernel file is the end of its name; nothing else
@@ -137,7 +140,7 @@ WANTED_CLI := $(if $(T),$(filter %/test_$(T).sh,$(CLI)),$(CLI))
 
 check:  ## install what is missing, run tests and lint; T=name runs one
 	$(Q)CC='$(CC)' sh tests/setup.sh check
-	$(Q)$(MAKE) --no-print-directory check-run
+	$(Q)$(MAKE) $(PARALLEL) check-run
 
 check-run: $(WANTED) $(if $(T),,$(REPLAY) lint) $(BIN)
 	$(Q)cp $(BIN) $(NAME) 2>/dev/null || true; bad=0; good=0; \
