@@ -142,7 +142,7 @@ check:  ## install what is missing, run tests and lint; T=name runs one
 	$(Q)CC='$(CC)' sh tests/setup.sh check
 	$(Q)$(MAKE) $(PARALLEL) check-run
 
-check-run: $(WANTED) $(if $(T),,$(REPLAY) lint) $(BIN)
+check-run: $(WANTED) $(if $(T),,$(REPLAY) lint) $(if $(MAIN),$(BIN))
 	$(Q)cp $(BIN) $(NAME) 2>/dev/null || true; bad=0; good=0; \
 	for t in $(WANTED); do \
 	  if ESPALIER=$(BIN) $$t >$$t.log 2>&1; then echo "  ok    $$t"; good=$$((good+1)); else cat $$t.log; echo "  FAIL  $$t"; bad=$$((bad+1)); fi; done; \
