@@ -67,7 +67,7 @@ PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(s
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-run bench fuzz lint format install uninstall clean help compdb FORCE
+.PHONY: all run check check-run check-peers bench fuzz lint format install uninstall clean help compdb FORCE
 
 all: $(BIN)  ## build the program (default)
 	$(Q)cp $(BIN) $(NAME)
@@ -154,6 +154,9 @@ check-run: $(WANTED) $(if $(T),,$(REPLAY) lint) $(if $(MAIN),$(BIN))
 
 bench: $(BENCH_BIN)  ## run benchmarks, write build/bench.csv
 	$(Q)for b in $(BENCH_BIN); do $$b || exit 1; done | tee build/bench.csv
+
+check-peers: all  ## ask ONNX Runtime (from npm) whether exported models answer the same
+	$(Q)sh tests/peers/check.sh ./$(NAME)
 
 fuzz: $(PB_H)  ## fuzz every target with clang's libFuzzer for FUZZTIME seconds
 	$(Q)mkdir -p build/fuzz; for f in $(basename $(notdir $(FUZZ))); do \
