@@ -22,6 +22,13 @@ struct onnx_model; /* the parsed file, kept for export; immutable */
  * outside the folder.
  */
 int onnx_open(struct onnx_model **out, const char *path, struct error *err);
+
+/* onnx_open of bytes in memory (borrowed during the call); `label` stands for
+ * the path. External data is an error (ERROR_UNSUPPORTED). */
+int onnx_open_bytes(struct onnx_model **out, const char *label,
+                    const void *bytes, size_t size, struct error *err);
+
+/* Graphs and constants that somebody still holds stay valid. */
 void onnx_close(struct onnx_model *model);
 
 const struct graph *onnx_graph(const struct onnx_model *model); /* template */
@@ -34,12 +41,17 @@ const char *onnx_producer(const struct onnx_model *model); /* "" if none */
  * Writes the model with some initializers' (or Constant nodes') values
  * replaced, everything else untouched, atomically.
  *
- * ids      value ids of constants in the template graph
+ * ids      value ids of stored constants; one behind Identity nodes stands
+ *          for the initializer it repeats (graph_stored)
  * tensors  same shape; converted back to the type stored in the file
  *          (float16 stays float16)
  *
- * A model with external data is written with the replaced tensors inline
- * when the whole stays under 2 GB, else with PATH.data beside it.
+ * A model with external data is written with all of it inline when the whole
+ * stays under 2 GB, else with large tensors in PATH.data beside it: either
+ * way the result does not depend on the original's data files.
+ *
+ * Errors "PATH: ...": ERROR_IO, ERROR_SHAPE, ERROR_NAME (a value that is not
+ * stored in the file). The old file stays after any error.
  */
 int onnx_write(const struct onnx_model *model, const char *path, size_t count,
                const int *ids, const struct tensor *tensors, struct error *err);
