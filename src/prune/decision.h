@@ -38,7 +38,13 @@ struct decision {
     int64_t remove; /* units */
 };
 
-/* round-half-even(share * units), clamped to 0 … units. share is 0…1. */
+/*
+ * round(share * units), halves away from zero (as C's llround), clamped to
+ * 0 … units. share is 0…1.
+ */
 int64_t decision_units(double share, int64_t units);
+
+/* Whether both remove the same; two dense decisions are equal. */
+bool decision_equal(const struct decision *a, const struct decision *b);
 
 #endif

@@ -1,0 +1,16 @@
+/*
+ * The rows of the tables in decision.c. To add a criterion: a file
+ * score_<name>.c that defines its row, a line here and one in decision.c, a
+ * case in tests/unit/test_prune.c. A structure likewise in pattern_<name>.c.
+ */
+#ifndef PRUNE_CRITERIA_H
+#define PRUNE_CRITERIA_H
+
+#include "prune/decision.h"
+
+extern const struct criterion criterion_magnitude;
+extern const struct criterion criterion_random;
+
+extern const struct structure structure_weight;
+
+#endif
