@@ -9,13 +9,13 @@ struct layer {
     char *name;           /* unique; see layer_table_init */
     int row;              /* 1-based, in order of execution: "@row" */
     int node;             /* node id */
-    int weight;           /* value id of the weight in the graph */
+    int weight;           /* value id of the weight as the file stores it */
     const char *op;       /* "Conv" */
     char description[24]; /* "Conv 3x3", "Gemm", "Conv 3x3 dw" */
     struct shape shape;   /* of the weight, as stored */
     int64_t weights;      /* elements */
     int64_t parameters;   /* weights and bias */
-    int64_t macs;         /* one sample, dense */
+    int64_t macs;         /* one sample, dense, of all nodes that share it */
     bool prunable;
     const char *reason; /* why not; "" when prunable; static text */
 };
@@ -26,11 +26,15 @@ struct layer_table {
 };
 
 /*
- * Finds every node with a constant weight. A layer is named by its weight's
+ * Finds every node with a constant weight. `weight` is the initializer (or
+ * the Constant's output) where the weight is stored, also when Identity nodes
+ * lie between it and the node: graph_with_constants carries a replacement
+ * through them and onnx_write writes it there. A layer is named by its weight's
  * initializer without ".weight"; where the exporter invented that name
  * ("onnx::Conv_203", or a name without letters of its own), by its node's
  * path: "/layers/layers.0/conv1/Conv" -> "layers.0.conv1"; else by the node.
- * Made unique by "#2", "#3". A weight shared by several nodes is one layer
+ * What a command line could not hold (spaces, ';') becomes '_'. Made unique
+ * by "#2", "#3". A weight shared by several nodes is one layer
  * (the first node's).
  *
  * instance  batch 1, borrowed only during the call

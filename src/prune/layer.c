@@ -1,0 +1,344 @@
+#include "prune/layer.h"
+#include "base/array.h"
+#include "base/map.h"
+#include "op/instance.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- names --- */
+
+/* Beginnings of names that exporters invent for constants. */
+static const char *const invented[] = {"onnx::", "const_fold_opt", "Constant_"};
+
+static bool has_letters(const char *name)
+{
+    for (const char *p = name; *p; p++)
+        if (isalpha((unsigned char)*p))
+            return true;
+    return false;
+}
+
+static bool is_invented(const struct value *weight)
+{
+    if (weight->producer >= 0 || !has_letters(weight->name))
+        return true; /* a Constant's output */
+    for (size_t i = 0; i < ARRAY_LENGTH(invented); i++)
+        if (strncmp(weight->name, invented[i], strlen(invented[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Appends a scope to a path; PyTorch repeats a list's name in front of its
+ * member's ("layers", "layers.0"), which then takes its place. */
+static void add_scope(char *path, size_t room, size_t *last, const char *scope,
+                      size_t length)
+{
+    size_t used = strlen(path), previous = used - *last;
+    if (used && length > previous && scope[previous] == '.' &&
+        strncmp(path + *last, scope, previous) == 0)
+        used = *last;
+    else if (used)
+        path[used++] = '.';
+    *last = used;
+    snprintf(path + used, room - used, "%.*s", (int)length, scope);
+}
+
+/* "/layers/layers.0/conv1/Conv" -> "layers.0.conv1": the scopes without the
+ * operator at the end. Empty when there is no scope. */
+static void name_by_path(char *name, size_t room, const struct node *node)
+{
+    size_t last = 0;
+    name[0] = '\0';
+    for (const char *p = node->name; *p;) {
+        size_t length = strcspn(p, "/");
+        bool end = !p[length];
+        bool is_operator =
+            end && strncmp(p, node->type, strlen(node->type)) == 0;
+        if (length && !is_operator)
+            add_scope(name, room, &last, p, length);
+        p += length + !end;
+    }
+}
+
+/* What a command line could not hold. */
+static void clean(char *name)
+{
+    for (char *p = name; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 127 || *p == ';' ||
+            (p == name && (*p == '@' || *p == '#')))
+            *p = '_';
+}
+
+static char *make_name(const struct node *node, const struct value *weight,
+                       struct map *taken)
+{
+    static const char suffix[] = ".weight";
+    size_t weight_length = strlen(weight->name);
+    size_t room = weight_length + 2 * strlen(node->name) + 32;
+    char *name = malloc(room);
+    if (!name)
+        return NULL;
+    name[0] = '\0';
+    if (!is_invented(weight)) {
+        size_t tail = sizeof suffix - 1;
+        bool ends = weight_length > tail &&
+                    strcmp(weight->name + weight_length - tail, suffix) == 0;
+        snprintf(name, room, "%.*s", (int)(weight_length - (ends ? tail : 0)),
+                 weight->name);
+    } else if (strchr(node->name, '/')) {
+        name_by_path(name, room, node);
+    }
+    if (!name[0])
+        snprintf(name, room, "%s", node->name + strspn(node->name, "/"));
+    clean(name);
+    size_t length = strlen(name), again = 1;
+    while (map_get(taken, name, NULL))
+        snprintf(name + length, room - length, "#%zu", ++again);
+    if (map_set(taken, name, 0) < 0) {
+        free(name);
+        return NULL;
+    }
+    return name;
+}
+
+/* --- facts --- */
+
+static void describe(struct layer *layer, const struct node *node)
+{
+    const struct shape *shape = &layer->shape;
+    int n = snprintf(layer->description, sizeof layer->description, "%s",
+                     node->type);
+    size_t used = (size_t)n, size = sizeof layer->description;
+    bool convolution = strncmp(node->type, "Conv", 4) == 0;
+    for (int i = 2; convolution && i < shape->rank && used < size; i++)
+        used +=
+            (size_t)snprintf(layer->description + used, size - used,
+                             "%c%" PRId64, i == 2 ? ' ' : 'x', shape->dims[i]);
+    const struct attribute *group = graph_attribute(node, "group");
+    if (!convolution || !group || group->integer <= 1 || used >= size)
+        return;
+    if (shape->rank > 1 && shape->dims[1] == 1)
+        snprintf(layer->description + used, size - used, " dw");
+    else
+        snprintf(layer->description + used, size - used, " g%" PRId64,
+                 group->integer);
+}
+
+/* An initializer or the tensor of a Constant node. */
+static bool is_stored(const struct graph *graph, const struct value *weight)
+{
+    if (weight->producer < 0)
+        return true;
+    const struct node *node = &graph->nodes[weight->producer];
+    return strcmp(node->type, "Constant") == 0 &&
+           graph_attribute(node, "value");
+}
+
+static const char *reason_against(const struct graph *graph,
+                                  const struct value *weight, int64_t weights)
+{
+    if (!is_stored(graph, weight))
+        return "its weight is computed from other constants";
+    if (dtype_is_integer(weight->dtype))
+        return "its weight is of integers";
+    if (!dtype_size(weight->dtype))
+        return "its weight is not of numbers";
+    if (weights < 2)
+        return "its weight has less than two elements";
+    return "";
+}
+
+static int cost_of(const struct graph *instance, int id, struct op_cost *cost,
+                   struct error *err)
+{
+    const struct node *node = &instance->nodes[id];
+    *cost = (struct op_cost){0};
+    if (!node->op->cost)
+        return 0;
+    size_t in = (size_t)node->input_count, out = (size_t)node->output_count;
+    struct tensor *tensors = array_create(in + out, sizeof *tensors);
+    const struct tensor **inputs = array_create(in, sizeof *inputs);
+    struct tensor **outputs = array_create(out, sizeof *outputs);
+    int result = 0;
+    if (tensors && inputs && outputs) {
+        struct op_call call;
+        op_call_of(instance, id, &call, tensors, inputs, tensors + in, outputs);
+        node->op->cost(&call, cost);
+    } else {
+        result = error_memory(err, (in + out) * sizeof *tensors);
+    }
+    free(tensors);
+    free(inputs);
+    free(outputs);
+    return result;
+}
+
+/* The stored weight of a node, GRAPH_NONE when it has none. */
+static int weight_of(const struct graph *instance, int id)
+{
+    const struct node *node = &instance->nodes[id];
+    if (!node->op || node->op->weight_input < 0 ||
+        node->op->weight_input >= node->input_count ||
+        (instance->folded && instance->folded[id]))
+        return GRAPH_NONE;
+    int input = node->inputs[node->op->weight_input];
+    if (input < 0 || !instance->values[input].constant.data)
+        return GRAPH_NONE;
+    return graph_stored(instance, input);
+}
+
+static struct layer *find_weight(const struct layer_table *table, int weight)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->layers[i].weight == weight)
+            return &table->layers[i];
+    return NULL;
+}
+
+static int add_layer(struct layer_table *table, const struct graph *instance,
+                     int id, int weight, struct map *taken, struct error *err)
+{
+    struct op_cost cost;
+    if (cost_of(instance, id, &cost, err) < 0)
+        return -1;
+    struct layer *shared = find_weight(table, weight);
+    if (shared) {
+        shared->macs += cost.macs;
+        return 0;
+    }
+    const struct node *node = &instance->nodes[id];
+    const struct value *value = &instance->values[weight];
+    struct layer *layer = &table->layers[table->count];
+    *layer = (struct layer){.row = (int)table->count + 1,
+                            .node = id,
+                            .weight = weight,
+                            .op = node->type,
+                            .shape = value->constant.shape,
+                            .weights = tensor_elements(&value->constant),
+                            .macs = cost.macs};
+    layer->parameters =
+        cost.parameters > layer->weights ? cost.parameters : layer->weights;
+    layer->reason = reason_against(instance, value, layer->weights);
+    layer->prunable = !layer->reason[0];
+    describe(layer, node);
+    layer->name = make_name(node, value, taken);
+    if (!layer->name)
+        return error_memory(err, strlen(node->name));
+    table->count++;
+    return 0;
+}
+
+int layer_table_init(struct layer_table *table, const struct graph *instance,
+                     struct error *err)
+{
+    *table = (struct layer_table){
+        .layers = array_create(instance->node_count, sizeof *table->layers)};
+    if (!table->layers)
+        return error_memory(err, instance->node_count * sizeof *table->layers);
+    struct map taken = {0};
+    int result = 0;
+    for (size_t i = 0; i < instance->node_count && result == 0; i++) {
+        int weight = weight_of(instance, (int)i);
+        if (weight >= 0)
+            result = add_layer(table, instance, (int)i, weight, &taken, err);
+    }
+    map_release(&taken);
+    if (result < 0)
+        layer_table_release(table);
+    return result;
+}
+
+void layer_table_release(struct layer_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        free(table->layers[i].name);
+    free(table->layers);
+    *table = (struct layer_table){0};
+}
+
+/* --- patterns --- */
+
+enum { DISTANCE_MAX = 128 };
+
+/* Levenshtein distance of the first DISTANCE_MAX characters. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[DISTANCE_MAX + 1];
+    size_t m = strnlen(a, DISTANCE_MAX), n = strnlen(b, DISTANCE_MAX);
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= m; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+static const char *nearest(const struct layer_table *table, const char *name)
+{
+    const char *best = NULL;
+    size_t least = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        size_t d = distance(name, table->layers[i].name);
+        if (!best || d < least) {
+            best = table->layers[i].name;
+            least = d;
+        }
+    }
+    return best;
+}
+
+static size_t match_row(const struct layer_table *table, const char *pattern,
+                        size_t *rows, struct error *err)
+{
+    char *end;
+    errno = 0;
+    long row = strtol(pattern + 1, &end, 10);
+    if (!isdigit((unsigned char)pattern[1]) || *end || errno || row < 1 ||
+        (size_t)row > table->count) {
+        error_set(err, ERROR_NAME, "no row '%.100s', expected @1 to @%zu",
+                  pattern, table->count);
+        return 0;
+    }
+    rows[0] = (size_t)row - 1;
+    return 1;
+}
+
+size_t layer_match(const struct layer_table *table, const char *pattern,
+                   size_t *rows, struct error *err)
+{
+    if (pattern[0] == '@')
+        return match_row(table, pattern, rows, err);
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->layers[i].name, pattern) == 0) {
+            rows[0] = i;
+            return 1;
+        }
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < table->count; i++)
+        if (fnmatch(pattern, table->layers[i].name, 0) == 0)
+            rows[count++] = i;
+    if (!count && !table->count)
+        error_set(err, ERROR_NAME, "no layer '%.100s': there are none",
+                  pattern);
+    else if (!count)
+        error_set(err, ERROR_NAME, "no layer '%.100s', the nearest is '%s'",
+                  pattern, nearest(table, pattern));
+    return count;
+}
