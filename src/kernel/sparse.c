@@ -1,0 +1,40 @@
+/* The registry of sparse kernels: the rows of kernel_list.h. */
+#include "kernel/sparse.h"
+
+#include "kernel/kernel_list.h"
+#include "kernel/sparse_pack.h"
+
+#define DECLARE(method, kind, layout, isa, cpu_isa)                            \
+    void sparse_##method##_run_##isa(                                          \
+        const struct kernel_spec *spec, const void *packed, const float *src,  \
+        int64_t src_border, float *dst, int64_t dst_border,                    \
+        const struct epilogue *epilogue, const float *other, void *scratch,    \
+        int64_t first, int64_t last);
+SPARSE_KERNELS(DECLARE)
+
+#define ROW(method, kind, layout, isa, cpu_isa)                                \
+    {"sparse_" #method "_" #isa,                                               \
+     kind,                                                                     \
+     layout,                                                                   \
+     cpu_isa,                                                                  \
+     sparse_##method##_serves,                                                 \
+     sparse_##method##_pack_bytes,                                             \
+     sparse_##method##_pack,                                                   \
+     sparse_##method##_scratch_bytes,                                          \
+     sparse_##method##_run_##isa},
+
+const struct sparse_kernel sparse_kernels[] = {
+    SPARSE_KERNELS(ROW){.name = NULL},
+};
+
+const struct sparse_kernel *sparse_kernel_find(const struct kernel_spec *spec,
+                                               enum layout layout,
+                                               enum cpu_isa isa)
+{
+    const struct sparse_kernel *best = NULL;
+    for (const struct sparse_kernel *k = sparse_kernels; k->name != NULL; k++)
+        if (k->kind == spec->kind && k->layout == layout && k->isa <= isa &&
+            (best == NULL || k->isa > best->isa) && k->serves(spec))
+            best = k;
+    return best;
+}

@@ -1,0 +1,12 @@
+/* The sparse kernels on vectors of 8 floats. */
+#if defined(__x86_64__)
+#define SPARSE_AVX2
+
+#include "kernel/sparse_run.h"
+
+SPARSE_BY_RUNS(sparse_conv_plane_run_avx2, LAYOUT_PLANE)
+SPARSE_BY_RUNS(sparse_conv_image16_run_avx2, LAYOUT_IMAGE16)
+SPARSE_BY_RUNS(sparse_product_image16_run_avx2, LAYOUT_IMAGE16)
+SPARSE_BY_VECTOR(sparse_product_plain_run_avx2)
+
+#endif

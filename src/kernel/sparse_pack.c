@@ -1,0 +1,277 @@
+/*
+ * Geometry of runs and packing of weights; see sparse_pack.h. Nothing here is
+ * hot: packing happens once per mask.
+ */
+#include "kernel/sparse_pack.h"
+
+#include "kernel/sparse.h"
+
+#include <string.h>
+
+enum {
+    ALIGNMENT = 64,
+    /* Planes of one strip: half of a common second-level cache. */
+    STRIP_BYTES = 512 * 1024,
+    SMALLEST_LANES = 4,
+};
+
+static size_t align_up(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+void sparse_problem_of(struct sparse_problem *problem,
+                       const struct kernel_spec *spec, enum layout layout)
+{
+    memset(problem, 0, sizeof *problem);
+    problem->unit = layout == LAYOUT_IMAGE16 ? SPARSE_BLOCK : 1;
+    if (spec->kind == KERNEL_CONV) {
+        problem->conv = spec->conv;
+        return;
+    }
+    const struct product_spec *p = &spec->product;
+    problem->transposed = p->transposed;
+    problem->conv = (struct conv_spec){.n = p->n,
+                                       .groups = 1,
+                                       .ic = p->in,
+                                       .ih = 1,
+                                       .iw = 1,
+                                       .oc = p->out,
+                                       .oh = 1,
+                                       .ow = 1,
+                                       .kh = 1,
+                                       .kw = 1,
+                                       .sh = 1,
+                                       .sw = 1,
+                                       .dh = 1,
+                                       .dw = 1,
+                                       .weight = p->weight,
+                                       .bias = p->bias};
+}
+
+/* The border that stride 1 needs on every side of the source. */
+static int64_t needed_border(const struct conv_spec *c)
+{
+    int64_t bottom = c->oh - 1 + (c->kh - 1) * c->dh - c->pad_top - c->ih + 1;
+    int64_t right = c->ow - 1 + (c->kw - 1) * c->dw - c->pad_left - c->iw + 1;
+    int64_t before = larger(c->pad_top, c->pad_left);
+    return larger(before, larger(0, larger(bottom, right)));
+}
+
+struct sparse_geometry sparse_geometry_in_place(
+    const struct sparse_geometry *canonical, const struct conv_spec *conv,
+    int64_t border)
+{
+    struct sparse_geometry g = *canonical;
+    g.border = g.origin_y = g.origin_x = border;
+    g.pitch = conv->iw + 2 * border;
+    g.height = conv->ih + 2 * border;
+    return g;
+}
+
+struct sparse_geometry sparse_geometry_of(const struct sparse_problem *problem)
+{
+    const struct conv_spec *c = &problem->conv;
+    int64_t border = needed_border(c);
+    bool stride_one = c->sh == 1 && c->sw == 1;
+    struct sparse_geometry g = {.unit = problem->unit,
+                                .in_place = stride_one &&
+                                            (problem->unit == 1 || border == 0),
+                                .sh = c->sh,
+                                .sw = c->sw,
+                                .strip = c->oh};
+    if (g.in_place)
+        return sparse_geometry_in_place(&g, c, border);
+    int64_t beyond_x = (c->kw - 1) * c->dw / c->sw;
+    int64_t beyond_y = (c->kh - 1) * c->dh / c->sh;
+    g.origin_y = c->pad_top;
+    g.origin_x = c->pad_left;
+    g.pitch = c->ow + beyond_x;
+    /* The pitch of a destination with border 1 makes whole vectors storable. */
+    if (g.unit == 1 && beyond_x <= 2)
+        g.pitch = c->ow + 2;
+    int64_t row_bytes =
+        c->ic * c->sh * c->sw * g.pitch * g.unit * (int64_t)sizeof(float);
+    int64_t rows = larger(1, STRIP_BYTES / row_bytes - beyond_y);
+    int64_t strips = (c->oh + rows - 1) / rows;
+    g.strip = (c->oh + strips - 1) / strips;
+    g.height = g.strip + beyond_y;
+    return g;
+}
+
+static int64_t plane_pixels(const struct sparse_geometry *g)
+{
+    return g->pitch * g->height;
+}
+
+int64_t sparse_tap_offset(const struct sparse_geometry *g,
+                          const struct conv_spec *c, int64_t tap)
+{
+    int64_t kx = tap % c->kw, ky = tap / c->kw % c->kh;
+    int64_t channel = tap / (c->kw * c->kh);
+    int64_t y = ky * c->dh + g->origin_y - c->pad_top;
+    int64_t x = kx * c->dw + g->origin_x - c->pad_left;
+    int64_t phase = y % g->sh * g->sw + x % g->sw;
+    return (channel * g->sh * g->sw + phase) * plane_pixels(g) +
+           y / g->sh * g->pitch + x / g->sw;
+}
+
+int64_t sparse_nonzeros(const float *weight, int64_t count)
+{
+    int64_t nonzeros = 0;
+    for (int64_t i = 0; i < count; i++)
+        nonzeros += weight[i] != 0.0F;
+    return nonzeros;
+}
+
+static int64_t weight_count(const struct conv_spec *c)
+{
+    return c->oc * (c->ic / c->groups) * c->kh * c->kw;
+}
+
+static int64_t problem_nonzeros(const struct sparse_problem *p)
+{
+    return sparse_nonzeros(p->conv.weight, weight_count(&p->conv));
+}
+
+static bool problem_served(const struct sparse_problem *p)
+{
+    const struct conv_spec *c = &p->conv;
+    const int64_t positive[] = {c->n,  c->groups, c->ic, c->ih, c->iw,
+                                c->oc, c->oh,     c->ow, c->kh, c->kw,
+                                c->sh, c->sw,     c->dh, c->dw};
+    const int64_t pads[] = {c->pad_top, c->pad_left, c->pad_bottom,
+                            c->pad_right};
+    if (c->weight == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof positive / sizeof *positive; i++)
+        if (positive[i] < 1 || positive[i] > INT32_MAX)
+            return false;
+    for (size_t i = 0; i < sizeof pads / sizeof *pads; i++)
+        if (pads[i] < 0 || pads[i] > INT16_MAX)
+            return false;
+    if (c->ic % c->groups != 0 || c->oc % c->groups != 0)
+        return false;
+    struct sparse_geometry g = sparse_geometry_of(p);
+    double source = (double)c->ic * (double)(g.sh * g.sw) * (double)g.pitch *
+                    (double)g.height * g.unit;
+    double taps = (double)c->ic * (double)(c->kh * c->kw) * (double)c->oc;
+    double result = (double)g.pitch * (double)c->oh * g.unit;
+    return source < INT32_MAX && taps < INT32_MAX && result < INT32_MAX;
+}
+
+static struct sparse_packed header_of(const struct sparse_problem *p)
+{
+    struct sparse_packed h = {.geometry = sparse_geometry_of(p),
+                              .nonzeros = problem_nonzeros(p)};
+    size_t oc = (size_t)p->conv.oc, nonzeros = (size_t)h.nonzeros;
+    h.starts = align_up(sizeof h);
+    h.bias = h.starts + align_up((oc + 1) * sizeof(int32_t));
+    h.entries = h.bias + align_up(oc * sizeof(float));
+    h.taps = h.entries + align_up(nonzeros * sizeof(struct sparse_entry));
+    return h;
+}
+
+static size_t problem_pack_bytes(const struct sparse_problem *p)
+{
+    struct sparse_packed h = header_of(p);
+    return h.taps + align_up((size_t)h.nonzeros * sizeof(int32_t));
+}
+
+static void problem_pack(const struct sparse_problem *p, void *packed)
+{
+    const struct conv_spec *c = &p->conv;
+    struct sparse_packed h = header_of(p);
+    char *base = packed;
+    int32_t *starts = (int32_t *)(void *)(base + h.starts);
+    float *bias = (float *)(void *)(base + h.bias);
+    struct sparse_entry *entries =
+        (struct sparse_entry *)(void *)(base + h.entries);
+    int32_t *taps = (int32_t *)(void *)(base + h.taps);
+    memcpy(packed, &h, sizeof h);
+    int64_t per_group = c->ic / c->groups * c->kh * c->kw, kept = 0;
+    for (int64_t o = 0; o < c->oc; o++) {
+        int64_t group = o / (c->oc / c->groups);
+        starts[o] = (int32_t)kept;
+        bias[o] = c->bias != NULL ? c->bias[o] : 0.0F;
+        for (int64_t i = 0; i < per_group; i++) {
+            float w =
+                c->weight[p->transposed ? i * c->oc + o : o * per_group + i];
+            if (w == 0.0F)
+                continue;
+            int64_t tap = group * per_group + i;
+            int64_t pixel = sparse_tap_offset(&h.geometry, c, tap);
+            entries[kept] =
+                (struct sparse_entry){(int32_t)(pixel * h.geometry.unit), w};
+            taps[kept++] = (int32_t)tap;
+        }
+    }
+    starts[c->oc] = (int32_t)kept;
+}
+
+struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
+                                        int64_t nonzeros, int64_t src_border)
+{
+    const struct conv_spec *c = &p->conv;
+    struct sparse_geometry g = sparse_geometry_of(p);
+    struct sparse_scratch s = {0};
+    int64_t pitch = larger(g.pitch, c->iw + 2 * src_border);
+    int64_t vectors = (g.strip * pitch * g.unit) / SMALLEST_LANES + 1;
+    s.entries = align_up((size_t)vectors * sizeof(struct sparse_store));
+    s.planes = s.bytes = s.entries;
+    if (g.in_place && src_border > g.border) {
+        s.planes += align_up((size_t)nonzeros * sizeof(struct sparse_entry));
+        s.bytes = s.planes;
+    } else if (!g.in_place || src_border < g.border) {
+        int64_t pixels = c->ic * g.sh * g.sw * plane_pixels(&g);
+        s.bytes += (size_t)(pixels * g.unit) * sizeof(float) + ALIGNMENT;
+    }
+    return s;
+}
+
+static size_t problem_scratch_bytes(const struct sparse_problem *p,
+                                    int64_t src_border)
+{
+    return sparse_scratch_of(p, problem_nonzeros(p), src_border).bytes;
+}
+
+#define FACES(method, kernel, where)                                           \
+    bool sparse_##method##_serves(const struct kernel_spec *spec)              \
+    {                                                                          \
+        struct sparse_problem p;                                               \
+        if (spec->kind != (kernel))                                            \
+            return false;                                                      \
+        sparse_problem_of(&p, spec, where);                                    \
+        return problem_served(&p) &&                                           \
+               ((where) != LAYOUT_PLAIN || p.conv.n == 1);                     \
+    }                                                                          \
+    size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec)        \
+    {                                                                          \
+        struct sparse_problem p;                                               \
+        sparse_problem_of(&p, spec, where);                                    \
+        return problem_pack_bytes(&p);                                         \
+    }                                                                          \
+    void sparse_##method##_pack(const struct kernel_spec *spec, void *packed)  \
+    {                                                                          \
+        struct sparse_problem p;                                               \
+        sparse_problem_of(&p, spec, where);                                    \
+        problem_pack(&p, packed);                                              \
+    }                                                                          \
+    size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
+                                           int64_t src_border)                 \
+    {                                                                          \
+        struct sparse_problem p;                                               \
+        sparse_problem_of(&p, spec, where);                                    \
+        return problem_scratch_bytes(&p, (where) == LAYOUT_PLANE ? src_border  \
+                                                                 : 0);         \
+    }
+
+FACES(conv_plane, KERNEL_CONV, LAYOUT_PLANE)
+FACES(conv_image16, KERNEL_CONV, LAYOUT_IMAGE16)
+FACES(product_plain, KERNEL_PRODUCT, LAYOUT_PLAIN)
+FACES(product_image16, KERNEL_PRODUCT, LAYOUT_IMAGE16)

@@ -1,0 +1,97 @@
+/*
+ * What the sparse kernels of all instruction sets share: the packed form of
+ * weights and the geometry that its offsets are made for.
+ *
+ * A kernel computes output pixels in "runs": the source is a plane with rows
+ * `pitch` apart that holds, for every tap, the element which output (y, x)
+ * needs at y * pitch + x + offset(tap). A run of outputs then meets a run of
+ * source elements, whatever the tap, and the pitch - ow outputs between two
+ * rows are computed for nothing and not kept. One pixel is `unit` floats: 1,
+ * or 16 images side by side.
+ *
+ * Where the source is such a plane already (stride 1 and enough border) it is
+ * read in place. Else it is copied to scratch, strip by strip: each of the
+ * sh * sw phases (rows and columns of one remainder modulo the stride) becomes
+ * a plane of its own, in which the taps move by whole elements again.
+ */
+#ifndef KERNEL_SPARSE_PACK_H
+#define KERNEL_SPARSE_PACK_H
+
+#include "kernel/spec.h"
+
+#include <stddef.h>
+
+enum { SPARSE_BLOCK = 16 };
+
+/* Spans a product (1x1 over 1x1 planes) and a convolution. */
+struct sparse_problem {
+    struct conv_spec conv;
+    bool transposed; /* weight is (ic, oc): a product stored by inputs */
+    int unit;
+};
+
+/* A kept weight: its source element, relative to that of output 0, and its
+ * value. */
+struct sparse_entry {
+    int32_t offset;
+    float value;
+};
+
+/* All lengths in pixels. */
+struct sparse_geometry {
+    int unit;
+    bool in_place;  /* canonical planes are bordered source planes */
+    int64_t border; /* of in-place planes */
+    int64_t origin_y, origin_x; /* plane (0, 0) is source -origin */
+    int64_t sh, sw;             /* phases: 1, 1 in place */
+    int64_t pitch, height;
+    int64_t strip; /* output rows that one plane serves */
+};
+
+/* Packed weights: this header, then starts (oc + 1), bias (oc), entries and
+ * taps (nnz each), every part 64-byte aligned. */
+struct sparse_packed {
+    struct sparse_geometry geometry;
+    int64_t nonzeros;
+    size_t starts, bias, entries, taps; /* bytes from the header */
+};
+
+/* Where one vector of a run is stored. */
+struct sparse_store {
+    int32_t at;    /* floats from the first output of the run; -1: nowhere */
+    int32_t count; /* floats that may be written */
+    uint32_t keep; /* bit per float; the others are stored as zero */
+};
+
+void sparse_problem_of(struct sparse_problem *problem,
+                       const struct kernel_spec *spec, enum layout layout);
+struct sparse_geometry sparse_geometry_of(const struct sparse_problem *problem);
+/* The first pixel of a tap's run; tap = (ic * kh + ky) * kw + kx. */
+int64_t sparse_tap_offset(const struct sparse_geometry *geometry,
+                          const struct conv_spec *conv, int64_t tap);
+/* The same planes with another border: geometry of the source as it lies. */
+struct sparse_geometry sparse_geometry_in_place(
+    const struct sparse_geometry *canonical, const struct conv_spec *conv,
+    int64_t border);
+
+/* Scratch: the store table, then entries for another border, then planes. */
+struct sparse_scratch {
+    size_t store, entries, planes, bytes;
+};
+struct sparse_scratch sparse_scratch_of(const struct sparse_problem *problem,
+                                        int64_t nonzeros, int64_t src_border);
+
+/* The faces of struct sparse_kernel that do not depend on vectors. */
+#define SPARSE_FACES(method)                                                   \
+    bool sparse_##method##_serves(const struct kernel_spec *spec);             \
+    size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec);       \
+    void sparse_##method##_pack(const struct kernel_spec *spec, void *packed); \
+    size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
+                                           int64_t src_border);
+SPARSE_FACES(conv_plane)
+SPARSE_FACES(conv_image16)
+SPARSE_FACES(product_plain)
+SPARSE_FACES(product_image16)
+#undef SPARSE_FACES
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * One vector of floats for each instruction set, so that the sparse loops are
+ * written once. The file that includes this says which: SPARSE_AVX512,
+ * SPARSE_AVX2, else four portable lanes that every compiler knows.
+ */
+#ifndef KERNEL_SPARSE_VECTOR_H
+#define KERNEL_SPARSE_VECTOR_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* LANES; MOST_VECTORS: accumulators of one tile, such that they, a weight and
+ * what a multiply-add needs besides fit the registers. */
+
+#if defined(SPARSE_AVX512)
+
+#include <immintrin.h>
+
+enum { LANES = 16, MOST_VECTORS = 28 };
+typedef __m512 vec;
+
+static inline vec vec_all(float x)
+{
+    return _mm512_set1_ps(x);
+}
+
+static inline vec vec_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+static inline void vec_store(float *p, vec v)
+{
+    _mm512_storeu_ps(p, v);
+}
+
+/* The first `count` lanes. */
+static inline void vec_store_first(float *p, vec v, int64_t count)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), v);
+}
+
+static inline vec vec_add(vec a, vec b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+static inline vec vec_multiply_add(vec a, vec b, vec c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+/* min(max(x, low), high); NaN stays NaN. */
+static inline vec vec_clamp(vec x, vec low, vec high)
+{
+    return _mm512_min_ps(high, _mm512_max_ps(low, x));
+}
+
+/* Lanes whose bit is not set become zero. */
+static inline vec vec_keep(vec x, uint32_t bits)
+{
+    return _mm512_maskz_mov_ps((__mmask16)bits, x);
+}
+
+#elif defined(SPARSE_AVX2)
+
+#include <immintrin.h>
+
+enum { LANES = 8, MOST_VECTORS = 14 };
+typedef __m256 vec;
+
+static inline vec vec_all(float x)
+{
+    return _mm256_set1_ps(x);
+}
+
+static inline vec vec_load(const float *p)
+{
+    return _mm256_loadu_ps(p);
+}
+
+static inline void vec_store(float *p, vec v)
+{
+    _mm256_storeu_ps(p, v);
+}
+
+static inline __m256i lanes_of(uint32_t bits)
+{
+    const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    __m256i all = _mm256_set1_epi32((int)bits);
+    return _mm256_cmpeq_epi32(_mm256_and_si256(all, lane), lane);
+}
+
+static inline void vec_store_first(float *p, vec v, int64_t count)
+{
+    _mm256_maskstore_ps(p, lanes_of((1u << count) - 1), v);
+}
+
+static inline vec vec_add(vec a, vec b)
+{
+    return _mm256_add_ps(a, b);
+}
+
+static inline vec vec_multiply_add(vec a, vec b, vec c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+static inline vec vec_clamp(vec x, vec low, vec high)
+{
+    return _mm256_min_ps(high, _mm256_max_ps(low, x));
+}
+
+static inline vec vec_keep(vec x, uint32_t bits)
+{
+    return _mm256_and_ps(_mm256_castsi256_ps(lanes_of(bits)), x);
+}
+
+#else
+
+enum { LANES = 4, MOST_VECTORS = 12 };
+typedef float vec __attribute__((vector_size(16)));
+
+static inline vec vec_all(float x)
+{
+    return (vec){x, x, x, x};
+}
+
+static inline vec vec_load(const float *p)
+{
+    vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void vec_store(float *p, vec v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline void vec_store_first(float *p, vec v, int64_t count)
+{
+    for (int i = 0; i < count && i < LANES; i++)
+        p[i] = v[i];
+}
+
+static inline vec vec_add(vec a, vec b)
+{
+    return a + b;
+}
+
+static inline vec vec_multiply_add(vec a, vec b, vec c)
+{
+    return a * b + c;
+}
+
+static inline vec vec_clamp(vec x, vec low, vec high)
+{
+    for (int i = 0; i < LANES; i++) {
+        x[i] = x[i] < low[i] ? low[i] : x[i];
+        x[i] = x[i] > high[i] ? high[i] : x[i];
+    }
+    return x;
+}
+
+static inline vec vec_keep(vec x, uint32_t bits)
+{
+    for (int i = 0; i < LANES; i++)
+        x[i] = (bits >> i & 1) != 0 ? x[i] : 0.0F;
+    return x;
+}
+
+#endif
+
+#endif
