@@ -1,0 +1,42 @@
+/* Workers that pull numbered pieces of one task; owned by whoever waits. */
+#ifndef ENGINE_POOL_H
+#define ENGINE_POOL_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pool;
+
+struct pool_task {
+    int64_t count; /* pieces 0 … count - 1, pulled in this order */
+    /* Runs on a worker (0 … workers - 1). The first failure ends the task;
+     * pieces already pulled are finished. */
+    int (*run)(void *context, int worker, int64_t piece, struct error *err);
+    void *context; /* borrowed until the task has ended */
+};
+
+/* Starts `workers` threads of low priority. */
+int pool_create(struct pool **out, int workers, struct error *err);
+/* Ends the running task after the pieces in hand, joins. */
+void pool_destroy(struct pool *pool);
+int pool_workers(const struct pool *pool);
+
+/* Begins a task; the one before must have ended. One owner thread. */
+void pool_start(struct pool *pool, const struct pool_task *task);
+
+/*
+ * Waits until the task has ended, or `timeout_ms` have passed, or, with
+ * `first`, until one piece is done. Returns whether the task has ended.
+ */
+bool pool_wait(struct pool *pool, bool first, int timeout_ms);
+
+/* 0, or -1 with the error of the first piece that failed. After the end. */
+int pool_result(struct pool *pool, struct error *err);
+
+/* start, wait and result in one. */
+int pool_run(struct pool *pool, const struct pool_task *task,
+             struct error *err);
+
+#endif

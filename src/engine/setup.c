@@ -1,0 +1,176 @@
+#include "engine/setup.h"
+
+#include "base/array.h"
+#include "base/rng.h"
+#include "exec/timing.h"
+#include "op/instance.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EVAL_BATCH = 64 };
+
+static const struct {
+    const char *name;
+    enum plan_kernels kernels;
+} kernel_names[] = {
+    {"auto", PLAN_KERNELS_AUTO},
+    {"dense", PLAN_KERNELS_DENSE},
+    {"sparse", PLAN_KERNELS_SPARSE},
+    {"reference", PLAN_KERNELS_REFERENCE},
+};
+
+int setup_kernels(enum plan_kernels *kernels, const char *name,
+                  struct error *err)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(kernel_names); i++) {
+        if (!name || strcmp(name, kernel_names[i].name) == 0) {
+            *kernels = kernel_names[i].kernels;
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_USAGE,
+                     "kernels '%s', expected auto, dense or sparse", name);
+}
+
+int setup_instance(struct graph **out, const struct session *session,
+                   int64_t batch, struct error *err)
+{
+    const struct graph *model = onnx_graph(session_model(session));
+    struct error first = {0};
+    if (op_instantiate(out, model, batch, &first) == 0)
+        return 0;
+    int64_t declared = model->declared_batch > 0 ? model->declared_batch : 1;
+    if (first.code == ERROR_UNSUPPORTED && declared != batch)
+        return op_instantiate(out, model, declared, err);
+    if (err)
+        *err = first;
+    return -1;
+}
+
+static int init_evaluation(struct setup *setup, struct error *err)
+{
+    const struct dataset *dataset = session_dataset(setup->session);
+    if (!dataset)
+        return 0;
+    int64_t wanted =
+        setup->options.eval_batch > 0 ? setup->options.eval_batch : EVAL_BATCH;
+    if (setup_instance(&setup->eval_graph, setup->session, wanted, err) < 0)
+        return -1;
+    setup->samples = dataset_count(dataset);
+    setup->batch = setup->eval_graph->batch;
+    setup->batches = (setup->samples + setup->batch - 1) / setup->batch;
+    setup->metric =
+        dataset_classes(dataset) > 0 ? METRIC_TOP1 : METRIC_FIDELITY;
+    size_t n = (size_t)setup->samples;
+    setup->order = array_create(n, sizeof *setup->order);
+    if (setup->metric == METRIC_FIDELITY)
+        setup->labels = array_create(n, sizeof *setup->labels);
+    if (!setup->order || (setup->metric == METRIC_FIDELITY && !setup->labels))
+        return error_memory(err, n * sizeof *setup->order);
+    struct rng rng;
+    rng_init(&rng, session_options(setup->session)->seed);
+    rng_permutation(&rng, setup->order, n);
+    return 0;
+}
+
+int setup_init(struct setup *setup, const struct session *session,
+               const struct engine_options *options, struct error *err)
+{
+    *setup = (struct setup){.session = session, .options = *options};
+    struct engine_options *o = &setup->options;
+    if (o->workers <= 0)
+        o->workers = cpu_count();
+    if (o->latency_threads <= 0)
+        o->latency_threads = 1;
+    if (o->latency_batch <= 0)
+        o->latency_batch = 1;
+    if (setup_kernels(&setup->kernels, o->kernels, err) < 0 ||
+        cpu_isa_select(&setup->isa, err) < 0 ||
+        timing_create(&setup->timing, err) < 0)
+        goto fail;
+    setup->cost_graph = graph_retain(session_graph(session));
+    if (o->latency_batch == setup->cost_graph->batch)
+        setup->latency_graph = graph_retain(setup->cost_graph);
+    else if (setup_instance(&setup->latency_graph, session, o->latency_batch,
+                            err) < 0)
+        goto fail;
+    if (init_evaluation(setup, err) < 0)
+        goto fail;
+    return 0;
+fail:
+    setup_release(setup);
+    return -1;
+}
+
+void setup_release(struct setup *setup)
+{
+    graph_drop(setup->eval_graph);
+    graph_drop(setup->latency_graph);
+    graph_drop(setup->cost_graph);
+    timing_destroy(setup->timing);
+    free(setup->order);
+    free(setup->labels);
+    *setup = (struct setup){0};
+}
+
+int setup_masked(const struct setup *setup, struct graph **out,
+                 const struct graph *graph, const struct mask_set *masks,
+                 struct error *err)
+{
+    if (masks)
+        return mask_set_apply(out, graph, session_layers(setup->session), masks,
+                              err);
+    *out = graph_retain(graph);
+    return 0;
+}
+
+int setup_plan(const struct setup *setup, struct plan **out,
+               const struct graph *graph, int threads,
+               const struct plan *previous, const struct cancel *cancel,
+               struct error *err)
+{
+    struct plan_options options = {
+        .kernels = setup->kernels,
+        .threads = threads,
+        .isa = setup->isa,
+        .timing = setup->timing,
+        .previous = previous,
+        .cancel = cancel,
+    };
+    return plan_create(out, graph, &options, err);
+}
+
+static int64_t count_nonzeros(const struct tensor *tensor)
+{
+    int64_t count = 0, n = tensor_elements(tensor);
+    if (tensor->dtype == DTYPE_FLOAT32) {
+        const float *values = tensor->data;
+        for (int64_t i = 0; i < n; i++)
+            count += values[i] != 0;
+        return count;
+    }
+    for (int64_t i = 0; i < n; i++)
+        count += tensor_number(tensor, i) != 0;
+    return count;
+}
+
+struct layer_result *setup_layers(const struct setup *setup,
+                                  const struct graph *graph)
+{
+    const struct layer_table *table = session_layers(setup->session);
+    struct layer_result *layers = array_create(table->count, sizeof *layers);
+    for (size_t i = 0; layers && i < table->count; i++) {
+        const struct tensor *weight =
+            &graph->values[table->layers[i].weight].constant;
+        layers[i] = (struct layer_result){
+            .weights = table->layers[i].weights,
+            .nonzeros = weight->data ? count_nonzeros(weight) : 0,
+            .ms = NAN,
+            .dense_ms = NAN,
+            .kernel = "",
+        };
+    }
+    return layers;
+}

@@ -1,0 +1,58 @@
+/* What every job of an engine shares: instances, order, how plans are made. */
+#ifndef ENGINE_SETUP_H
+#define ENGINE_SETUP_H
+
+#include "engine/engine.h"
+#include "exec/plan.h"
+#include "prune/apply.h"
+
+/* Immutable after setup_init, except `labels` (see there) and what `timing`
+ * guards itself. */
+struct setup {
+    const struct session *session; /* borrowed */
+    struct engine_options options; /* defaults filled in */
+    enum plan_kernels kernels;
+    enum cpu_isa isa;
+    struct timing *timing;
+    struct graph *latency_graph; /* dense instance for latency */
+    struct graph *cost_graph;    /* dense instance of one sample */
+    struct graph *eval_graph;    /* dense instance for evaluation; NULL:
+                                    no data */
+    int64_t samples, batch, batches;
+    int64_t *order; /* seeded permutation, the same for every variant, so
+                       that partial results are paired */
+    enum metric metric;
+    /* Fidelity: the dense model's answers, per sample; each entry is written
+     * by the worker that runs the dense model on it, before it is read. NULL
+     * with labels. */
+    int64_t *labels;
+};
+
+int setup_init(struct setup *setup, const struct session *session,
+               const struct engine_options *options, struct error *err);
+void setup_release(struct setup *setup);
+
+/* A dense instance of `batch` samples; where the model fixes its batch, of
+ * that many. Owned by the caller. */
+int setup_instance(struct graph **out, const struct session *session,
+                   int64_t batch, struct error *err);
+
+/* "auto" (or NULL), "dense", "sparse", "reference". */
+int setup_kernels(enum plan_kernels *kernels, const char *name,
+                  struct error *err);
+
+/* The instance with the masks applied (NULL: dense). Owned by the caller. */
+int setup_masked(const struct setup *setup, struct graph **out,
+                 const struct graph *graph, const struct mask_set *masks,
+                 struct error *err);
+
+int setup_plan(const struct setup *setup, struct plan **out,
+               const struct graph *graph, int threads,
+               const struct plan *previous, const struct cancel *cancel,
+               struct error *err);
+
+/* Layer figures from counted weights; ms are NAN. Owned by the caller. */
+struct layer_result *setup_layers(const struct setup *setup,
+                                  const struct graph *graph);
+
+#endif

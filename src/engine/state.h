@@ -1,0 +1,126 @@
+/* The inside of an engine, shared by its jobs. */
+#ifndef ENGINE_STATE_H
+#define ENGINE_STATE_H
+
+#include "base/cancel.h"
+#include "base/thread.h"
+#include "engine/pool.h"
+#include "engine/setup.h"
+#include "engine/store.h"
+#include "engine/trial.h"
+#include "exec/prefix.h"
+
+struct job;
+
+/* A kind of work. `run` is called on the engine thread, unlocked. */
+struct job_kind {
+    const char *name;
+    /* Whether there is such work; fills the job. Locked. */
+    bool (*take)(struct engine *engine, struct job *job);
+    void (*run)(struct engine *engine, struct job *job);
+    /* What is to be done when it was interrupted but not cancelled by the
+     * user, nor overtaken. Locked. */
+    void (*requeue)(struct engine *engine, struct job *job);
+};
+extern const struct job_kind job_baseline, job_variant, job_export;
+
+struct job {
+    const struct job_kind *kind;
+    const struct variant *variant; /* retained */
+    int focus;
+    bool interrupted;
+};
+
+/* Who a running job's reports are for: moves on when the same decisions are
+ * shown again under another id. */
+struct addressee {
+    uint64_t generation, hash;
+    int variant;
+};
+
+struct export_state {
+    bool pending;
+    const struct variant *variant; /* retained while pending */
+    struct engine_export request;  /* owned path */
+    struct engine_export_result result;
+    bool any;
+};
+
+struct engine {
+    struct setup setup;
+    const struct variant *dense; /* retained */
+    struct pool *pool;           /* NULL: no data */
+    struct thread thread;
+    int descriptor;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t work;    /* something to do */
+    pthread_cond_t changed; /* something was done */
+
+    /* Guarded by the mutex. */
+    const struct report *report;
+    uint64_t generation;
+    struct job wanted; /* variant NULL: none */
+    bool baseline_wanted;
+    bool paused, ending, stopping;
+    const struct job_kind *running; /* NULL: none */
+    struct addressee addressee;     /* of the running job */
+    struct export_state export;
+    struct store store;
+    struct result baseline; /* written by the engine thread, locked */
+    bool baseline_exact;
+
+    struct cancel cancel;        /* baseline and variant jobs */
+    struct cancel export_cancel; /* export jobs */
+
+    /* The engine thread's own. */
+    struct trial *base; /* the dense model's answers */
+    struct prefix *prefix;
+    struct plan *base_plan; /* NULL once the baseline is complete */
+    struct plan *plan;      /* the last variant's, for evaluation */
+    uint64_t plan_hash;
+    struct plan *latency_plan;
+    struct mask_set masks; /* of masks_variant */
+    const struct variant *masks_variant;
+    char **kernel_names; /* interned: results outlive plans */
+    size_t kernel_name_count, kernel_name_capacity;
+};
+
+/* What a report says beside the figures. */
+struct news {
+    enum engine_stage stage;
+    int64_t done, total;
+    double seconds;
+    bool complete;
+    const struct error *error; /* NULL: did not fail */
+};
+
+/* Publishes unless the job was overtaken. */
+void engine_publish(struct engine *engine, const struct news *news,
+                    const struct result *result);
+/* The newest report again with another stage and progress (export). */
+void engine_publish_progress(struct engine *engine, const struct news *news);
+
+/* Masks of a variant, NULL for the dense model; borrowed until the next. */
+int engine_masks(struct engine *engine, const struct variant *variant,
+                 const struct mask_set **masks, struct error *err);
+/* The variant's plan for evaluation, borrowed until the next. */
+int engine_plan(struct engine *engine, const struct variant *variant,
+                const struct cancel *cancel, const struct plan **plan,
+                struct error *err);
+bool engine_is_dense(const struct engine *engine,
+                     const struct variant *variant);
+
+/* Evaluates and measures what is not known yet; fills result. */
+int engine_evaluate(struct engine *engine, const struct job *job,
+                    struct result *result, struct error *err);
+int engine_measure(struct engine *engine, const struct job *job,
+                   struct result *result, struct error *err);
+/* Counted costs and layers of a variant. */
+int engine_costs(struct engine *engine, const struct variant *variant,
+                 struct result *result, struct error *err);
+
+/* Drops an export that waits; it has failed then. Locked. */
+void engine_forget_export(struct engine *engine);
+
+#endif
