@@ -41,4 +41,7 @@ int engine_bench(struct bench *bench, const struct session *session,
                  const struct cancel *cancel, struct error *err);
 void bench_release(struct bench *bench);
 
+/* The version of the library behind the dense kernels, "2.6.3". */
+void engine_library_version(char *text, size_t bytes);
+
 #endif

@@ -1,0 +1,146 @@
+/* espalier compare: two models on the same samples, paired. */
+#include "cli/command.h"
+#include "cli/print.h"
+#include "cli/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One of the two models and its answers. */
+struct side {
+    struct session *session;
+    struct outcome *outcomes; /* owned */
+    int64_t samples;
+    enum metric metric;
+};
+
+static void side_release(struct side *side)
+{
+    free(side->outcomes);
+    session_close(side->session);
+}
+
+static int side_init(struct side *side, const struct cli_options *options,
+                     const char *model, struct error *err)
+{
+    *side = (struct side){0};
+    struct engine *engine = NULL;
+    struct engine_options wanted = run_engine_options(options, false);
+    const struct report *report = NULL;
+    if (run_open(&side->session, options, model, options->arguments[2], err) <
+        0)
+        return -1;
+    side->samples = dataset_count(session_dataset(side->session));
+    side->outcomes = calloc((size_t)side->samples, sizeof *side->outcomes);
+    const struct variant *variant = session_current(side->session);
+    int code = side->outcomes ? 0 : error_memory(err, 1);
+    if (code == 0)
+        code = engine_create(&engine, side->session, &wanted, err);
+    if (code == 0)
+        code =
+            run_evaluate(engine, side->session, variant, options, &report, err);
+    if (code == 0) {
+        side->metric = report->result.metric;
+        code = engine_outcomes(engine, variant->hash, side->outcomes,
+                               side->samples, err);
+    }
+    report_drop(report);
+    engine_destroy(engine);
+    if (code < 0) {
+        side_release(side);
+        *side = (struct side){0};
+    }
+    return code;
+}
+
+struct comparison {
+    int64_t samples, both, a_correct, b_correct, a_only, b_only;
+    struct estimate difference;
+    double p_value;
+};
+
+/* Without labels the first model's answers are the right ones. */
+static struct comparison compare(const struct side *a, const struct side *b)
+{
+    struct comparison c = {.samples = a->samples};
+    for (int64_t i = 0; i < c.samples; i++) {
+        bool right_a = a->outcomes[i].correct;
+        bool right_b = a->metric == METRIC_TOP1 ? b->outcomes[i].correct
+                                                : b->outcomes[i].predicted ==
+                                                      a->outcomes[i].predicted;
+        c.a_correct += right_a;
+        c.b_correct += right_b;
+        c.both += right_a && right_b;
+        c.a_only += right_a && !right_b;
+        c.b_only += !right_a && right_b;
+    }
+    c.difference = estimate_paired(c.both, c.a_only, c.b_only, c.samples, 0.95);
+    c.p_value = estimate_mcnemar(c.a_only, c.b_only);
+    return c;
+}
+
+static int print_json(const struct side *a, const struct side *b,
+                      const struct comparison *c, struct error *err)
+{
+    cJSON *document = cJSON_CreateObject();
+    double n = (double)c->samples;
+    json_string(document, "a", onnx_path(session_model(a->session)));
+    json_string(document, "b", onnx_path(session_model(b->session)));
+    json_string(document, "data", dataset_path(session_dataset(a->session)));
+    json_integer(document, "samples", c->samples);
+    json_string(document, "metric", metric_name(a->metric));
+    json_number(document, "a_value", (double)c->a_correct / n, 6);
+    json_number(document, "b_value", (double)c->b_correct / n, 6);
+    json_number(document, "difference", c->difference.value, 6);
+    json_number(document, "low", c->difference.low, 6);
+    json_number(document, "high", c->difference.high, 6);
+    cJSON *flips = cJSON_AddObjectToObject(document, "flips");
+    json_integer(flips, "a_only", c->a_only);
+    json_integer(flips, "b_only", c->b_only);
+    json_number(document, "p_value", c->p_value, 9);
+    return json_print(document, err);
+}
+
+static int print_text(const struct side *a, const struct side *b,
+                      const struct comparison *c, struct error *err)
+{
+    double n = (double)c->samples;
+    printf("a           %s  %.2f %%\n", onnx_path(session_model(a->session)),
+           100 * (double)c->a_correct / n);
+    printf("b           %s  %.2f %%\n", onnx_path(session_model(b->session)),
+           100 * (double)c->b_correct / n);
+    printf("samples     %lld\n", (long long)c->samples);
+    printf("difference  %+.2f points  [%+.2f, %+.2f] (b - a, 95 %%)\n",
+           100 * c->difference.value, 100 * c->difference.low,
+           100 * c->difference.high);
+    printf("flips       %lld right under a alone, %lld under b alone, p %.3g\n",
+           (long long)c->a_only, (long long)c->b_only, c->p_value);
+    return print_finish(err);
+}
+
+static int run(const struct cli_options *options, struct error *err)
+{
+    struct side a = {0}, b = {0};
+    int code = side_init(&a, options, options->arguments[0], err);
+    if (code == 0)
+        code = side_init(&b, options, options->arguments[1], err);
+    if (code == 0) {
+        struct comparison c = compare(&a, &b);
+        code = options->json ? print_json(&a, &b, &c, err)
+                             : print_text(&a, &b, &c, err);
+    }
+    side_release(&b);
+    side_release(&a);
+    return code;
+}
+
+const struct cli_command command_compare = {
+    .name = "compare",
+    .synopsis = "MODEL MODEL DATA",
+    .help = "the paired difference of two models on the same samples",
+    .least = 3,
+    .most = 3,
+    .groups = OPTION_COMMON | OPTION_SAMPLES | OPTION_PIXELS | OPTION_ENGINE |
+              OPTION_PROGRESS,
+    .run = run,
+};

@@ -1,0 +1,103 @@
+/* espalier inspect: layers, shapes, costs, what can be pruned. */
+#include "cli/command.h"
+#include "cli/print.h"
+#include "cli/run.h"
+
+#include <stdio.h>
+
+static cJSON *shape_json(const struct shape *shape)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (int i = 0; i < shape->rank; i++)
+        cJSON_AddItemToArray(array, cJSON_CreateNumber((double)shape->dims[i]));
+    return array;
+}
+
+static cJSON *layer_json(const struct layer *layer)
+{
+    cJSON *object = cJSON_CreateObject();
+    json_string(object, "name", layer->name);
+    json_string(object, "op", layer->op);
+    cJSON_AddItemToObject(object, "shape", shape_json(&layer->shape));
+    json_integer(object, "parameters", layer->parameters);
+    json_integer(object, "macs", layer->macs);
+    cJSON_AddBoolToObject(object, "prunable", layer->prunable);
+    json_string(object, "reason", layer->reason);
+    return object;
+}
+
+static int print_json(const struct session *session, const struct cost *cost,
+                      struct error *err)
+{
+    const struct onnx_model *model = session_model(session);
+    const struct layer_table *layers = session_layers(session);
+    cJSON *document = cJSON_CreateObject();
+    json_string(document, "model", onnx_path(model));
+    json_integer(document, "opset", onnx_opset(model));
+    json_string(document, "producer", onnx_producer(model));
+    json_integer(document, "file_bytes", onnx_file_bytes(model));
+    json_integer(document, "parameters", cost->parameters);
+    json_integer(document, "nonzeros", cost->nonzeros);
+    json_integer(document, "macs", cost->macs);
+    cJSON *list = cJSON_AddArrayToObject(document, "layers");
+    for (size_t i = 0; i < layers->count; i++)
+        cJSON_AddItemToArray(list, layer_json(&layers->layers[i]));
+    /* Which channels tie together comes with structured pruning. */
+    cJSON_AddArrayToObject(document, "groups");
+    return json_print(document, err);
+}
+
+static int print_text(const struct session *session, const struct cost *cost,
+                      struct error *err)
+{
+    static const char *const headings[] = {
+        ">#", "layer", "operator", "shape", ">parameters", ">MACs", "prunable"};
+    const struct onnx_model *model = session_model(session);
+    const struct layer_table *layers = session_layers(session);
+    char text[SHAPE_TEXT_BYTES], size[32];
+    printf("model       %s\n", onnx_path(model));
+    printf("file        opset %lld, %s%s%s\n", (long long)onnx_opset(model),
+           bytes_text(onnx_file_bytes(model), size, sizeof size),
+           onnx_producer(model)[0] ? ", by " : "", onnx_producer(model));
+    printf("parameters  %s\n", count_text(cost->parameters, size, sizeof size));
+    printf("MACs        %s\n\n", count_text(cost->macs, size, sizeof size));
+    struct table table;
+    table_init(&table, headings, 7);
+    for (size_t i = 0; i < layers->count; i++) {
+        const struct layer *layer = &layers->layers[i];
+        table_add(&table, "%d", layer->row);
+        table_add(&table, "%s", layer->name);
+        table_add(&table, "%s", layer->description);
+        table_add(&table, "%s", shape_text(&layer->shape, text));
+        table_add(&table, "%s",
+                  count_text(layer->parameters, size, sizeof size));
+        table_add(&table, "%s", count_text(layer->macs, size, sizeof size));
+        table_add(&table, "%s", layer->prunable ? "yes" : layer->reason);
+    }
+    if (table_print(&table, err) < 0)
+        return -1;
+    return print_finish(err);
+}
+
+static int run(const struct cli_options *options, struct error *err)
+{
+    struct session *session;
+    if (run_open(&session, options, options->arguments[0], NULL, err) < 0)
+        return -1;
+    struct cost cost;
+    cost_of_graph(session_graph(session), &cost);
+    int code = options->json ? print_json(session, &cost, err)
+                             : print_text(session, &cost, err);
+    session_close(session);
+    return code;
+}
+
+const struct cli_command command_inspect = {
+    .name = "inspect",
+    .synopsis = "MODEL",
+    .help = "layers, shapes, parameters, MACs, what can be pruned and why not",
+    .least = 1,
+    .most = 1,
+    .groups = OPTION_COMMON,
+    .run = run,
+};

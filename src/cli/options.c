@@ -1,0 +1,396 @@
+#include "cli/options.h"
+
+#include "base/array.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct option_row {
+    const char *long_name;
+    char letter;       /* 0: none */
+    const char *value; /* name of its value; NULL: a flag */
+    unsigned groups;
+    const char *help;
+    /* `text` is the value, NULL for a flag. */
+    int (*take)(struct cli_options *options, const char *text,
+                struct error *err);
+};
+
+static int number(int64_t *out, const char *text, int64_t low,
+                  struct error *err)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end || errno || value < low)
+        return error_set(err, ERROR_USAGE,
+                         "found '%s', expected a whole number from %lld up",
+                         text, (long long)low);
+    *out = value;
+    return 0;
+}
+
+static int take_samples(struct cli_options *o, const char *t, struct error *e)
+{
+    return number(&o->samples, t, 1, e);
+}
+
+static int take_threads(struct cli_options *o, const char *t, struct error *e)
+{
+    if (number(&o->threads, t, 1, e) < 0)
+        return -1;
+    if (o->threads > 1024)
+        return error_set(e, ERROR_USAGE, "found %s, expected at most 1024", t);
+    return 0;
+}
+
+static int take_batch(struct cli_options *o, const char *t, struct error *e)
+{
+    return number(&o->batch, t, 1, e);
+}
+
+static int take_seed(struct cli_options *o, const char *t, struct error *e)
+{
+    int64_t seed;
+    if (number(&seed, t, 0, e) < 0)
+        return -1;
+    o->seed = (uint64_t)seed;
+    return 0;
+}
+
+static int take_split(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->split = t;
+    return 0;
+}
+
+/* "a", "a,b,c": one number for all channels or one each. */
+static int number_list(double *list, int *count, const char *text,
+                       struct error *err)
+{
+    const char *p = text;
+    for (int n = 0; n < 4; n++) {
+        char *end;
+        list[n] = strtod(p, &end);
+        if (end == p || !isfinite(list[n]) || (*end && *end != ','))
+            break;
+        if (!*end) {
+            *count = n + 1;
+            return 0;
+        }
+        p = end + 1;
+    }
+    return error_set(err, ERROR_USAGE,
+                     "found '%s', expected up to 4 numbers with commas", text);
+}
+
+/* Makes mean and std equally long; -1 when both have several and differ. */
+static int join_channels(struct transform *t, int count, struct error *err)
+{
+    if (t->channels > 1 && count > 1 && t->channels != count)
+        return error_set(err, ERROR_USAGE,
+                         "--mean and --std differ in their number of channels");
+    if (count > t->channels)
+        t->channels = count;
+    return 0;
+}
+
+static void spread(double *list, int count)
+{
+    for (int i = count; i < 4 && count == 1; i++)
+        list[i] = list[0];
+}
+
+static int take_mean(struct cli_options *o, const char *t, struct error *e)
+{
+    int count;
+    if (number_list(o->transform.mean, &count, t, e) < 0)
+        return -1;
+    spread(o->transform.mean, count);
+    o->user_pixels = true;
+    return join_channels(&o->transform, count, e);
+}
+
+static int take_std(struct cli_options *o, const char *t, struct error *e)
+{
+    int count;
+    if (number_list(o->transform.std, &count, t, e) < 0)
+        return -1;
+    for (int i = 0; i < count; i++)
+        if (o->transform.std[i] <= 0)
+            return error_set(e, ERROR_USAGE,
+                             "found '%s', expected numbers above 0", t);
+    spread(o->transform.std, count);
+    o->user_pixels = true;
+    return join_channels(&o->transform, count, e);
+}
+
+static int take_scale(struct cli_options *o, const char *t, struct error *e)
+{
+    char *end;
+    double scale = strtod(t, &end);
+    if (end == t || *end || !isfinite(scale) || scale <= 0)
+        return error_set(e, ERROR_USAGE,
+                         "found '%s', expected a number above 0", t);
+    o->transform.scale = scale;
+    o->user_pixels = o->user_scale = true;
+    return 0;
+}
+
+static int take_preprocess(struct cli_options *o, const char *t,
+                           struct error *e)
+{
+    o->preprocess_none = strcmp(t, "none") == 0;
+    if (!o->preprocess_none && strcmp(t, "auto") != 0)
+        return error_set(e, ERROR_USAGE, "found '%s', expected auto or none",
+                         t);
+    return 0;
+}
+
+/* 512M, 2G, 64k or bytes. */
+static int take_memory(struct cli_options *o, const char *t, struct error *e)
+{
+    static const char units[] = "kMGT";
+    char *end;
+    double size = strtod(t, &end);
+    const char *unit = *end ? strchr(units, *end == 'K' ? 'k' : *end) : NULL;
+    if (unit) {
+        for (const char *u = units; u <= unit; u++)
+            size *= 1024;
+        end++;
+    }
+    if (end == t || *end || !(size >= 0) || size > 1e15)
+        return error_set(e, ERROR_USAGE,
+                         "found '%s', expected a size as 512M or 2G", t);
+    o->memory_bytes = (int64_t)size;
+    return 0;
+}
+
+static int take_kernels(struct cli_options *o, const char *t, struct error *e)
+{
+    static const char *const names[] = {"auto", "dense", "sparse"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcmp(t, names[i]) == 0) {
+            o->kernels = names[i];
+            return 0;
+        }
+    }
+    return error_set(e, ERROR_USAGE,
+                     "found '%s', expected auto, dense or sparse", t);
+}
+
+static int take_output(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->output = t;
+    return 0;
+}
+
+static int take_outputs(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->outputs = t;
+    return 0;
+}
+
+static int take_recipe(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->recipe = t;
+    return 0;
+}
+
+static int take_set(struct cli_options *o, const char *t, struct error *e)
+{
+    const char *equals = strrchr(t, '=');
+    if (!equals || equals == t || !equals[1])
+        return error_set(e, ERROR_USAGE,
+                         "found '%s', expected "
+                         "LAYER=AMOUNT[:STRUCTURE[:CRITERION]]",
+                         t);
+    o->sets[o->set_count++] = t;
+    return 0;
+}
+
+#define FLAG(field)                                                            \
+    static int take_##field(struct cli_options *o, const char *t,              \
+                            struct error *e)                                   \
+    {                                                                          \
+        (void)t;                                                               \
+        (void)e;                                                               \
+        o->field = true;                                                       \
+        return 0;                                                              \
+    }
+FLAG(help)
+FLAG(version)
+FLAG(json)
+FLAG(progress)
+FLAG(masks)
+FLAG(report)
+FLAG(write_recipe)
+FLAG(ascii)
+FLAG(mono)
+FLAG(no_mouse)
+
+enum { ANY = ~0 };
+
+static const struct option_row rows[] = {
+    {"output", 'o', "OUT", OPTION_PRUNE, "write the pruned model here",
+     take_output},
+    {"recipe", 0, "FILE", OPTION_PRUNE, "run the command lines of a recipe",
+     take_recipe},
+    {"set", 0, "LAYER=AMOUNT[:STRUCTURE[:CRITERION]]", OPTION_PRUNE,
+     "prune a layer (name, glob or @row); may be repeated", take_set},
+    {"masks", 0, NULL, OPTION_PRUNE, "also write the masks (.masks.npz)",
+     take_masks},
+    {"write-recipe", 0, NULL, OPTION_PRUNE, "also write the recipe (.recipe)",
+     take_write_recipe},
+    {"report", 0, NULL, OPTION_PRUNE, "also write a report (.md)", take_report},
+    {"outputs", 0, "FILE.npz", OPTION_EVAL,
+     "also write the model's outputs on every sample", take_outputs},
+    {"samples", 0, "N", OPTION_SAMPLES, "use the first N samples only",
+     take_samples},
+    {"split", 0, "NAME", OPTION_SAMPLES, "train or test (default: test)",
+     take_split},
+    {"preprocess", 0, "auto|none", OPTION_PIXELS,
+     "find the pixels' normalisation (default) or take them raw",
+     take_preprocess},
+    {"mean", 0, "a,b,c", OPTION_PIXELS,
+     "subtract a mean: (pixel / scale - mean) / std", take_mean},
+    {"std", 0, "a,b,c", OPTION_PIXELS, "divide by a standard deviation",
+     take_std},
+    {"scale", 0, "X", OPTION_PIXELS,
+     "divide pixels by X first (default: 255 for images)", take_scale},
+    {"seed", 0, "N", OPTION_ENGINE | OPTION_PIXELS,
+     "of the order of samples and of all that is random (default: 0)",
+     take_seed},
+    {"threads", 0, "N", OPTION_ENGINE | OPTION_BENCH,
+     "threads (default: all processors to evaluate, 1 to bench)", take_threads},
+    {"batch", 0, "N", OPTION_ENGINE | OPTION_BENCH,
+     "samples of one run (default: 64 to evaluate, 1 to bench)", take_batch},
+    {"kernels", 0, "auto|dense|sparse", OPTION_ENGINE | OPTION_BENCH,
+     "measure and take the faster (default), or one kind only", take_kernels},
+    {"memory", 0, "SIZE", OPTION_ENGINE,
+     "for cached activations (default: 256M)", take_memory},
+    {"ascii", 0, NULL, OPTION_EXPLORER, "draw with ASCII characters only",
+     take_ascii},
+    {"no-color", 0, NULL, OPTION_EXPLORER, "draw without colours", take_mono},
+    {"no-mouse", 0, NULL, OPTION_EXPLORER, "leave the mouse to the terminal",
+     take_no_mouse},
+    {"progress", 0, NULL, OPTION_PROGRESS,
+     "say on standard error how far it came, even when it is no terminal",
+     take_progress},
+    {"json", 0, NULL, OPTION_COMMON, "print one JSON document", take_json},
+    {"help", 'h', NULL, (unsigned)ANY, "print help", take_help},
+    {"version", 0, NULL, OPTION_EXPLORER, "print the version", take_version},
+    {NULL, 0, NULL, 0, NULL, NULL},
+};
+
+static const struct option_row *find_row(unsigned groups, const char *word,
+                                         size_t length)
+{
+    for (const struct option_row *row = rows; row->long_name; row++) {
+        if (!(row->groups & groups))
+            continue;
+        bool same = word[1] == '-'
+                        ? strlen(row->long_name) == length - 2 &&
+                              strncmp(row->long_name, word + 2, length - 2) == 0
+                        : length == 2 && row->letter == word[1];
+        if (same)
+            return row;
+    }
+    return NULL;
+}
+
+/* One option at words[*i]; moves *i to its last word. */
+static int parse_option(struct cli_options *options, unsigned groups, int *i,
+                        int count, char **words, struct error *err)
+{
+    const char *word = words[*i];
+    const char *equals = word[1] == '-' ? strchr(word, '=') : NULL;
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    const struct option_row *row = find_row(groups, word, length);
+    if (!row)
+        return error_set(err, ERROR_USAGE, "unknown option '%.*s'", (int)length,
+                         word);
+    const char *value = equals ? equals + 1 : NULL;
+    if (!row->value && value)
+        return error_set(err, ERROR_USAGE, "option '%.*s' takes no value",
+                         (int)length, word);
+    if (row->value && !value) {
+        if (*i + 1 >= count)
+            return error_set(err, ERROR_USAGE, "option '%s' needs %s", word,
+                             row->value);
+        value = words[++*i];
+    }
+    if (row->take(options, value, err) < 0)
+        return error_prefix(err, "--%s", row->long_name);
+    return 0;
+}
+
+int options_parse(struct cli_options *options, unsigned groups, int count,
+                  char **words, struct error *err)
+{
+    *options = (struct cli_options){
+        .memory_bytes = (int64_t)256 << 20,
+        .transform = transform_identity(),
+    };
+    options->arguments =
+        array_create((size_t)count, sizeof *options->arguments);
+    options->sets = array_create((size_t)count, sizeof *options->sets);
+    if (!options->arguments || !options->sets)
+        return error_memory(err, (size_t)count * sizeof *options->arguments);
+    bool all_words = false;
+    for (int i = 0; i < count; i++) {
+        if (all_words || words[i][0] != '-' || !words[i][1])
+            options->arguments[options->argument_count++] = words[i];
+        else if (strcmp(words[i], "--") == 0)
+            all_words = true;
+        else if (parse_option(options, groups, &i, count, words, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+void options_release(struct cli_options *options)
+{
+    free(options->arguments);
+    free(options->sets);
+    *options = (struct cli_options){0};
+}
+
+void options_print(unsigned groups)
+{
+    for (const struct option_row *row = rows; row->long_name; row++) {
+        if (!(row->groups & groups))
+            continue;
+        char left[80];
+        snprintf(left, sizeof left, "%c%c%s--%s%s%s", row->letter ? '-' : ' ',
+                 row->letter ? row->letter : ' ', row->letter ? ", " : "  ",
+                 row->long_name, row->value ? " " : "",
+                 row->value ? row->value : "");
+        if (strlen(left) > 30)
+            printf("  %s\n  %-30s  %s\n", left, "", row->help);
+        else
+            printf("  %-30s  %s\n", left, row->help);
+    }
+}
+
+const struct option_row *options_table(void)
+{
+    return rows;
+}
+
+const char *option_long_name(const struct option_row *row)
+{
+    return row->long_name;
+}
+
+const struct option_row *option_next(const struct option_row *row)
+{
+    return row + 1;
+}

@@ -1,0 +1,62 @@
+/*
+ * Options, from one table: parsing, help and manual agree with it. To add an
+ * option: a field here, a row in options.c, its word in man/espalier.1.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "engine/engine.h"
+
+/* Which commands take an option. */
+enum option_group {
+    OPTION_COMMON = 1 << 0,  /* --json, --help */
+    OPTION_SAMPLES = 1 << 1, /* how a data set is read */
+    OPTION_PIXELS = 1 << 2,  /* how samples become inputs */
+    OPTION_ENGINE = 1 << 3,  /* --threads, --batch, --memory, --kernels */
+    OPTION_BENCH = 1 << 4,   /* --batch, --threads, --kernels of a run */
+    OPTION_PROGRESS = 1 << 5,
+    OPTION_EVAL = 1 << 6,
+    OPTION_PRUNE = 1 << 7,
+    OPTION_EXPLORER = 1 << 8,
+};
+
+struct cli_options {
+    const char **arguments; /* owned array of borrowed words */
+    size_t argument_count;
+    bool help, version, json, progress;
+
+    int64_t samples, threads, batch;
+    uint64_t seed;
+    const char *split;
+    bool preprocess_none, user_pixels, user_scale;
+    struct transform transform;
+    int64_t memory_bytes;
+    const char *kernels;
+
+    const char *output, *outputs, *recipe;
+    const char **sets; /* owned array of borrowed LAYER=AMOUNT… */
+    size_t set_count;
+    bool masks, report, write_recipe;
+
+    bool ascii, mono, no_mouse;
+};
+
+/*
+ * Parses words[0 … count-1] (no program name, no command).
+ * groups  options that are allowed
+ * Errors: ERROR_USAGE.
+ */
+int options_parse(struct cli_options *options, unsigned groups, int count,
+                  char **words, struct error *err);
+void options_release(struct cli_options *options);
+
+/* Prints the rows of `groups` to standard output. */
+void options_print(unsigned groups);
+
+/* NULL-terminated by long_name, for tests and completion. */
+struct option_row;
+const struct option_row *options_table(void);
+const char *option_long_name(const struct option_row *row);
+const struct option_row *option_next(const struct option_row *row);
+
+#endif

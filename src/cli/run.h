@@ -1,0 +1,46 @@
+/* What commands share: opening, evaluating with progress, interrupts. */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include "base/cancel.h"
+#include "cli/options.h"
+
+#include <cjson/cJSON.h>
+
+/* Raised by SIGINT and SIGTERM; installs the handlers at the first call. A
+ * second signal ends the program. */
+const struct cancel *run_interrupt(void);
+
+/* ERROR_CANCELLED when interrupted, else 0. */
+int run_check(struct error *err);
+
+/* Options of a session or engine as the words say. Borrowed strings. */
+int run_session_options(struct session_options *out,
+                        const struct cli_options *options, const char *model,
+                        const char *data, struct error *err);
+struct engine_options run_engine_options(const struct cli_options *options,
+                                         bool measure_latency);
+
+/* Opens model and data (NULL: none), without a journal. */
+int run_open(struct session **out, const struct cli_options *options,
+             const char *model, const char *data, struct error *err);
+
+/* Waits until the engine has nothing to do; says how far it is. */
+int run_wait(struct engine *engine, const struct cli_options *options,
+             struct error *err);
+
+/*
+ * Shows `variant` to the engine and waits for its complete report.
+ * report  written, retained (report_drop)
+ */
+int run_evaluate(struct engine *engine, const struct session *session,
+                 const struct variant *variant,
+                 const struct cli_options *options,
+                 const struct report **report, struct error *err);
+
+/* How pixels become inputs, as a line of text and as JSON. */
+void run_transform_text(const struct session *session, char *text,
+                        size_t bytes);
+cJSON *run_transform_json(const struct session *session);
+
+#endif
