@@ -82,6 +82,8 @@ run:  ## install what is missing, build, open the explorer on the bundled exampl
 %_avx2.o:   ISA := -O3 -mavx2 -mfma
 %_avx512.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 %_scalar.o: ISA := -O3
+# The one file with an OpenMP region (oneDNN brings the library anyway).
+%/exec/parallel.o: ISA := -fopenmp
 
 # Rewritten only when the flags change; every object depends on it.
 $(B)/flags: FORCE
