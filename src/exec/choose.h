@@ -1,0 +1,45 @@
+/*
+ * Which kernel and layouts for each task. Internal to exec.
+ */
+#ifndef EXEC_CHOOSE_H
+#define EXEC_CHOOSE_H
+
+#include "exec/compiled.h"
+#include "exec/plan.h"
+
+enum { CHOICE_MAX = 12 };
+
+/* The candidates of one task and the one that is taken. */
+struct choice {
+    struct candidate candidates[CHOICE_MAX];
+    int count, taken;
+};
+
+/* All that choosing needs and decides. */
+struct choosing {
+    const struct graph *instance;
+    const struct task_list *list;
+    struct value_view *views; /* borders are set by choosing_candidates */
+    const struct compile_context *context;
+    const struct plan_options *options;
+    struct choice *choices; /* per task */
+    bool measures;          /* times are measured, not estimated */
+    double total_ns;
+};
+
+/* Lists candidates and decides borders. Errors: ERROR_MEMORY. */
+int choosing_candidates(struct choosing *c, struct error *err);
+
+/* Takes the candidates whose times plus layout crossings are smallest. */
+int choosing_assign(struct choosing *c, struct error *err);
+
+/* Expected time of a candidate: measured when choosing says so. Returns 0, or
+ * -1 with ERROR_MEMORY, ERROR_CANCELLED. */
+int candidate_time(struct choosing *c, const struct task *task,
+                   struct candidate *candidate, struct error *err);
+
+/* Expected time of a layout change of `value`. */
+double reorder_time(struct choosing *c, int value, enum layout from,
+                    enum layout to);
+
+#endif

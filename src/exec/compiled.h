@@ -1,0 +1,120 @@
+/*
+ * Compiled kernels: one task with a chosen kernel, weights packed, counted
+ * and shared between plans. Internal to exec.
+ */
+#ifndef EXEC_COMPILED_H
+#define EXEC_COMPILED_H
+
+#include "base/cpu.h"
+#include "exec/task.h"
+#include "kernel/onednn.h"
+#include "kernel/sparse.h"
+
+#include <stdatomic.h>
+
+/* How a step computes. */
+enum method {
+    METHOD_PLAIN,     /* the operator's run */
+    METHOD_REFERENCE, /* a fused task by the naive kernels */
+    METHOD_ONEDNN,
+    METHOD_SPARSE,
+    METHOD_ALIAS,   /* nothing to do: same bytes */
+    METHOD_REORDER, /* a change of layout */
+    METHOD_COUNT,
+};
+
+/* A way to compute a task: kernel and layouts (as the kernel names them). */
+struct candidate {
+    enum method method;
+    const struct sparse_kernel *sparse;
+    enum layout src, dst;
+    double ns; /* expected; INFINITY: does not serve */
+    bool measured;
+};
+
+/* oneDNN's engine, shared by all plans that share kernels. */
+struct engine_box {
+    atomic_int holders;
+    struct onednn_engine engine;
+};
+struct engine_box *engine_box_create(void); /* NULL when there is none */
+struct engine_box *engine_box_retain(struct engine_box *box);
+void engine_box_drop(struct engine_box *box);
+
+enum { COMPILED_NAME_BYTES = 64 };
+
+struct compiled {
+    atomic_int holders;
+    uint64_t key; /* problem, constants, candidate, threads */
+    char name[COMPILED_NAME_BYTES];
+    struct candidate candidate;
+    struct engine_box *box;
+    struct kernel_spec spec; /* weights NULL unless METHOD_REFERENCE */
+    struct epilogue epilogue;
+    struct layout_desc src, dst;
+    struct onednn_kernel onednn;
+    void *packed;         /* METHOD_SPARSE: the kernel's packed weights */
+    float *weight, *bias; /* METHOD_REFERENCE: folded copies, may be NULL */
+    const struct graph *instance; /* METHOD_REFERENCE: keeps weights alive */
+    size_t packed_bytes, scratch_bytes; /* scratch: of one thread */
+    int threads;
+};
+
+/* Everything compiling needs besides the task. */
+struct compile_context {
+    struct engine_box *box;
+    const struct value_view *views; /* per value */
+    const struct graph *instance;
+    enum cpu_isa isa;
+    int threads;
+};
+
+uint64_t compiled_key(const struct task *task,
+                      const struct candidate *candidate,
+                      const struct compile_context *context);
+
+/*
+ * out  one holder: the caller
+ * Returns 0; 1 when the kernel does not serve this task; -1 with
+ * ERROR_MEMORY.
+ */
+int compiled_create(struct compiled **out, const struct task *task,
+                    const struct candidate *candidate,
+                    const struct compile_context *context, struct error *err);
+/* A change of layout. */
+int compiled_create_reorder(struct compiled **out,
+                            const struct layout_desc *from,
+                            const struct layout_desc *to,
+                            const struct compile_context *context,
+                            struct error *err);
+/* Scratch of one thread, rounded so that threads share no cache line; and of
+ * all threads together. */
+size_t compiled_scratch_stride(const struct compiled *compiled);
+size_t compiled_scratch_total(const struct compiled *compiled);
+struct compiled *compiled_retain(struct compiled *compiled);
+void compiled_drop(struct compiled *compiled);
+
+/* The descriptors of a task's operands under a candidate. */
+struct onednn_problem task_problem(const struct task *task,
+                                   const struct candidate *candidate,
+                                   const struct value_view *views);
+
+/* One call of a compiled kernel other than METHOD_PLAIN: its memory. */
+struct bound {
+    const struct compiled *compiled;
+    const void *src, *other;
+    void *dst, *scratch;
+    struct onednn_binding onednn;
+    enum cpu_isa isa;
+};
+/* Fills `bound`, whose pointers are set; for a compiled kernel on one
+ * runner's memory. Returns 0 or -1. */
+int bound_init(struct bound *bound);
+void bound_release(struct bound *bound);
+int bound_run(const struct bound *bound); /* 0 or -1 */
+
+/* Splits a sparse kernel's output channels over threads. */
+void sparse_run_parallel(const struct compiled *compiled, const float *src,
+                         float *dst, const float *other, void *scratch);
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * Expected times. A dense kernel is measured as it is; a sparse kernel's time
+ * grows linearly with its nonzeros, so each is measured at two densities on
+ * random masks once, and every later mask is a point on that line: an edit
+ * measures nothing. The smallest of a few runs counts, because whatever else
+ * the machine does only adds.
+ */
+#include "exec/choose.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WARM_RUNS = 2,
+    TIMED_RUNS = 7,
+    FEWEST_RUNS = 3,
+    BUDGET_NS = 2000000, /* of timed runs, once there are FEWEST_RUNS */
+    REORDER_SALT = 0x72656f72,
+    ALIGN = 64,
+};
+
+/* --- estimates --- */
+
+static double elements_of(const struct layout_desc *desc)
+{
+    return (double)layout_elements(desc);
+}
+
+/* Nanoseconds per element or multiplication, of the order that a vector
+ * machine of the twenties has; only their ratios matter. */
+static double estimate(const struct choosing *c, const struct task *task,
+                       const struct candidate *candidate)
+{
+    const struct onednn_problem p = task_problem(task, candidate, c->views);
+    double traffic = 0, macs = (double)task->macs;
+    if (task->dst != GRAPH_NONE)
+        traffic = elements_of(&p.src) + elements_of(&p.dst);
+    switch (candidate->method) {
+    case METHOD_ALIAS:
+        return 0;
+    case METHOD_ONEDNN:
+        return 500 + macs / 50 + traffic * 0.1;
+    case METHOD_SPARSE: {
+        double density = (double)task->nonzeros / (double)task->weights;
+        double padded =
+            elements_of(&p.dst) / elements_of(&c->views[task->dst].desc);
+        double vector = candidate->dst == LAYOUT_PLAIN ? 4 : 16;
+        return 500 + macs * density * (padded > 0 ? padded : 1) / vector +
+               traffic * 0.1;
+    }
+    default: /* a last resort, however small */
+        return 1e6 + macs * 10 + traffic * 100;
+    }
+}
+
+static double estimate_reorder(const struct layout_desc *from,
+                               const struct layout_desc *to)
+{
+    return 300 + (elements_of(from) + elements_of(to)) * 0.3;
+}
+
+/* --- measurement --- */
+
+struct arena_parts {
+    void *parts[4]; /* src, other, dst, scratch */
+};
+
+static void *aligned(size_t bytes)
+{
+    size_t rounded = (bytes + 2 * ALIGN - 1) / ALIGN * ALIGN;
+    char *memory = aligned_alloc(ALIGN, rounded);
+    if (memory)
+        memset(memory, 0, rounded);
+    return memory;
+}
+
+static double time_bound(const struct bound *bound)
+{
+    double best = INFINITY;
+    int64_t start = clock_now_ns();
+    for (int i = 0; i < WARM_RUNS; i++)
+        if (bound_run(bound))
+            return INFINITY;
+    /* A single run may use the budget up: then the warm runs must do. */
+    int64_t begin = clock_now_ns();
+    if (begin - start > 10 * (int64_t)BUDGET_NS)
+        return (double)(begin - start) / WARM_RUNS;
+    for (int i = 0; i < TIMED_RUNS; i++) {
+        int64_t before = clock_now_ns();
+        bound_run(bound);
+        int64_t after = clock_now_ns();
+        best = fmin(best, (double)(after - before));
+        if (i + 1 >= FEWEST_RUNS && after - begin > BUDGET_NS)
+            break;
+    }
+    return best;
+}
+
+/* Times a compiled kernel on memory of its own. */
+static double time_compiled(const struct compiled *compiled,
+                            const struct choosing *c, bool has_other)
+{
+    size_t src = (size_t)layout_elements(&compiled->src) * sizeof(float);
+    size_t dst = (size_t)layout_elements(&compiled->dst) * sizeof(float);
+    size_t other = dst > src ? dst : src;
+    void *parts[4] = {aligned(src), has_other ? aligned(other) : NULL,
+                      aligned(dst), aligned(compiled_scratch_total(compiled))};
+    struct bound bound = {.compiled = compiled,
+                          .src = parts[0],
+                          .other = parts[1],
+                          .dst = parts[2],
+                          .scratch = parts[3],
+                          .isa = c->options->isa};
+    double ns = INFINITY;
+    if (parts[0] && parts[2] && parts[3] && (!has_other || parts[1]) &&
+        bound_init(&bound) == 0)
+        ns = time_bound(&bound);
+    bound_release(&bound);
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+        free(parts[i]);
+    return ns;
+}
+
+/* A copy of a constant vector in which about `density` of the weights stay. */
+static float *random_weights(const struct task *task, double density)
+{
+    struct rng rng;
+    float *weights = array_create((size_t)task->weights, sizeof(*weights));
+    rng_init(&rng, task->problem);
+    for (int64_t i = 0; weights && i < task->weights; i++)
+        weights[i] = rng_uniform(&rng) < density ? 0.01f : 0.0f;
+    return weights;
+}
+
+/* density < 0: the task's own weights. */
+static int measure(struct choosing *c, const struct task *task,
+                   const struct candidate *candidate, double density,
+                   double *ns, struct error *err)
+{
+    struct task copy = *task;
+    struct compiled *compiled = NULL;
+    float *weights = NULL;
+    *ns = INFINITY;
+    if (cancel_raised(c->options->cancel))
+        return error_set(err, ERROR_CANCELLED, "planning was cancelled");
+    if (density >= 0) {
+        weights = random_weights(task, density);
+        if (!weights)
+            return error_memory(err, (size_t)task->weights * sizeof(float));
+        if (copy.spec.kind == KERNEL_PRODUCT)
+            copy.spec.product.weight = weights;
+        else
+            copy.spec.conv.weight = weights;
+    }
+    int status = compiled_create(&compiled, &copy, candidate, c->context, err);
+    if (status == 0)
+        *ns = time_compiled(
+            compiled, c, task->other != GRAPH_NONE || task->operand_count > 1);
+    compiled_drop(compiled);
+    free(weights);
+    return status < 0 ? -1 : 0;
+}
+
+/* As measure, but remembered. */
+static int measure_once(struct choosing *c, const struct task *task,
+                        const struct candidate *candidate, double density,
+                        double *ns, struct error *err)
+{
+    struct task blank = *task;
+    blank.constants = (uint64_t)(int64_t)(density * 64);
+    uint64_t key = compiled_key(&blank, candidate, c->context);
+    if (timing_get(c->options->timing, key, ns))
+        return 0;
+    if (measure(c, task, candidate, density, ns, err))
+        return -1;
+    timing_put(c->options->timing, key, *ns);
+    return 0;
+}
+
+static int sparse_time(struct choosing *c, const struct task *task,
+                       struct candidate *candidate, struct error *err)
+{
+    static const double densities[] = {1.0 / 16, 1.0 / 4, 1.0};
+    double density = (double)task->nonzeros / (double)task->weights;
+    int low = density > densities[1];
+    double a, b;
+    if (measure_once(c, task, candidate, densities[low], &a, err) ||
+        measure_once(c, task, candidate, densities[low + 1], &b, err))
+        return -1;
+    double span = densities[low + 1] - densities[low];
+    double ns = a + (b - a) * (density - densities[low]) / span;
+    candidate->ns = fmax(ns, a / 4);
+    return 0;
+}
+
+int candidate_time(struct choosing *c, const struct task *task,
+                   struct candidate *candidate, struct error *err)
+{
+    bool fast = candidate->method == METHOD_ONEDNN ||
+                candidate->method == METHOD_SPARSE;
+    if (candidate->ns == INFINITY)
+        return 0;
+    candidate->ns = estimate(c, task, candidate);
+    if (!c->measures || !fast)
+        return 0;
+    candidate->measured = true;
+    if (candidate->method == METHOD_SPARSE)
+        return sparse_time(c, task, candidate, err);
+    return measure_once(c, task, candidate, -1, &candidate->ns, err);
+}
+
+double reorder_time(struct choosing *c, int value, enum layout from,
+                    enum layout to)
+{
+    const struct layout_desc a = value_view_desc(&c->views[value], from);
+    const struct layout_desc b = value_view_desc(&c->views[value], to);
+    double ns = estimate_reorder(&a, &b);
+    if (!c->measures)
+        return ns;
+    const int64_t numbers[] = {
+        REORDER_SALT, (int64_t)a.layout, a.n,     a.c, a.h, a.w,
+        a.border,     (int64_t)b.layout, b.border};
+    uint64_t key = hash_bytes(0, numbers, sizeof(numbers));
+    struct compiled *compiled = NULL;
+    if (timing_get(c->options->timing, key, &ns))
+        return ns;
+    if (compiled_create_reorder(&compiled, &a, &b, c->context, NULL))
+        return ns;
+    double measured = time_compiled(compiled, c, false);
+    compiled_drop(compiled);
+    if (measured == INFINITY)
+        return ns;
+    timing_put(c->options->timing, key, measured);
+    return measured;
+}
