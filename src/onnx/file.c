@@ -93,7 +93,7 @@ static int check_inside(const char *folder, const char *path, struct error *err)
         size_t n = strlen(real_folder);
         bool root = n == 1; /* "/" is the folder of everything */
         if (strncmp(real_folder, real_path, n) != 0 ||
-            (!root && real_path[n] != '/'))
+            (!root && real_path[n] != '/' && real_path[n]))
             result = error_set(err, ERROR_FORMAT,
                                "a link leaves the model's folder");
     }
