@@ -20,7 +20,8 @@ struct dataset_options {
 
 /*
  * Opens what `path` names: an IDX image file or a folder with an IDX pair
- * (.gz or not), .npz with arrays named as the model's inputs and `labels`.
+ * (.gz or not), .npz with arrays named as the model's inputs and `labels`, or
+ * .npy with one nameless array.
  * out is owned by the caller (dataset_close).
  * Errors "PATH: ...": ERROR_IO, ERROR_FORMAT (truncated gzip or file, wrong
  * magic, counts of images and labels differ), ERROR_UNSUPPORTED.
@@ -34,7 +35,7 @@ const char *dataset_format(const struct dataset *dataset); /* "idx", "npz" */
 const char *dataset_split(const struct dataset *dataset);  /* "" if none */
 int64_t dataset_count(const struct dataset *dataset);
 
-/* Inputs: an image set has one nameless; .npz one per array but labels. */
+/* Inputs: an IDX set has one nameless; .npz one per array but labels. */
 size_t dataset_input_count(const struct dataset *dataset);
 const char *dataset_input_name(const struct dataset *dataset, size_t input);
 enum dtype dataset_input_dtype(const struct dataset *dataset, size_t input);
@@ -58,8 +59,11 @@ struct transform {
 struct transform transform_identity(void);
 
 /*
- * The usual normalisations worth trying for such images, best guess first;
- * writes up to `room`, returns how many. (dataset/normalisations.c: a table.)
+ * The usual normalisations worth trying for such images, best guess first
+ * (those whose mean is nearest to the measured one, then the ranges);
+ * writes up to `room`, returns how many, 0 for what is no image set. The last
+ * is "data", the measured mean and deviation of a sample.
+ * (dataset/normalisations.c: a table.)
  */
 size_t transform_candidates(const struct dataset *dataset,
                             struct transform *list, size_t room);
@@ -67,20 +71,41 @@ size_t transform_candidates(const struct dataset *dataset,
 /*
  * Checks that input `input` of the data set can feed a model input of this
  * type and per-sample shape (leading dimension removed): equal element
- * counts; channels may be added for grey images. Errors: ERROR_SHAPE.
+ * counts, or a grey image where the model wants more channels.
+ * Errors: ERROR_SHAPE "has ... per sample, expected ...".
  */
 int dataset_fits(const struct dataset *dataset, size_t input, enum dtype dtype,
                  const struct shape *sample, struct error *err);
 
+/* How a sample is laid out in a model's input. */
+struct dataset_layout {
+    int64_t repeat;     /* copies of a grey plane: 3 feeds a colour model */
+    bool channels_last; /* an image as (h, w, c) instead of (c, h, w) */
+};
+
+/* The layout for a model input that dataset_fits; {1, false} if it does not. */
+struct dataset_layout dataset_layout_for(const struct dataset *dataset,
+                                         size_t input,
+                                         const struct shape *sample);
+
 /*
  * Writes samples order[0 … count-1] (NULL: first, first+1, …) of one input
- * to `out`, transformed (images and float data; integers are converted only),
- * contiguous, as `dtype`. Thread-safe; allocates nothing.
+ * to `out`, transformed, contiguous, as `dtype`. Images and float data are
+ * transformed in float32, step by step as training pipelines do it, so that
+ * the numbers are theirs bit for bit; integers, and images for an integer
+ * input, are converted only. Thread-safe; allocates nothing.
  */
 void dataset_read(const struct dataset *dataset, size_t input,
                   const struct transform *transform, enum dtype dtype,
                   int64_t first, const int64_t *order, int64_t count,
                   void *out);
+
+/* As dataset_read (layout {1, false}) for any layout. */
+void dataset_read_as(const struct dataset *dataset, size_t input,
+                     const struct transform *transform,
+                     const struct dataset_layout *layout, enum dtype dtype,
+                     int64_t first, const int64_t *order, int64_t count,
+                     void *out);
 
 /*
  * The folder of the installed full Fashion-MNIST or the bundled sample,

@@ -15,9 +15,16 @@ struct npz {
     size_t count;
 };
 
-/* Reads every array (stored or deflated members; C or Fortran order; little
- * endian). Errors "PATH: ...". */
+/*
+ * Reads every array (stored or deflated members; C or Fortran order; little
+ * endian), or the one array of a .npy, which has the name "".
+ * Errors "PATH: ...": ERROR_IO, ERROR_FORMAT (truncated, checksum, header),
+ * ERROR_UNSUPPORTED (zip64, encryption, big endian, strings and objects).
+ */
 int npz_read(struct npz *npz, const char *path, struct error *err);
+/* The same from memory; its errors name no path. */
+int npz_parse(struct npz *npz, const void *bytes, size_t count,
+              struct error *err);
 void npz_release(struct npz *npz);
 const struct tensor *npz_find(const struct npz *npz, const char *name);
 
