@@ -27,7 +27,7 @@ enum kernel_kind {
 /* Element-wise functions; alpha and beta as ONNX names them. */
 enum eltwise_kind {
     ELTWISE_NONE,
-    ELTWISE_RELU, /* max(x, alpha * x); alpha 0: plain */
+    ELTWISE_RELU, /* x < 0 ? alpha * x : x; alpha 0: plain */
     ELTWISE_CLIP, /* min(max(x, alpha), beta) */
     ELTWISE_SIGMOID,
     ELTWISE_TANH,
@@ -55,7 +55,15 @@ enum binary_kind {
     BINARY_KIND_COUNT,
 };
 
-/* Where elements lie. Logical shapes are always (n, c, h, w). */
+/*
+ * Where elements lie. Logical shapes are always (n, c, h, w). Tensors of other
+ * ranks are seen so: (n, f) is (n, f, 1, 1); (n, c, w), 1-D convolution, is
+ * (n, c, 1, w). Kernels whose spec is made of such shapes (conv, deconv, pool,
+ * affine; binary with a channel constant) may use any layout; product, matmul,
+ * softmax and alias of tensors that are not of rank 2 or 4, and everything of
+ * rank 0, 1 or above 4, are LAYOUT_PLAIN. Alias means the same bytes in
+ * LAYOUT_PLAIN.
+ */
 enum layout {
     LAYOUT_PLAIN,   /* row-major as ONNX has it: NCHW */
     LAYOUT_NHWC,    /* channels innermost */
@@ -67,7 +75,9 @@ enum layout {
 };
 
 /* Convolution (groups divide channels) and its transpose. Weight is
- * (oc, ic/groups, kh, kw), for DECONV (ic, oc/groups, kh, kw). */
+ * (oc, ic/groups, kh, kw), for DECONV (ic, oc/groups, kh, kw). DECONV's
+ * pad_bottom is (ih - 1) * sh + (kh - 1) * dh + 1 - pad_top - oh, below zero
+ * where output padding adds rows that only the bias reaches; so pad_right. */
 struct conv_spec {
     int64_t n, groups, ic, ih, iw, oc, oh, ow;
     int64_t kh, kw, sh, sw, dh, dw; /* kernel, stride, dilation (1: none) */
@@ -90,6 +100,13 @@ struct matmul_spec {
     bool broadcast_a, broadcast_b;
 };
 
+/*
+ * The last window may reach beyond the padding (ceil mode); what lies there
+ * is never counted. So is only padding that is declared when count_padding;
+ * `lower` gives KERNEL_NONE for an average that counts padding and reaches
+ * beyond, so fast kernels may enlarge the padding as they need. Padding is
+ * -infinity for a maximum.
+ */
 struct pool_spec {
     bool average, count_padding;
     int64_t n, c, ih, iw, oh, ow, kh, kw, sh, sw, dh, dw;
@@ -101,14 +118,17 @@ struct eltwise_spec {
     float alpha, beta;
 };
 
-/* Both operands in logical (n, c, h, w) after right-aligned broadcasting. */
+/* Both operands broadcast right-aligned as ONNX has it, then logical
+ * (n, c, h, w) as above. Channel constants: c values that follow dimension 1
+ * of the other operand, which is the result's shape. */
 struct binary_spec {
     enum binary_kind kind;
-    bool same_shape;           /* no broadcasting at all */
+    bool same_shape;           /* no broadcasting at all; else run-time
+                                  operands have the same rank */
     const float *constant;     /* the second operand when constant, else NULL */
     int constant_operand;      /* 0 or 1: which operand is constant; -1: none */
     int64_t constant_channels; /* constant is per channel (c values); 1: one
-                                  number; 0: neither */
+                                  number; 0: it has the result's shape */
 };
 
 struct affine_spec {
