@@ -37,10 +37,16 @@ struct op {
     int since, until;   /* opsets served, inclusive */
     int min_inputs, max_inputs;
     int weight_input; /* index of the prunable weight input, -1: none */
+    int max_outputs;  /* 0: one */
+    /* `run` reads its inputs' shapes only (Shape), so it always folds. */
+    bool shape_only;
+    const void *row; /* what the operators of one family differ in */
 
     /* Attributes to node->params (memory from arena). NULL: no attributes. */
     int (*parse)(struct node *node, struct arena *arena, struct error *err);
-    /* Types and shapes of the outputs from the inputs. Never NULL. */
+    /* Types and shapes of the outputs from the inputs. Never NULL. An output
+     * that inference does not compute (a training output, pooling's indices)
+     * keeps DTYPE_NONE: op_instantiate refuses a model that reads it. */
     int (*infer)(const struct op_call *call, struct error *err);
     /* Dense cost of one call; NULL: nothing worth counting. */
     void (*cost)(const struct op_call *call, struct op_cost *cost);
@@ -50,12 +56,18 @@ struct op {
     /* What fast kernels would do for this call, or KERNEL_NONE when only
      * `run` serves. NULL: always only `run`. (exec's `prepare`.) */
     void (*lower)(const struct op_call *call, struct kernel_spec *spec);
+    /* Whether the call combines or reorders samples although every shape looks
+     * as if it did not (a softmax over axis 0). NULL: never. Re-batching a
+     * model that declares its batch is refused at such a node. */
+    bool (*mixes_samples)(const struct op_call *call);
     /* Which channels tie together; comes with structured pruning. */
     int (*couple)(const struct op_call *call, void *groups, struct error *err);
     /* The backward computation; comes with training. */
     int (*gradient)(const struct op_call *call, void *backward,
                     struct error *err);
 };
+
+enum { OP_OPSET_FIRST = 7, OP_OPSET_LAST = 21, OP_MANY_INPUTS = 1 << 20 };
 
 /* The row for a type, domain and opset; NULL when there is none. */
 const struct op *op_find(const char *type, const char *domain, int opset);

@@ -1,0 +1,315 @@
+/* Conv and ConvTranspose over one or two spatial dimensions. */
+#include "base/array.h"
+#include "kernel/reference.h"
+#include "op/window.h"
+
+struct conv_params {
+    struct window_params window;
+    int64_t group;
+    struct integers output_padding, output_shape; /* ConvTranspose */
+};
+
+static const struct parameter conv_table[] = {
+    WINDOW_PARAMETERS(struct conv_params, window),
+    WINDOW_DILATIONS(struct conv_params, window),
+    {"group", ATTRIBUTE_INT, offsetof(struct conv_params, group), 1},
+    {"output_padding", ATTRIBUTE_INTS,
+     offsetof(struct conv_params, output_padding), 0},
+    {"output_shape", ATTRIBUTE_INTS, offsetof(struct conv_params, output_shape),
+     0},
+};
+
+enum { TRANSPOSE_PARAMETERS = 2 }; /* the last rows of the table */
+
+static int parse_table(struct node *node, struct arena *arena, size_t count,
+                       struct error *err)
+{
+    if (op_parameters(node, arena, conv_table, count,
+                      sizeof(struct conv_params), err) < 0)
+        return -1;
+    const struct conv_params *params = node->params;
+    if (params->group < 1)
+        return error_set(err, ERROR_RANGE, "group %lld is not positive",
+                         (long long)params->group);
+    return 0;
+}
+
+static int parse_conv(struct node *node, struct arena *arena, struct error *err)
+{
+    return parse_table(node, arena,
+                       ARRAY_LENGTH(conv_table) - TRANSPOSE_PARAMETERS, err);
+}
+
+static int parse_transpose(struct node *node, struct arena *arena,
+                           struct error *err)
+{
+    return parse_table(node, arena, ARRAY_LENGTH(conv_table), err);
+}
+
+static int check_operands(const struct op_call *call, struct error *err)
+{
+    if (op_want_float(call, 0, "X", err) < 0 ||
+        op_want_float(call, 1, "W", err) < 0 ||
+        op_want_float(call, 2, "B", err) < 0)
+        return -1;
+    const struct shape *x = &call->inputs[0]->shape;
+    const struct shape *w = &call->inputs[1]->shape;
+    if (x->rank == 5)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "3-D convolution is not supported");
+    if (op_want_rank(call, 0, "X", 3, 4, err) < 0 ||
+        op_want_rank(call, 1, "W", x->rank, x->rank, err) < 0 ||
+        op_want_rank(call, 2, "B", 1, 1, err) < 0)
+        return -1;
+    for (int i = 0; i < w->rank; i++)
+        if (w->dims[i] < 1)
+            return error_set(err, ERROR_SHAPE, "input 'W' is empty");
+    return 0;
+}
+
+/* Sizes that both directions share; channels are the caller's. */
+static void fill_spec(const struct op_call *call, const struct window *window,
+                      struct conv_spec *spec)
+{
+    const struct tensor *bias = op_input(call, 2);
+    int64_t x[4];
+    op_nchw(&call->inputs[0]->shape, x);
+    *spec = (struct conv_spec){
+        .n = x[0],
+        .ic = x[1],
+        .ih = x[2],
+        .iw = x[3],
+        .oh = 1,
+        .ow = 1,
+        .kh = window->kernel[0],
+        .kw = window->kernel[1],
+        .sh = window->stride[0],
+        .sw = window->stride[1],
+        .dh = window->dilation[0],
+        .dw = window->dilation[1],
+        .pad_top = window->begin[0],
+        .pad_left = window->begin[1],
+        .pad_bottom = window->end[0],
+        .pad_right = window->end[1],
+        .weight = call->inputs[1]->data,
+        .bias = op_floats(bias),
+    };
+}
+
+static int check_channels(const struct op_call *call,
+                          const struct conv_spec *spec, int64_t weight_channels,
+                          struct error *err)
+{
+    if (spec->ic != weight_channels || spec->oc % spec->groups)
+        return error_set(err, ERROR_SHAPE,
+                         "input 'X' has %lld channels, the weight of %lld "
+                         "groups expects %lld",
+                         (long long)spec->ic, (long long)spec->groups,
+                         (long long)weight_channels);
+    const struct tensor *bias = op_input(call, 2);
+    if (bias && bias->shape.dims[0] != spec->oc)
+        return error_set(err, ERROR_SHAPE,
+                         "input 'B' has %lld elements, expected %lld",
+                         (long long)bias->shape.dims[0], (long long)spec->oc);
+    return 0;
+}
+
+static int conv_spec_of(const struct op_call *call, struct conv_spec *spec,
+                        struct error *err)
+{
+    const struct conv_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    const struct shape *w = &call->inputs[1]->shape;
+    int spatial = x->rank - 2;
+    struct window window;
+    int64_t out[2] = {1, 1};
+    if (window_read(&window, &params->window, spatial, w->dims + 2, err) < 0)
+        return -1;
+    for (int i = 2 - spatial; i < 2; i++)
+        if (window_output(&window, i, x->dims[i + x->rank - 2], false, &out[i],
+                          err) < 0)
+            return -1;
+    fill_spec(call, &window, spec);
+    spec->groups = params->group;
+    spec->oc = w->dims[0];
+    spec->oh = out[0];
+    spec->ow = out[1];
+    int64_t channels;
+    if (__builtin_mul_overflow(w->dims[1], params->group, &channels))
+        channels = -1;
+    return check_channels(call, spec, channels, err);
+}
+
+/* --- the transposed direction --- */
+
+static int64_t listed(const struct integers *list, int spatial, int i,
+                      int64_t fallback)
+{
+    int at = i - (2 - spatial);
+    return list->count ? list->values[at] : fallback;
+}
+
+/* The output of dimension i, and the padding that makes it so. */
+static int transpose_output(struct window *window, int i, int64_t in,
+                            const struct conv_params *params, int spatial,
+                            int64_t *out, struct error *err)
+{
+    int64_t extra = listed(&params->output_padding, spatial, i, 0);
+    int64_t wanted = listed(&params->output_shape, spatial, i, 0);
+    int64_t stride = window->stride[i], extent = window_extent(window, i);
+    if (in < 1 || in > INT32_MAX)
+        return error_set(err, ERROR_SHAPE, "a spatial dimension of %lld",
+                         (long long)in);
+    if (extra < 0 || extra > INT32_MAX || wanted < 0)
+        return error_set(err, ERROR_RANGE,
+                         "output_padding or output_shape is negative");
+    bool same = window->mode == PADDING_SAME_UPPER ||
+                window->mode == PADDING_SAME_LOWER;
+    int64_t full = stride * (in - 1) + extra + extent;
+    if (wanted || same) {
+        *out = wanted ? wanted : in * stride;
+        int64_t total = full - *out;
+        window_divide(window, i, total > 0 ? total : 0);
+    } else {
+        *out = full - window->begin[i] - window->end[i];
+    }
+    if (*out < 1)
+        return error_set(err, ERROR_SHAPE, "the output has no extent");
+    /* As kernel/spec.h has it; negative where rows are added. */
+    window->end[i] = full - extra - window->begin[i] - *out;
+    return 0;
+}
+
+static int check_list(const struct integers *list, const char *name,
+                      int spatial, struct error *err)
+{
+    if (!list->count || list->count == (size_t)spatial)
+        return 0;
+    return error_set(err, ERROR_SHAPE, "%s has %zu values, expected %d", name,
+                     list->count, spatial);
+}
+
+static int transpose_spec_of(const struct op_call *call, struct conv_spec *spec,
+                             struct error *err)
+{
+    const struct conv_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    const struct shape *w = &call->inputs[1]->shape;
+    int spatial = x->rank - 2;
+    struct window window;
+    int64_t out[2] = {1, 1};
+    if (window_read(&window, &params->window, spatial, w->dims + 2, err) < 0 ||
+        check_list(&params->output_padding, "output_padding", spatial, err) <
+            0 ||
+        check_list(&params->output_shape, "output_shape", spatial, err) < 0)
+        return -1;
+    for (int i = 2 - spatial; i < 2; i++)
+        if (transpose_output(&window, i, x->dims[i + x->rank - 2], params,
+                             spatial, &out[i], err) < 0)
+            return -1;
+    fill_spec(call, &window, spec);
+    spec->groups = params->group;
+    spec->oh = out[0];
+    spec->ow = out[1];
+    if (__builtin_mul_overflow(w->dims[1], params->group, &spec->oc))
+        spec->oc = -1;
+    if (w->dims[0] % params->group)
+        return error_set(err, ERROR_SHAPE,
+                         "%lld channels do not divide into %lld groups",
+                         (long long)w->dims[0], (long long)params->group);
+    return check_channels(call, spec, w->dims[0], err);
+}
+
+/* --- faces --- */
+
+struct direction {
+    int (*spec_of)(const struct op_call *call, struct conv_spec *spec,
+                   struct error *err);
+    void (*compute)(const struct conv_spec *spec, const float *src, float *dst);
+    enum kernel_kind kind;
+};
+
+static const struct direction forward = {conv_spec_of, reference_conv,
+                                         KERNEL_CONV};
+static const struct direction backward = {transpose_spec_of, reference_deconv,
+                                          KERNEL_DECONV};
+
+static const struct direction *direction_of(const struct op_call *call)
+{
+    return call->node->op->row;
+}
+
+static int infer(const struct op_call *call, struct error *err)
+{
+    struct conv_spec spec;
+    if (check_operands(call, err) < 0 ||
+        direction_of(call)->spec_of(call, &spec, err) < 0)
+        return -1;
+    struct shape shape = call->inputs[0]->shape;
+    shape.dims[1] = spec.oc;
+    if (shape.rank == 4)
+        shape.dims[2] = spec.oh;
+    shape.dims[shape.rank - 1] = spec.ow;
+    op_give(call, 0, DTYPE_FLOAT32, &shape);
+    return 0;
+}
+
+static void cost(const struct op_call *call, struct op_cost *cost)
+{
+    struct conv_spec spec;
+    if (direction_of(call)->spec_of(call, &spec, NULL) < 0)
+        return;
+    bool is_conv = direction_of(call)->kind == KERNEL_CONV;
+    int64_t places = is_conv ? spec.oh * spec.ow : spec.ih * spec.iw;
+    cost->macs =
+        spec.n * places * spec.oc * (spec.ic / spec.groups) * spec.kh * spec.kw;
+    cost->parameters = op_constant_elements(call, 1);
+}
+
+static int run(const struct op_call *call, struct error *err)
+{
+    struct conv_spec spec;
+    if (direction_of(call)->spec_of(call, &spec, err) < 0)
+        return -1;
+    direction_of(call)->compute(&spec, call->inputs[0]->data,
+                                call->outputs[0]->data);
+    return 0;
+}
+
+static void lower(const struct op_call *call, struct kernel_spec *spec)
+{
+    const struct tensor *bias = op_input(call, 2);
+    if (!call->inputs[1]->data || (bias && !bias->data) ||
+        direction_of(call)->spec_of(call, &spec->conv, NULL) < 0)
+        return;
+    spec->kind = direction_of(call)->kind;
+    spec->weight_input = 1;
+}
+
+const struct op op_conv = {
+    .type = "Conv",
+    OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .weight_input = 1,
+    .row = &forward,
+    .parse = parse_conv,
+    .infer = infer,
+    .cost = cost,
+    .run = run,
+    .lower = lower,
+};
+
+const struct op op_conv_transpose = {
+    .type = "ConvTranspose",
+    OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .weight_input = 1,
+    .row = &backward,
+    .parse = parse_transpose,
+    .infer = infer,
+    .cost = cost,
+    .run = run,
+    .lower = lower,
+};

@@ -1,0 +1,192 @@
+/* Max and average pooling, over windows and over everything. */
+#include "base/array.h"
+#include "kernel/reference.h"
+#include "op/window.h"
+
+struct pool_params {
+    struct window_params window;
+    int64_t ceil_mode, count_include_pad;
+};
+
+#define POOL_PARAMETERS                                                        \
+    WINDOW_PARAMETERS(struct pool_params, window),                             \
+        WINDOW_DILATIONS(struct pool_params, window),                          \
+    {                                                                          \
+        "ceil_mode", ATTRIBUTE_INT, offsetof(struct pool_params, ceil_mode), 0 \
+    }
+
+static const struct parameter max_table[] = {
+    POOL_PARAMETERS,
+    /* Only the indices depend on it, which are not computed. */
+    {"storage_order", ATTRIBUTE_INT, PARAMETER_IGNORED, 0},
+};
+
+static const struct parameter average_table[] = {
+    POOL_PARAMETERS,
+    {"count_include_pad", ATTRIBUTE_INT,
+     offsetof(struct pool_params, count_include_pad), 0},
+};
+
+static int parse_max(struct node *node, struct arena *arena, struct error *err)
+{
+    return op_parameters(node, arena, max_table, ARRAY_LENGTH(max_table),
+                         sizeof(struct pool_params), err);
+}
+
+static int parse_average(struct node *node, struct arena *arena,
+                         struct error *err)
+{
+    return op_parameters(node, arena, average_table,
+                         ARRAY_LENGTH(average_table),
+                         sizeof(struct pool_params), err);
+}
+
+/* What pooling operators differ in. */
+struct pool_row {
+    bool average, global;
+};
+
+static const struct pool_row max_row = {false, false};
+static const struct pool_row average_row = {true, false};
+static const struct pool_row global_max_row = {false, true};
+static const struct pool_row global_average_row = {true, true};
+
+static int window_of(const struct op_call *call, struct window *window,
+                     int64_t out[2], struct error *err)
+{
+    const struct pool_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    int spatial = x->rank - 2;
+    if (window_read(window, &params->window, spatial, NULL, err) < 0)
+        return -1;
+    for (int i = 2 - spatial; i < 2; i++) {
+        if (window_output(window, i, x->dims[i + x->rank - 2],
+                          params->ceil_mode != 0, &out[i], err) < 0)
+            return -1;
+        /* Else a window could lie in the padding alone. */
+        if (window->begin[i] >= window_extent(window, i) ||
+            window->end[i] >= window_extent(window, i))
+            return error_set(err, ERROR_UNSUPPORTED,
+                             "padding is not smaller than the window");
+    }
+    return 0;
+}
+
+static int pool_spec_of(const struct op_call *call, struct pool_spec *spec,
+                        struct error *err)
+{
+    const struct pool_row *row = call->node->op->row;
+    const struct pool_params *params = call->node->params;
+    int64_t x[4], out[2] = {1, 1};
+    op_nchw(&call->inputs[0]->shape, x);
+    struct window window = {
+        .kernel = {x[2], x[3]}, .stride = {1, 1}, .dilation = {1, 1}};
+    if (!row->global && window_of(call, &window, out, err) < 0)
+        return -1;
+    *spec = (struct pool_spec){
+        .average = row->average,
+        .count_padding = params && params->count_include_pad != 0,
+        .n = x[0],
+        .c = x[1],
+        .ih = x[2],
+        .iw = x[3],
+        .oh = out[0],
+        .ow = out[1],
+        .kh = window.kernel[0],
+        .kw = window.kernel[1],
+        .sh = window.stride[0],
+        .sw = window.stride[1],
+        .dh = window.dilation[0],
+        .dw = window.dilation[1],
+        .pad_top = window.begin[0],
+        .pad_left = window.begin[1],
+        .pad_bottom = window.end[0],
+        .pad_right = window.end[1],
+    };
+    return 0;
+}
+
+static int infer(const struct op_call *call, struct error *err)
+{
+    struct pool_spec spec;
+    if (op_want_float(call, 0, "X", err) < 0)
+        return -1;
+    struct shape shape = call->inputs[0]->shape;
+    if (shape.rank == 5)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "3-D pooling is not supported");
+    if (op_want_rank(call, 0, "X", 3, 4, err) < 0)
+        return -1;
+    for (int i = 2; i < shape.rank; i++)
+        if (shape.dims[i] < 1)
+            return error_set(err, ERROR_SHAPE, "a spatial dimension is empty");
+    if (pool_spec_of(call, &spec, err) < 0)
+        return -1;
+    if (shape.rank == 4)
+        shape.dims[2] = spec.oh;
+    shape.dims[shape.rank - 1] = spec.ow;
+    op_give(call, 0, DTYPE_FLOAT32, &shape);
+    return 0;
+}
+
+static int run(const struct op_call *call, struct error *err)
+{
+    struct pool_spec spec;
+    if (pool_spec_of(call, &spec, err) < 0)
+        return -1;
+    reference_pool(&spec, call->inputs[0]->data, call->outputs[0]->data);
+    return 0;
+}
+
+static bool reaches_beyond(int64_t out, int64_t stride, int64_t kernel,
+                           int64_t dilation, int64_t padded)
+{
+    return (out - 1) * stride + (kernel - 1) * dilation + 1 > padded;
+}
+
+static void lower(const struct op_call *call, struct kernel_spec *spec)
+{
+    struct pool_spec pool;
+    if (pool_spec_of(call, &pool, NULL) < 0)
+        return;
+    if (pool.average && pool.count_padding &&
+        (reaches_beyond(pool.oh, pool.sh, pool.kh, pool.dh,
+                        pool.ih + pool.pad_top + pool.pad_bottom) ||
+         reaches_beyond(pool.ow, pool.sw, pool.kw, pool.dw,
+                        pool.iw + pool.pad_left + pool.pad_right)))
+        return;
+    spec->kind = KERNEL_POOL;
+    spec->pool = pool;
+}
+
+#define POOL_FACES                                                             \
+    OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),                                  \
+        .min_inputs = 1, .max_inputs = 1, .weight_input = -1, .infer = infer,  \
+        .run = run, .lower = lower
+
+const struct op op_max_pool = {
+    .type = "MaxPool",
+    POOL_FACES,
+    .max_outputs = 2,
+    .row = &max_row,
+    .parse = parse_max,
+};
+
+const struct op op_average_pool = {
+    .type = "AveragePool",
+    POOL_FACES,
+    .row = &average_row,
+    .parse = parse_average,
+};
+
+const struct op op_global_max_pool = {
+    .type = "GlobalMaxPool",
+    POOL_FACES,
+    .row = &global_max_row,
+};
+
+const struct op op_global_average_pool = {
+    .type = "GlobalAveragePool",
+    POOL_FACES,
+    .row = &global_average_row,
+};
