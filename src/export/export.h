@@ -1,4 +1,11 @@
-/* Writing what was decided: a table of outputs. */
+/*
+ * Writing what was decided: a table of outputs. To add an output: a file
+ * export/<name>.c with its write function, declared at the end of this
+ * header, and a row in export.c.
+ *
+ * Everything here reads only what never changes in a session (model, layers,
+ * data set, options) and the variant, so the engine's thread may call it.
+ */
 #ifndef EXPORT_EXPORT_H
 #define EXPORT_EXPORT_H
 
@@ -8,15 +15,17 @@
 struct export_request {
     const char *path; /* of the ONNX file; companions share its stem */
     bool masks, recipe, report;
-    const struct variant *variant; /* retained by the caller */
-    const struct mask_set *masks_set;
-    const struct result *result; /* for the report; may be NULL */
+    const struct variant *variant;    /* retained by the caller */
+    const struct mask_set *masks_set; /* NULL: the dense model */
+    const struct result *result;      /* for the report; may be NULL */
 };
 
 /* One kind of output: a row and a file each. */
 struct export_output {
     const char *name;   /* "onnx", "masks", "recipe", "report" */
     const char *suffix; /* ".onnx", ".masks.npz", ".recipe", ".md" */
+    bool (*wanted)(const struct export_request *request);
+    /* Errors "PATH: ..." */
     int (*write)(const struct session *session,
                  const struct export_request *request, const char *path,
                  struct error *err);
@@ -32,5 +41,28 @@ int export_write(const struct session *session,
 
 /* PATH with its ".onnx" replaced by `suffix`; owned by the caller. */
 char *export_companion(const char *path, const char *suffix);
+
+/* Weights that the request removes from layer i. */
+int64_t export_removed(const struct export_request *request, size_t i);
+
+/* --- one write function of each row --- */
+
+/* The model, masked weights in the type that the file stores. */
+int export_onnx(const struct session *session,
+                const struct export_request *request, const char *path,
+                struct error *err);
+/* Per prunable layer an array named as its initializer: the weight's shape,
+ * bool, true where the weight is kept. */
+int export_masks(const struct session *session,
+                 const struct export_request *request, const char *path,
+                 struct error *err);
+/* The command lines that lead from the dense model to the variant. */
+int export_recipe(const struct session *session,
+                  const struct export_request *request, const char *path,
+                  struct error *err);
+/* Markdown for people: what was decided, what it costs, how to repeat it. */
+int export_report(const struct session *session,
+                  const struct export_request *request, const char *path,
+                  struct error *err);
 
 #endif

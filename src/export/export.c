@@ -1,0 +1,75 @@
+#include "export/export.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool always(const struct export_request *request)
+{
+    (void)request;
+    return true;
+}
+
+static bool wants_masks(const struct export_request *request)
+{
+    return request->masks;
+}
+
+static bool wants_recipe(const struct export_request *request)
+{
+    return request->recipe;
+}
+
+static bool wants_report(const struct export_request *request)
+{
+    return request->report;
+}
+
+/* The model comes last: it is the one whose presence says "done". */
+const struct export_output export_outputs[] = {
+    {"masks", ".masks.npz", wants_masks, export_masks},
+    {"recipe", ".recipe", wants_recipe, export_recipe},
+    {"report", ".md", wants_report, export_report},
+    {"onnx", ".onnx", always, export_onnx},
+    {NULL, NULL, NULL, NULL},
+};
+
+char *export_companion(const char *path, const char *suffix)
+{
+    static const char model[] = ".onnx";
+    size_t length = strlen(path), tail = sizeof model - 1;
+    /* A file called just ".onnx" has no stem to keep. */
+    if (length > tail && strcmp(path + length - tail, model) == 0 &&
+        path[length - tail - 1] != '/')
+        length -= tail;
+    size_t bytes = length + strlen(suffix) + 1;
+    char *companion = malloc(bytes);
+    if (companion)
+        snprintf(companion, bytes, "%.*s%s", (int)length, path, suffix);
+    return companion;
+}
+
+int64_t export_removed(const struct export_request *request, size_t i)
+{
+    const struct mask_set *masks = request->masks_set;
+    return masks && i < masks->count ? masks->removed[i] : 0;
+}
+
+int export_write(const struct session *session,
+                 const struct export_request *request, struct error *err)
+{
+    for (const struct export_output *o = export_outputs; o->name; o++) {
+        if (!o->wanted(request))
+            continue;
+        bool model = o->write == export_onnx;
+        char *path = model ? strdup(request->path)
+                           : export_companion(request->path, o->suffix);
+        if (!path)
+            return error_memory(err, strlen(request->path));
+        int result = o->write(session, request, path, err);
+        free(path);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
