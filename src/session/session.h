@@ -33,6 +33,8 @@ struct session_options {
 int session_open(struct session **out, const struct session_options *options,
                  struct error *err);
 void session_close(struct session *session);
+/* As session_close, but the journal stays to be resumed (a lost terminal). */
+void session_leave(struct session *session);
 
 /* --- what it holds (borrowed) --- */
 const struct onnx_model *session_model(const struct session *session);
@@ -55,6 +57,8 @@ bool session_can_redo(const struct session *session);
 int session_snapshot(const struct session *session, const char *name);
 /* Whether anything was decided since the last export (quit asks). */
 bool session_unsaved(const struct session *session);
+/* An export succeeded: of the variant that the last `export` line spoke of,
+ * else of the current one. */
 void session_mark_saved(struct session *session);
 
 /* Criterion and structure that new decisions take. */
@@ -68,7 +72,8 @@ enum command_effect {
     COMMAND_NOTHING, /* comment, empty line */
     COMMAND_EDITED,  /* a new current variant (also undo, redo, goto) */
     COMMAND_SETTING, /* criterion, structure, snapshot */
-    COMMAND_EXPORT,  /* the caller exports to result->argument */
+    COMMAND_EXPORT,  /* the caller exports the current variant (which the
+                        same line may have made) to result->argument */
 };
 
 struct command_result {
@@ -87,8 +92,11 @@ void command_result_release(struct command_result *result);
 int session_execute(struct session *session, const char *line,
                     struct command_result *result, struct error *err);
 
-/* Runs a recipe file line by line; errors are "FILE:LINE: ...". Lines that
- * export are refused. */
+/*
+ * Runs a recipe file line by line, all of it or nothing; errors are
+ * "FILE:LINE: ...". Lines that export are refused. A recipe begins with the
+ * default criterion and structure and leaves the session's as they were.
+ */
 int session_execute_file(struct session *session, const char *path,
                          struct error *err);
 
@@ -103,6 +111,11 @@ struct command_info {
 };
 /* NULL-terminated by name. */
 const struct command_info *session_commands(void);
+
+/* Adds a word to a line of the language: a blank before it unless the line
+ * is empty, quoted where it must be (layer names, paths). */
+struct strbuf;
+void session_add_word(struct strbuf *line, const char *word);
 
 /*
  * Completions of the word under the cursor at the end of `line` (command,
@@ -127,6 +140,8 @@ struct session_leftover {
 bool session_find_leftover(const char *state_folder, const char *model_path,
                            struct session_leftover *leftover);
 void session_leftover_release(struct session_leftover *leftover);
+/* Closes a leftover's journal, so that it is not offered again. */
+int session_discard(const char *path, struct error *err);
 
 /*
  * Opens the session of a journal: its model, data, pre-processing, and all

@@ -18,6 +18,11 @@ struct variant {
     char *summary; /* "layers.1.conv2 80→85%", for history and status */
 };
 
+/* A variant with one holder; decisions (count) are copied, NULL: dense.
+ * NULL when memory is exhausted. */
+struct variant *variant_create(int id, int parent,
+                               const struct decision *decisions, size_t count,
+                               const char *command, const char *summary);
 struct variant *variant_retain(const struct variant *variant);
 void variant_drop(const struct variant *variant);
 

@@ -1,0 +1,49 @@
+/* Inside the session: what it is made of. */
+#ifndef SESSION_PARTS_H
+#define SESSION_PARTS_H
+
+#include "session/command.h"
+#include "session/journal.h"
+
+struct session {
+    struct session_options options; /* strings owned */
+    struct onnx_model *model;
+    struct graph *graph; /* batch 1 */
+    struct layer_table layers;
+    struct dataset *dataset; /* NULL: none */
+    struct transform transform;
+    struct preprocess_result preprocess;
+    uint64_t model_hash;
+    struct state state;
+    struct journal journal; /* descriptor -1: none */
+    int journaled;          /* lines in the journal behind its head */
+};
+
+/*
+ * Everything but the transform and the journal; strings are copied.
+ * Errors name the file.
+ */
+int session_assemble(struct session **out,
+                     const struct session_options *options, struct error *err);
+
+/* Uses a transform that is known: chosen earlier, or given. */
+void session_set_transform(struct session *session,
+                           const struct transform *transform, double accuracy,
+                           int64_t samples);
+
+/* A hash of everything in the model's file. */
+int session_hash_file(uint64_t *hash, const char *path, struct error *err);
+
+/* The path with all links resolved, itself when that fails. Owned. */
+char *session_real_path(const char *path);
+
+/* Shortest lines for decisions, without a head. */
+void recipe_add(struct strbuf *text, const struct layer_table *layers,
+                const struct decision *decisions);
+
+/* Journals lines that were executed on the state; `before` is put back when
+ * that fails. */
+int session_journal(struct session *session, const char *lines,
+                    const struct position *before, struct error *err);
+
+#endif

@@ -1,0 +1,222 @@
+/* Going on with what another process left behind. */
+#include "base/array.h"
+#include "base/file.h"
+#include "session/parts.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char suffix[] = ".session";
+
+void session_leftover_release(struct session_leftover *leftover)
+{
+    free(leftover->path);
+    free(leftover->model_path);
+    free(leftover->data_path);
+    *leftover = (struct session_leftover){0};
+}
+
+/* Lines that only the session itself writes. */
+static bool is_own_line(const char *line)
+{
+    return !strcmp(line, "close") || !strncmp(line, "saved ", 6);
+}
+
+static int count_commands(const struct journal_text *text)
+{
+    int commands = 0;
+    for (size_t i = 0; i < text->count; i++)
+        commands += !is_own_line(text->lines[i]);
+    return commands;
+}
+
+/* Whether `path` can be resumed for the model; the leftover is filled then,
+ * taking the head's strings. */
+static bool read_leftover(struct session_leftover *leftover, const char *path,
+                          const char *model_path)
+{
+    struct stat st;
+    struct journal_text text;
+    if (stat(path, &st) < 0 || journal_is_live(path) ||
+        journal_read(&text, path, NULL) < 0)
+        return false;
+    int commands = count_commands(&text);
+    bool wanted = !text.closed && commands > 0 &&
+                  (!model_path || !strcmp(model_path, text.head.model_path));
+    *leftover = (struct session_leftover){0};
+    if (wanted) {
+        leftover->path = string_copy(path);
+        leftover->model_path = text.head.model_path;
+        leftover->data_path = text.head.data_path;
+        leftover->commands = commands;
+        leftover->modified = (int64_t)st.st_mtime;
+        text.head.model_path = text.head.data_path = NULL;
+    }
+    journal_text_release(&text);
+    return wanted && leftover->path;
+}
+
+/* Names begin with the time of their making and order those of one second. */
+static bool is_newer(const struct session_leftover *a,
+                     const struct session_leftover *b)
+{
+    if (!b->path || a->modified != b->modified)
+        return !b->path || a->modified > b->modified;
+    return strcmp(a->path, b->path) > 0;
+}
+
+static bool is_journal_name(const char *name)
+{
+    size_t length = strlen(name), end = strlen(suffix);
+    return length > end && !strcmp(name + length - end, suffix);
+}
+
+bool session_find_leftover(const char *state_folder, const char *model_path,
+                           struct session_leftover *leftover)
+{
+    *leftover = (struct session_leftover){0};
+    char *folder = journal_folder(state_folder, NULL);
+    char *model = model_path ? session_real_path(model_path) : NULL;
+    DIR *directory = folder ? opendir(folder) : NULL;
+    const struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        struct session_leftover found = {0};
+        char *path = is_journal_name(entry->d_name)
+                         ? path_join(folder, entry->d_name)
+                         : NULL;
+        if (path && read_leftover(&found, path, model) &&
+            is_newer(&found, leftover)) {
+            session_leftover_release(leftover);
+            *leftover = found;
+            found = (struct session_leftover){0};
+        }
+        session_leftover_release(&found);
+        free(path);
+    }
+    if (directory)
+        closedir(directory);
+    free(folder);
+    free(model);
+    return leftover->path != NULL;
+}
+
+int session_discard(const char *path, struct error *err)
+{
+    struct journal_text text;
+    struct journal journal;
+    if (journal_read(&text, path, err) < 0)
+        return -1;
+    int result = journal_reopen(&journal, path, text.bytes, err);
+    if (!result) {
+        result = text.closed ? 0 : journal_append(&journal, "close\n", err);
+        journal_close(&journal);
+    }
+    journal_text_release(&text);
+    return result;
+}
+
+static int replay_saved(struct state *state, const char *line,
+                        struct error *err)
+{
+    char *end;
+    long id = strtol(line + 6, &end, 10);
+    const struct variant *saved =
+        id >= 0 && id < state->at.count ? state_variant(state, (int)id) : NULL;
+    if (!saved || *end || !isdigit((unsigned char)line[6]))
+        return error_set(err, ERROR_FORMAT, "found '%s', expected a variant",
+                         line);
+    state->at.saved_hash = saved->hash;
+    return 0;
+}
+
+static int replay(struct session *session, const struct journal_text *text,
+                  const char *path, struct error *err)
+{
+    for (size_t i = 0; i < text->count; i++) {
+        const char *line = text->lines[i];
+        struct command_result result = {0};
+        int status = 0;
+        if (!is_own_line(line))
+            status = state_execute(&session->state, line, &result, err);
+        else if (strcmp(line, "close"))
+            status = replay_saved(&session->state, line, err);
+        command_result_release(&result);
+        if (status < 0)
+            return error_prefix(err, "%s:%zu", path, text->numbers[i]);
+    }
+    session->journaled = (int)text->count;
+    return 0;
+}
+
+static int check_model(const struct journal_head *head, const char *path,
+                       struct error *err)
+{
+    uint64_t hash;
+    if (session_hash_file(&hash, head->model_path, err) < 0)
+        return -1;
+    if (hash == head->model_hash)
+        return 0;
+    return error_set(err, ERROR_MISMATCH,
+                     "%s: '%s' has changed since this session: content "
+                     "%016llx, expected %016llx",
+                     path, head->model_path, (unsigned long long)hash,
+                     (unsigned long long)head->model_hash);
+}
+
+static int resume(struct session *session, const struct journal_text *text,
+                  const char *path, bool go_on, struct error *err)
+{
+    const struct journal_head *head = &text->head;
+    struct transform identity = transform_identity();
+    session_set_transform(session,
+                          head->has_transform ? &head->transform : &identity,
+                          head->accuracy, head->trial_samples);
+    if (replay(session, text, path, err) < 0)
+        return -1;
+    /* Reopened last: an error so far leaves the file as it was. */
+    return go_on ? journal_reopen(&session->journal, path, text->bytes, err)
+                 : 0;
+}
+
+int session_resume(struct session **out, const char *path, bool go_on,
+                   struct error *err)
+{
+    struct journal_text text;
+    struct session *session = NULL;
+    if (go_on && journal_is_live(path))
+        return error_set(err, ERROR_IO, "%s: this session is still running",
+                         path);
+    if (journal_read(&text, path, err) < 0)
+        return -1;
+    char *folder = path_folder(path);
+    struct session_options options = {
+        .model_path = text.head.model_path,
+        .data_path = text.head.data_path,
+        .split = text.head.split,
+        .samples = text.head.samples,
+        .seed = text.head.seed,
+        .transform = text.head.transform,
+        .state_folder = folder,
+        .journal = go_on,
+    };
+    int result = folder ? 0 : error_memory(err, strlen(path));
+    if (!result)
+        result = check_model(&text.head, path, err);
+    if (!result)
+        result = session_assemble(&session, &options, err);
+    if (!result)
+        result = resume(session, &text, path, go_on, err);
+    if (!result)
+        *out = session;
+    else
+        session_leave(session);
+    free(folder);
+    journal_text_release(&text);
+    return result;
+}

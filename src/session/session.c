@@ -1,0 +1,326 @@
+/* Opening and closing, and what a session holds. */
+#include "session/session.h"
+
+#include "base/array.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "eval/evaluate.h"
+#include "op/instance.h"
+#include "session/parts.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PREPROCESS_SAMPLES = 512 };
+
+char *session_real_path(const char *path)
+{
+    char *real = realpath(path, NULL);
+    return real ? real : string_copy(path);
+}
+
+int session_hash_file(uint64_t *hash, const char *path, struct error *err)
+{
+    struct file_map map;
+    if (file_map_open(&map, path, err) < 0)
+        return error_prefix(err, "%s", path);
+    *hash = hash_bytes(0, map.data, map.bytes);
+    file_map_close(&map);
+    return 0;
+}
+
+/* Model input and data set must fit, and every label must have an output. */
+static int check_data(const struct session *session, struct error *err)
+{
+    const struct graph *graph = session->graph;
+    const char *path = session->options.data_path;
+    size_t *map = array_create(graph->input_count, sizeof *map);
+    if (!map)
+        return error_memory(err, graph->input_count * sizeof *map);
+    int result = evaluation_match(graph, session->dataset, map, err);
+    free(map);
+    if (result < 0)
+        return error_prefix(err, "%s", path);
+    if (!graph->output_count)
+        return 0;
+    const struct value *output = &graph->values[graph->outputs[0]];
+    int64_t classes = shape_elements(&output->shape);
+    int64_t labels = dataset_classes(session->dataset);
+    if (labels > classes)
+        return error_set(err, ERROR_SHAPE,
+                         "%s: found label %lld, but the model's output '%s' "
+                         "has %lld classes",
+                         path, (long long)labels - 1, output->name,
+                         (long long)classes);
+    return 0;
+}
+
+static int copy_options(struct session_options *out,
+                        const struct session_options *in, struct error *err)
+{
+    *out = *in;
+    out->model_path = string_copy(in->model_path);
+    out->data_path = string_copy(in->data_path);
+    out->split = string_copy(in->split);
+    out->state_folder = string_copy(in->state_folder);
+    if (!out->model_path || !out->data_path != !in->data_path ||
+        !out->split != !in->split || !out->state_folder != !in->state_folder)
+        return error_memory(err, PATH_MAX);
+    return 0;
+}
+
+static void free_text(const char *text)
+{
+    char *owned;
+    memcpy(&owned, &text, sizeof owned);
+    free(owned);
+}
+
+static int open_parts(struct session *session, struct error *err)
+{
+    const struct session_options *options = &session->options;
+    const char *model = options->model_path;
+    if (session_hash_file(&session->model_hash, model, err) < 0 ||
+        onnx_open(&session->model, model, err) < 0)
+        return -1;
+    if (op_instantiate(&session->graph, onnx_graph(session->model), 1, err) <
+            0 ||
+        layer_table_init(&session->layers, session->graph, err) < 0)
+        return error_prefix(err, "%s", model);
+    if (options->data_path) {
+        struct dataset_options data = {options->split, options->samples};
+        if (dataset_open(&session->dataset, options->data_path, &data, err) <
+                0 ||
+            check_data(session, err) < 0)
+            return -1;
+    }
+    return state_init(&session->state, session->graph, &session->layers, err);
+}
+
+int session_assemble(struct session **out,
+                     const struct session_options *options, struct error *err)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (!session)
+        return error_memory(err, sizeof *session);
+    session->journal.descriptor = -1;
+    if (copy_options(&session->options, options, err) < 0 ||
+        open_parts(session, err) < 0) {
+        session_leave(session);
+        return -1;
+    }
+    *out = session;
+    return 0;
+}
+
+void session_set_transform(struct session *session,
+                           const struct transform *transform, double accuracy,
+                           int64_t samples)
+{
+    session->transform = *transform;
+    session->preprocess = (struct preprocess_result){
+        .count = 1,
+        .samples = samples,
+        .trials = {{*transform, accuracy, NAN}},
+    };
+}
+
+static int find_transform(struct session *session, struct error *err)
+{
+    const struct session_options *options = &session->options;
+    struct preprocess_result *found = &session->preprocess;
+    struct transform identity = transform_identity();
+    if (!session->dataset || !options->preprocess_auto) {
+        session_set_transform(
+            session, options->preprocess_auto ? &identity : &options->transform,
+            NAN, 0);
+        return 0;
+    }
+    if (preprocess_find(found, onnx_graph(session->model), session->dataset,
+                        PREPROCESS_SAMPLES, err) < 0)
+        return -1;
+    session->transform = found->trials[found->chosen].transform;
+    return 0;
+}
+
+static int refuse_control(const char *path, struct error *err)
+{
+    for (const char *p = path; p && *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return error_set(err, ERROR_UNSUPPORTED,
+                             "a path with the control character %d cannot be "
+                             "kept in a journal",
+                             *p);
+    return 0;
+}
+
+static int start_journal(struct session *session, struct error *err)
+{
+    const struct session_options *options = &session->options;
+    const struct preprocess_result *found = &session->preprocess;
+    int result = -1;
+    struct journal_head head = {
+        .model_path = session_real_path(options->model_path),
+        .data_path =
+            options->data_path ? session_real_path(options->data_path) : NULL,
+        .split = string_copy(options->split),
+        .model_hash = session->model_hash,
+        .samples = options->samples,
+        .seed = options->seed,
+        .has_transform = session->dataset != NULL,
+        .transform = session->transform,
+        .accuracy = found->trials[found->chosen].accuracy,
+        .trial_samples =
+            isnan(found->trials[found->chosen].accuracy) ? 0 : found->samples,
+    };
+    char *folder = journal_folder(options->state_folder, err);
+    char *text = head.model_path ? journal_head_text(&head) : NULL;
+    if (folder && !text)
+        error_memory(err, PATH_MAX);
+    else if (folder && refuse_control(head.model_path, err) == 0 &&
+             refuse_control(head.data_path, err) == 0)
+        result = journal_create(&session->journal, folder, text, err);
+    free(head.model_path);
+    free(head.data_path);
+    free(head.split);
+    free(folder);
+    free(text);
+    return result;
+}
+
+int session_open(struct session **out, const struct session_options *options,
+                 struct error *err)
+{
+    struct session *session;
+    if (session_assemble(&session, options, err) < 0)
+        return -1;
+    if (find_transform(session, err) < 0 ||
+        (options->journal && start_journal(session, err) < 0)) {
+        session_leave(session);
+        return -1;
+    }
+    *out = session;
+    return 0;
+}
+
+void session_leave(struct session *session)
+{
+    if (!session)
+        return;
+    journal_close(&session->journal);
+    if (session->state.variants)
+        state_release(&session->state);
+    layer_table_release(&session->layers);
+    graph_drop(session->graph);
+    dataset_close(session->dataset);
+    onnx_close(session->model);
+    free_text(session->options.model_path);
+    free_text(session->options.data_path);
+    free_text(session->options.split);
+    free_text(session->options.state_folder);
+    free(session);
+}
+
+void session_close(struct session *session)
+{
+    if (session && session->journal.descriptor >= 0) {
+        /* A session in which nothing was decided leaves nothing behind. */
+        if (!session->journaled)
+            unlink(session->journal.path);
+        else
+            journal_append(&session->journal, "close\n", NULL);
+    }
+    session_leave(session);
+}
+
+/* --- what it holds --- */
+
+const struct onnx_model *session_model(const struct session *session)
+{
+    return session->model;
+}
+
+const struct graph *session_graph(const struct session *session)
+{
+    return session->graph;
+}
+
+const struct layer_table *session_layers(const struct session *session)
+{
+    return &session->layers;
+}
+
+const struct dataset *session_dataset(const struct session *session)
+{
+    return session->dataset;
+}
+
+const struct transform *session_transform(const struct session *session)
+{
+    return &session->transform;
+}
+
+const struct preprocess_result *session_preprocess(
+    const struct session *session)
+{
+    return &session->preprocess;
+}
+
+const struct session_options *session_options(const struct session *session)
+{
+    return &session->options;
+}
+
+const char *session_path(const struct session *session)
+{
+    return session->journal.path ? session->journal.path : "";
+}
+
+const struct variant *session_current(const struct session *session)
+{
+    return state_current(&session->state);
+}
+
+const struct variant *session_variant(const struct session *session, int id)
+{
+    return state_variant(&session->state, id);
+}
+
+int session_variant_count(const struct session *session)
+{
+    return session->state.at.count;
+}
+
+bool session_can_undo(const struct session *session)
+{
+    return state_current(&session->state)->parent >= 0;
+}
+
+bool session_can_redo(const struct session *session)
+{
+    return state_redo_target(&session->state) >= 0;
+}
+
+int session_snapshot(const struct session *session, const char *name)
+{
+    int index = state_find_snapshot(&session->state, name);
+    return index < 0 ? -1 : session->state.at.snapshots[index].id;
+}
+
+bool session_unsaved(const struct session *session)
+{
+    return state_current(&session->state)->hash != session->state.at.saved_hash;
+}
+
+const struct criterion *session_criterion(const struct session *session)
+{
+    return session->state.at.criterion;
+}
+
+const struct structure *session_structure(const struct session *session)
+{
+    return session->state.at.structure;
+}
