@@ -1,98 +1,116 @@
 #include "eval/estimate.h"
 
-#include <gsl/gsl_cdf.h>
 #include <math.h>
 
-static double normal_quantile(double confidence)
+#include <gsl/gsl_cdf.h>
+
+/* The normal quantile that leaves (1 - confidence)/2 on each side. */
+static double quantile(double confidence)
 {
     return gsl_cdf_ugaussian_Pinv(0.5 + confidence / 2);
 }
 
-static double clamp(double x, double low, double high)
+static struct estimate nothing(double low)
 {
-    return x < low ? low : x > high ? high : x;
+    return (struct estimate){.value = NAN, .low = low, .high = 1};
 }
 
-static struct estimate unknown(double low, double high)
-{
-    return (struct estimate){NAN, low, high, 0, 0};
-}
-
+/*
+ * The score interval: the p for which |p^ - p| = z sqrt(p (1 - p) / n).
+ * Source: Wilson 1927.
+ */
 struct estimate estimate_wilson(int64_t successes, int64_t n, double confidence)
 {
     if (n <= 0)
-        return unknown(0, 1);
-    double z = normal_quantile(confidence), count = (double)n;
-    double p = (double)successes / count, z2 = z * z;
-    double centre = (p + z2 / (2 * count)) / (1 + z2 / count);
-    double half = z / (1 + z2 / count) *
-                  sqrt(p * (1 - p) / count + z2 / (4 * count * count));
-    /* Rounding must not push a bound past the value at 0 and 1. */
-    return (struct estimate){p, clamp(centre - half, 0, p),
-                             clamp(centre + half, p, 1), n, n};
+        return nothing(0);
+    double z = quantile(confidence), count = (double)n;
+    double p = (double)successes / count, zz = z * z / count;
+    double centre = (p + zz / 2) / (1 + zz);
+    double half = z / (1 + zz) * sqrt(p * (1 - p) / count + zz / (4 * count));
+    struct estimate e = {.value = p, .samples = n, .total = n};
+    /* Exact at the ends, where rounding would leave a trace. */
+    e.low = successes == 0 ? 0 : centre - half;
+    e.high = successes == n ? 1 : centre + half;
+    return e;
 }
 
 struct estimate estimate_clopper_pearson(int64_t successes, int64_t n,
                                          double confidence)
 {
     if (n <= 0)
-        return unknown(0, 1);
-    double tail = (1 - confidence) / 2, k = (double)successes;
-    double m = (double)(n - successes);
-    double low = successes > 0 ? gsl_cdf_beta_Pinv(tail, k, m + 1) : 0;
-    double high = successes < n ? gsl_cdf_beta_Qinv(tail, k + 1, m) : 1;
-    return (struct estimate){k / (double)n, low, high, n, n};
+        return nothing(0);
+    double k = (double)successes, rest = (double)(n - successes);
+    double tail = (1 - confidence) / 2;
+    struct estimate e = {
+        .value = k / (double)n, .low = 0, .high = 1, .samples = n, .total = n};
+    if (successes > 0)
+        e.low = gsl_cdf_beta_Pinv(tail, k, rest + 1);
+    if (successes < n)
+        e.high = gsl_cdf_beta_Qinv(tail, k + 1, rest);
+    return e;
 }
 
-/*
- * Newcombe's method 10: the Wilson limits of both proportions, combined with
- * the correlation phi of the paired answers.
- */
+/* The correlation of the two columns of right and wrong answers, with
+ * Newcombe's continuity correction when it is positive. */
+static double correlation(double both, double a_only, double b_only, double n)
+{
+    double neither = n - both - a_only - b_only;
+    double product = (both + a_only) * (b_only + neither) * (both + b_only) *
+                     (a_only + neither);
+    if (product <= 0)
+        return 0;
+    double numerator = both * neither - a_only * b_only;
+    if (numerator > 0)
+        numerator = numerator > n / 2 ? numerator - n / 2 : 0;
+    return numerator / sqrt(product);
+}
+
 struct estimate estimate_paired(int64_t both, int64_t a_only, int64_t b_only,
                                 int64_t n, double confidence)
 {
     if (n <= 0)
-        return unknown(-1, 1);
+        return nothing(-1);
     struct estimate a = estimate_wilson(both + a_only, n, confidence);
     struct estimate b = estimate_wilson(both + b_only, n, confidence);
-    double neither = (double)(n - both - a_only - b_only);
-    double product = (double)(both + a_only) * (double)(both + b_only) *
-                     ((double)a_only + neither) * ((double)b_only + neither);
-    double agreement = (double)both * neither - (double)a_only * (double)b_only;
-    double phi = product > 0 ? agreement / sqrt(product) : 0;
-    double difference = b.value - a.value;
-    double da = b.value - b.low, db = a.high - a.value;
-    double ua = b.high - b.value, ub = a.value - a.low;
-    double below = da * da - 2 * phi * da * db + db * db;
-    double above = ua * ua - 2 * phi * ua * ub + ub * ub;
-    return (struct estimate){
-        difference, clamp(difference - sqrt(fmax(below, 0)), -1, 1),
-        clamp(difference + sqrt(fmax(above, 0)), -1, 1), n, n};
+    double phi =
+        correlation((double)both, (double)a_only, (double)b_only, (double)n);
+    double down_b = b.value - b.low, up_b = b.high - b.value;
+    double down_a = a.value - a.low, up_a = a.high - a.value;
+    double low = down_b * down_b - 2 * phi * down_b * up_a + up_a * up_a;
+    double high = up_b * up_b - 2 * phi * up_b * down_a + down_a * down_a;
+    double difference = (double)(b_only - a_only) / (double)n;
+    return (struct estimate){.value = difference,
+                             .low = difference - sqrt(fmax(low, 0)),
+                             .high = difference + sqrt(fmax(high, 0)),
+                             .samples = n,
+                             .total = n};
 }
 
 double estimate_mcnemar(int64_t a_only, int64_t b_only)
 {
-    int64_t n = a_only + b_only, fewer = a_only < b_only ? a_only : b_only;
+    int64_t n = a_only + b_only;
+    int64_t least = a_only < b_only ? a_only : b_only;
     if (n == 0)
         return 1;
-    double tail = gsl_cdf_binomial_P((unsigned)fewer, 0.5, (unsigned)n);
-    return fmin(1, 2 * tail);
+    double p = 2 * gsl_cdf_binomial_P((unsigned)least, 0.5, (unsigned)n);
+    return p < 1 ? p : 1;
 }
 
 void tally_add(struct tally *tally, const struct outcome *outcome,
                const struct outcome *base)
 {
+    double loss = (double)outcome->loss;
     tally->samples++;
     tally->correct += outcome->correct;
     tally->top5 += outcome->top5;
-    tally->loss += (double)outcome->loss;
-    tally->loss_squares += (double)outcome->loss * (double)outcome->loss;
+    tally->loss += loss;
+    tally->loss_squares += loss * loss;
     if (!base)
         return;
     tally->paired++;
-    tally->both += outcome->correct && base->correct;
-    tally->base_only += !outcome->correct && base->correct;
-    tally->variant_only += outcome->correct && !base->correct;
+    tally->both += base->correct && outcome->correct;
+    tally->base_only += base->correct && !outcome->correct;
+    tally->variant_only += !base->correct && outcome->correct;
 }
 
 void tally_merge(struct tally *into, const struct tally *from)

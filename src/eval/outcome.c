@@ -2,33 +2,54 @@
 
 #include <math.h>
 
+enum { TOP = 5 };
+
+/* The largest logit but `without` (-1: of all); the lowest class of equals,
+ * -1 when there is none. NAN is never the largest. */
+static int64_t largest(const float *logits, int64_t classes, int64_t without)
+{
+    int64_t best = -1;
+    for (int64_t c = 0; c < classes; c++)
+        if (c != without && logits[c] == logits[c] &&
+            (best < 0 || logits[c] > logits[best]))
+            best = c;
+    return best;
+}
+
+/* Classes that argsort puts before `label`. */
+static int64_t rank_of(const float *logits, int64_t classes, int64_t label)
+{
+    int64_t before = 0;
+    for (int64_t c = 0; c < classes; c++)
+        before += logits[c] > logits[label] ||
+                  (logits[c] == logits[label] && c < label);
+    return before;
+}
+
+static double cross_entropy(const float *logits, int64_t classes, int64_t label,
+                            double maximum)
+{
+    double sum = 0;
+    for (int64_t c = 0; c < classes; c++)
+        sum += exp((double)logits[c] - maximum);
+    return log(sum) + maximum - (double)logits[label];
+}
+
 struct outcome outcome_of(const float *logits, int64_t classes, int64_t label)
 {
-    int64_t best = 0, second = -1;
-    for (int64_t i = 1; i < classes; i++) {
-        if (logits[i] > logits[best]) {
-            second = best;
-            best = i;
-        } else if (second < 0 || logits[i] > logits[second]) {
-            second = i;
-        }
-    }
-    struct outcome outcome = {.predicted = (int32_t)best, .loss = NAN};
-    int64_t truth = label < 0 || label >= classes ? best : label;
-    int64_t rival = truth == best ? second : best;
-    outcome.margin = rival < 0 ? INFINITY : logits[truth] - logits[rival];
-    if (label < 0 || label >= classes)
+    int64_t best = largest(logits, classes, -1);
+    /* All logits NAN: an answer must be given, argmax's is the first. */
+    int64_t predicted = best < 0 ? 0 : best;
+    int64_t self = label < 0 ? predicted : label;
+    int64_t other = largest(logits, classes, self);
+    struct outcome outcome = {.predicted = (int32_t)predicted, .loss = NAN};
+    outcome.margin = other < 0 ? INFINITY : logits[self] - logits[other];
+    if (label < 0)
         return outcome;
-    outcome.correct = best == label;
-    int64_t above = 0;
-    double sum = 0;
-    for (int64_t i = 0; i < classes; i++) {
-        sum += exp((double)logits[i] - (double)logits[best]);
-        above += logits[i] > logits[label] ||
-                 (logits[i] == logits[label] && i < label);
-    }
-    outcome.top5 = above < 5;
-    outcome.loss =
-        (float)(log(sum) + (double)logits[best] - (double)logits[label]);
+    bool number = logits[label] == logits[label];
+    outcome.correct = number && predicted == label;
+    outcome.top5 = number && rank_of(logits, classes, label) < TOP;
+    double maximum = best < 0 ? NAN : (double)logits[best];
+    outcome.loss = (float)cross_entropy(logits, classes, label, maximum);
     return outcome;
 }
