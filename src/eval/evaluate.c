@@ -1,44 +1,52 @@
 #include "eval/evaluate.h"
 
+#include "base/strbuf.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-/* One sample's shape: the graph's without its leading dimension. */
+/* Per-sample shape: the leading dimension is the batch. */
 static struct shape sample_of(const struct shape *shape)
 {
-    struct shape sample = {.rank = shape->rank - 1};
-    for (int i = 1; i < shape->rank; i++)
-        sample.dims[i - 1] = shape->dims[i];
+    struct shape sample = {.rank = shape->rank > 0 ? shape->rank - 1 : 0};
+    for (int i = 0; i < sample.rank; i++)
+        sample.dims[i] = shape->dims[i + 1];
     return sample;
 }
 
-static int find_input(const struct graph *instance,
-                      const struct dataset *dataset, const char *name,
-                      size_t *index, struct error *err)
+/* The data set input for a graph input of this name, -1 when none. */
+static int64_t find_input(const struct graph *instance,
+                          const struct dataset *dataset, const char *name)
 {
     size_t count = dataset_input_count(dataset);
-    for (size_t i = 0; i < count; i++) {
-        const char *have = dataset_input_name(dataset, i);
-        if (have && strcmp(have, name) == 0) {
-            *index = i;
-            return 0;
-        }
-    }
-    /* A lone input needs no name to be recognised. */
-    if (count == 1 && instance->input_count == 1) {
-        *index = 0;
-        return 0;
-    }
-    return error_set(err, ERROR_NAME,
-                     "%s: found no array '%s', expected one for each of the "
-                     "model's %zu inputs",
-                     dataset_path(dataset), name, instance->input_count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(dataset_input_name(dataset, i), name) == 0)
+            return (int64_t)i;
+    return instance->input_count == 1 && count == 1 ? 0 : -1;
+}
+
+static int no_input(const struct dataset *dataset, const char *name,
+                    struct error *err)
+{
+    struct strbuf names = {0};
+    for (size_t i = 0; i < dataset_input_count(dataset); i++)
+        strbuf_addf(&names, "%s'%s'", i ? ", " : "",
+                    dataset_input_name(dataset, i));
+    error_set(err, ERROR_SHAPE,
+              "%s: model input '%s': no array of that name (found %s)",
+              dataset_path(dataset), name, strbuf_text(&names));
+    strbuf_release(&names);
+    return -1;
 }
 
 int evaluation_match(const struct graph *instance,
                      const struct dataset *dataset, size_t *map,
                      struct error *err)
 {
+    if (instance->input_count > EVALUATION_MAX_INPUTS)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the model has %zu inputs, expected at most %d",
+                         instance->input_count, EVALUATION_MAX_INPUTS);
     for (size_t i = 0; i < instance->input_count; i++) {
         const struct value *value = &instance->values[instance->inputs[i]];
         if (value->shape.rank < 1)
@@ -46,8 +54,10 @@ int evaluation_match(const struct graph *instance,
                              "model input '%s' is a scalar, expected a "
                              "leading batch dimension",
                              value->name);
-        if (find_input(instance, dataset, value->name, &map[i], err) < 0)
-            return -1;
+        int64_t found = find_input(instance, dataset, value->name);
+        if (found < 0)
+            return no_input(dataset, value->name, err);
+        map[i] = (size_t)found;
         struct shape sample = sample_of(&value->shape);
         if (dataset_fits(dataset, map[i], value->dtype, &sample, err) < 0)
             return error_prefix(err, "%s: model input '%s'",
@@ -62,90 +72,121 @@ int64_t evaluation_batches(const struct evaluation *evaluation)
     return (evaluation->samples + batch - 1) / batch;
 }
 
-/* Writes samples first … first+count-1 of the order to every input, then
- * repeats the last one until the batch is full. */
-static int fill_inputs(const struct evaluation *e, struct runner *runner,
-                       int64_t first, int64_t count, struct error *err)
+static int64_t sample_at(const struct evaluation *evaluation, int64_t i)
 {
-    const struct graph *instance = plan_instance(e->plan);
-    size_t map[16];
-    if (instance->input_count > 16)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "model has %zu inputs, expected at most 16",
-                         instance->input_count);
-    if (evaluation_match(instance, e->dataset, map, err) < 0)
+    return evaluation->order ? evaluation->order[i] : i;
+}
+
+static int64_t label_of(const struct evaluation *evaluation, int64_t sample)
+{
+    return evaluation->labels ? evaluation->labels[sample]
+                              : dataset_label(evaluation->dataset, sample);
+}
+
+static int64_t real_samples(const struct evaluation *evaluation, int64_t b)
+{
+    int64_t batch = plan_instance(evaluation->plan)->batch;
+    int64_t left = evaluation->samples - b * batch;
+    return left < batch ? left : batch;
+}
+
+static void fill_input(const struct evaluation *evaluation,
+                       const struct value *value, size_t input, int64_t first,
+                       int64_t count, void *out)
+{
+    struct shape sample = sample_of(&value->shape);
+    struct dataset_layout layout =
+        dataset_layout_for(evaluation->dataset, input, &sample);
+    const int64_t *order = evaluation->order ? evaluation->order + first : NULL;
+    dataset_read_as(evaluation->dataset, input, &evaluation->transform, &layout,
+                    value->dtype, first, order, count, out);
+    size_t bytes = (size_t)shape_elements(&sample) * dtype_size(value->dtype);
+    char *rows = out;
+    for (int64_t i = count; i < value->shape.dims[0]; i++)
+        memcpy(rows + (size_t)i * bytes, rows + (size_t)(count - 1) * bytes,
+               bytes);
+}
+
+int evaluation_fill(const struct evaluation *evaluation, struct runner *runner,
+                    int64_t b, int64_t *count, struct error *err)
+{
+    const struct graph *instance = plan_instance(evaluation->plan);
+    size_t map[EVALUATION_MAX_INPUTS];
+    if (evaluation_match(instance, evaluation->dataset, map, err) < 0)
         return -1;
-    for (size_t i = 0; i < instance->input_count; i++) {
-        const struct value *value = &instance->values[instance->inputs[i]];
-        struct shape sample = sample_of(&value->shape);
-        size_t bytes =
-            (size_t)shape_elements(&sample) * dtype_size(value->dtype);
-        char *at = runner_input(runner, i);
-        const int64_t *order = e->order ? e->order + first : NULL;
-        dataset_read(e->dataset, map[i], &e->transform, value->dtype, first,
-                     order, count, at);
-        for (int64_t k = count; k < instance->batch; k++)
-            memcpy(at + (size_t)k * bytes, at + (size_t)(count - 1) * bytes,
-                   bytes);
-    }
+    *count = real_samples(evaluation, b);
+    for (size_t i = 0; i < instance->input_count; i++)
+        fill_input(evaluation, &instance->values[instance->inputs[i]], map[i],
+                   b * instance->batch, *count, runner_input(runner, i));
     return 0;
 }
 
-static int64_t label_of(const struct evaluation *e, int64_t sample)
+int evaluation_logits(const struct plan *plan, const struct runner *runner,
+                      const float **logits, int64_t *classes, struct error *err)
 {
-    return e->labels ? e->labels[sample] : dataset_label(e->dataset, sample);
+    const struct graph *instance = plan_instance(plan);
+    if (!instance->output_count)
+        return error_set(err, ERROR_SHAPE, "the model has no output");
+    const struct tensor *output = runner_output(runner, 0);
+    const struct shape *shape = &output->shape;
+    const char *name = instance->values[instance->outputs[0]].name;
+    bool fits = output->dtype == DTYPE_FLOAT32 && shape->rank >= 2 &&
+                shape->dims[0] == instance->batch && shape->dims[1] > 0 &&
+                shape->dims[1] <= INT32_MAX;
+    for (int i = 2; i < shape->rank; i++)
+        fits = fits && shape->dims[i] == 1;
+    char text[SHAPE_TEXT_BYTES];
+    if (!fits)
+        return error_set(err, ERROR_SHAPE,
+                         "output '%s' is %s %s, expected float32 %" PRId64
+                         " x classes",
+                         name, dtype_name(output->dtype),
+                         shape_text(shape, text), instance->batch);
+    *logits = output->data;
+    *classes = shape->dims[1];
+    return 0;
 }
 
-static int read_answers(const struct evaluation *e, const struct runner *runner,
-                        int64_t first, int64_t count, struct outcome *outcomes,
+static int read_answers(const struct evaluation *evaluation,
+                        struct runner *runner, int64_t b, int64_t count,
+                        struct outcome *outcomes, float *copy,
                         struct error *err)
 {
-    const struct tensor *out = runner_output(runner, 0);
-    int64_t batch = plan_instance(e->plan)->batch;
-    int64_t classes = batch ? tensor_elements(out) / batch : 0;
-    char text[SHAPE_TEXT_BYTES];
-    if (out->dtype != DTYPE_FLOAT32 || out->shape.rank < 2 ||
-        out->shape.dims[0] != batch || classes != out->shape.dims[1])
-        return error_set(err, ERROR_SHAPE,
-                         "the model's first output is %s %s, expected "
-                         "float32 (samples, classes)",
-                         dtype_name(out->dtype), shape_text(&out->shape, text));
-    const float *logits = out->data;
-    for (int64_t k = 0; k < count; k++) {
-        int64_t sample = e->order ? e->order[first + k] : first + k;
-        int64_t label = label_of(e, sample);
+    const float *logits;
+    int64_t classes, batch = plan_instance(evaluation->plan)->batch;
+    if (evaluation_logits(evaluation->plan, runner, &logits, &classes, err) < 0)
+        return -1;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t sample = sample_at(evaluation, b * batch + i);
+        int64_t label = label_of(evaluation, sample);
         if (label >= classes)
-            return error_set(err, ERROR_RANGE,
-                             "%s: sample %" PRId64 " has label %" PRId64
-                             ", expected labels below the model's %" PRId64
-                             " classes",
-                             dataset_path(e->dataset), sample, label, classes);
-        outcomes[sample] = outcome_of(logits + k * classes, classes, label);
+            return error_set(
+                err, ERROR_SHAPE,
+                "%s: sample %" PRId64 " has label %" PRId64
+                ", expected one below the model's %" PRId64 " classes",
+                dataset_path(evaluation->dataset), sample, label, classes);
+        outcomes[sample] = outcome_of(logits + i * classes, classes, label);
     }
+    if (copy)
+        memcpy(copy, logits, (size_t)(count * classes) * sizeof *copy);
     return 0;
 }
 
-int evaluation_run(const struct evaluation *e, struct runner *runner, int64_t b,
-                   struct outcome *outcomes, float *logits, int64_t *count,
-                   const struct cancel *cancel, struct error *err)
+int evaluation_run(const struct evaluation *evaluation, struct runner *runner,
+                   int64_t b, struct outcome *outcomes, float *logits,
+                   int64_t *count, const struct cancel *cancel,
+                   struct error *err)
 {
-    int64_t batch = plan_instance(e->plan)->batch;
-    int64_t first = b * batch;
-    *count = e->samples - first < batch ? e->samples - first : batch;
-    bool resumes = e->prefix && prefix_resumes(e->prefix, e->plan, b);
-    if (!resumes && fill_inputs(e, runner, first, *count, err) < 0)
+    const struct plan *plan = evaluation->plan;
+    struct prefix *prefix = evaluation->prefix;
+    *count = real_samples(evaluation, b);
+    bool resumes = prefix && prefix_resumes(prefix, plan, b);
+    if (!resumes && evaluation_fill(evaluation, runner, b, count, err) < 0)
         return -1;
-    int ran = e->prefix ? prefix_run(e->prefix, e->plan, runner, b, cancel, err)
-                        : runner_run(runner, 0, plan_step_count(e->plan),
-                                     cancel, NULL, err);
-    if (ran < 0)
+    int result = prefix ? prefix_run(prefix, plan, runner, b, cancel, err)
+                        : runner_run(runner, 0, plan_step_count(plan), cancel,
+                                     NULL, err);
+    if (result < 0)
         return -1;
-    if (read_answers(e, runner, first, *count, outcomes, err) < 0)
-        return -1;
-    if (logits) {
-        const struct tensor *out = runner_output(runner, 0);
-        size_t row = tensor_bytes(out) / (size_t)batch;
-        memcpy(logits, out->data, row * (size_t)*count);
-    }
-    return 0;
+    return read_answers(evaluation, runner, b, *count, outcomes, logits, err);
 }

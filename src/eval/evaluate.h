@@ -22,10 +22,12 @@ struct evaluation {
     int64_t samples;       /* how many of `order` count */
 };
 
-/* Matches graph inputs to data set inputs by name (a single image input
- * matches the single graph input) and checks types and shapes.
+enum { EVALUATION_MAX_INPUTS = 32 };
+
+/* Matches graph inputs to data set inputs by name (a single one matches the
+ * single graph input whatever their names) and checks types and shapes.
  * map: graph input index -> data set input index, written.
- * Errors: ERROR_SHAPE, "data has ..., model input 'x' expects ...". */
+ * Errors: ERROR_SHAPE "DATA: model input 'x': has ..., expected ...". */
 int evaluation_match(const struct graph *instance,
                      const struct dataset *dataset, size_t *map,
                      struct error *err);
@@ -34,11 +36,29 @@ int evaluation_match(const struct graph *instance,
 int64_t evaluation_batches(const struct evaluation *evaluation);
 
 /*
+ * Writes the samples of batch b to the runner's inputs, transformed and laid
+ * out as the model wants them; the last sample is repeated to fill.
+ * count  how many are real, written
+ * Errors: as evaluation_match.
+ */
+int evaluation_fill(const struct evaluation *evaluation, struct runner *runner,
+                    int64_t b, int64_t *count, struct error *err);
+
+/*
+ * Sets *logits to the runner's first output and *classes to its width.
+ * Errors: ERROR_SHAPE when it is not float32 (n, classes), trailing ones
+ * aside.
+ */
+int evaluation_logits(const struct plan *plan, const struct runner *runner,
+                      const float **logits, int64_t *classes,
+                      struct error *err);
+
+/*
  * Evaluates batch b: samples order[b * batch … ]. The last batch repeats its
  * last sample to fill and ignores the repeats.
  *
  * outcomes  indexed by sample id (not by order), written for this batch
- * logits    (batch, classes) copied out when not NULL
+ * logits    (count, classes) copied out when not NULL; room for a batch
  * count     how many samples were real
  *
  * Errors: ERROR_CANCELLED, ERROR_SHAPE (output is not (n, classes), or a
