@@ -46,10 +46,11 @@ static void add_constant(struct cost *cost, const struct tensor *tensor,
     *weight_nonzeros = nonzeros;
 }
 
+/* Scalars (the bounds of a Clip, the factor of a scaling) are settings. */
 static bool is_parameter(const struct value *value)
 {
-    return value->constant.data && !dtype_is_integer(value->dtype) &&
-           dtype_size(value->dtype);
+    return value->constant.data && value->constant.shape.rank > 0 &&
+           !dtype_is_integer(value->dtype) && dtype_size(value->dtype);
 }
 
 void cost_of_node(const struct graph *instance, int id, struct cost *cost)
