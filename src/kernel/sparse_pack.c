@@ -54,11 +54,13 @@ void sparse_problem_of(struct sparse_problem *problem,
                                        .bias = p->bias};
 }
 
-/* The border that stride 1 needs on every side of the source. */
+/* The border that the taps reach on any side of the source. */
 static int64_t needed_border(const struct conv_spec *c)
 {
-    int64_t bottom = c->oh - 1 + (c->kh - 1) * c->dh - c->pad_top - c->ih + 1;
-    int64_t right = c->ow - 1 + (c->kw - 1) * c->dw - c->pad_left - c->iw + 1;
+    int64_t bottom =
+        (c->oh - 1) * c->sh + (c->kh - 1) * c->dh - c->pad_top - c->ih + 1;
+    int64_t right =
+        (c->ow - 1) * c->sw + (c->kw - 1) * c->dw - c->pad_left - c->iw + 1;
     int64_t before = larger(c->pad_top, c->pad_left);
     return larger(before, larger(0, larger(bottom, right)));
 }
@@ -71,6 +73,7 @@ struct sparse_geometry sparse_geometry_in_place(
     g.border = g.origin_y = g.origin_x = border;
     g.pitch = conv->iw + 2 * border;
     g.height = conv->ih + 2 * border;
+    g.plane = g.pitch * g.height;
     return g;
 }
 
@@ -82,6 +85,7 @@ struct sparse_geometry sparse_geometry_of(const struct sparse_problem *problem)
     struct sparse_geometry g = {.unit = problem->unit,
                                 .in_place = stride_one &&
                                             (problem->unit == 1 || border == 0),
+                                .border = border,
                                 .sh = c->sh,
                                 .sw = c->sw,
                                 .strip = c->oh};
@@ -101,12 +105,11 @@ struct sparse_geometry sparse_geometry_of(const struct sparse_problem *problem)
     int64_t strips = (c->oh + rows - 1) / rows;
     g.strip = (c->oh + strips - 1) / strips;
     g.height = g.strip + beyond_y;
+    g.plane = g.pitch * g.height;
+    /* Copies write whole vectors: what they write beyond stays between. */
+    if (g.unit == 1)
+        g.plane += SPARSE_BLOCK;
     return g;
-}
-
-static int64_t plane_pixels(const struct sparse_geometry *g)
-{
-    return g->pitch * g->height;
 }
 
 int64_t sparse_tap_offset(const struct sparse_geometry *g,
@@ -117,8 +120,8 @@ int64_t sparse_tap_offset(const struct sparse_geometry *g,
     int64_t y = ky * c->dh + g->origin_y - c->pad_top;
     int64_t x = kx * c->dw + g->origin_x - c->pad_left;
     int64_t phase = y % g->sh * g->sw + x % g->sw;
-    return (channel * g->sh * g->sw + phase) * plane_pixels(g) +
-           y / g->sh * g->pitch + x / g->sw;
+    return (channel * g->sh * g->sw + phase) * g->plane + y / g->sh * g->pitch +
+           x / g->sw;
 }
 
 int64_t sparse_nonzeros(const float *weight, int64_t count)
@@ -158,8 +161,8 @@ static bool problem_served(const struct sparse_problem *p)
     if (c->ic % c->groups != 0 || c->oc % c->groups != 0)
         return false;
     struct sparse_geometry g = sparse_geometry_of(p);
-    double source = (double)c->ic * (double)(g.sh * g.sw) * (double)g.pitch *
-                    (double)g.height * g.unit;
+    double source =
+        (double)c->ic * (double)(g.sh * g.sw) * (double)g.plane * g.unit;
     double taps = (double)c->ic * (double)(c->kh * c->kw) * (double)c->oc;
     double result = (double)g.pitch * (double)c->oh * g.unit;
     return source < INT32_MAX && taps < INT32_MAX && result < INT32_MAX;
@@ -222,13 +225,13 @@ struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
     struct sparse_scratch s = {0};
     int64_t pitch = larger(g.pitch, c->iw + 2 * src_border);
     int64_t vectors = (g.strip * pitch * g.unit) / SMALLEST_LANES + 1;
-    s.entries = align_up((size_t)vectors * sizeof(struct sparse_store));
+    s.entries = align_up((size_t)vectors * sizeof(int32_t));
     s.planes = s.bytes = s.entries;
     if (g.in_place && src_border > g.border) {
         s.planes += align_up((size_t)nonzeros * sizeof(struct sparse_entry));
         s.bytes = s.planes;
     } else if (!g.in_place || src_border < g.border) {
-        int64_t pixels = c->ic * g.sh * g.sw * plane_pixels(&g);
+        int64_t pixels = c->ic * g.sh * g.sw * g.plane;
         s.bytes += (size_t)(pixels * g.unit) * sizeof(float) + ALIGNMENT;
     }
     return s;

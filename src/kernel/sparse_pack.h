@@ -41,11 +41,11 @@ struct sparse_entry {
 struct sparse_geometry {
     int unit;
     bool in_place;  /* canonical planes are bordered source planes */
-    int64_t border; /* of in-place planes */
-    int64_t origin_y, origin_x; /* plane (0, 0) is source -origin */
-    int64_t sh, sw;             /* phases: 1, 1 in place */
-    int64_t pitch, height;
-    int64_t strip; /* output rows that one plane serves */
+    int64_t border; /* that the taps reach; the border of in-place planes */
+    int64_t origin_y, origin_x;   /* plane (0, 0) is source -origin */
+    int64_t sh, sw;               /* phases: 1, 1 in place */
+    int64_t pitch, height, plane; /* plane: from one to the next */
+    int64_t strip;                /* output rows that one plane serves */
 };
 
 /* Packed weights: this header, then starts (oc + 1), bias (oc), entries and
@@ -54,13 +54,6 @@ struct sparse_packed {
     struct sparse_geometry geometry;
     int64_t nonzeros;
     size_t starts, bias, entries, taps; /* bytes from the header */
-};
-
-/* Where one vector of a run is stored. */
-struct sparse_store {
-    int32_t at;    /* floats from the first output of the run; -1: nowhere */
-    int32_t count; /* floats that may be written */
-    uint32_t keep; /* bit per float; the others are stored as zero */
 };
 
 void sparse_problem_of(struct sparse_problem *problem,
@@ -74,9 +67,10 @@ struct sparse_geometry sparse_geometry_in_place(
     const struct sparse_geometry *canonical, const struct conv_spec *conv,
     int64_t border);
 
-/* Scratch: the store table, then entries for another border, then planes. */
+/* Scratch: a table of the run's vectors, then entries for another border, then
+ * planes. */
 struct sparse_scratch {
-    size_t store, entries, planes, bytes;
+    size_t entries, planes, bytes;
 };
 struct sparse_scratch sparse_scratch_of(const struct sparse_problem *problem,
                                         int64_t nonzeros, int64_t src_border);

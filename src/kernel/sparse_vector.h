@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* LANES; MOST_VECTORS: accumulators of one tile, such that they, a weight and
  * what a multiply-add needs besides fit the registers. */
 
@@ -16,7 +18,7 @@
 
 #include <immintrin.h>
 
-enum { LANES = 16, MOST_VECTORS = 28 };
+enum { LANES = 16, MOST_VECTORS = 18 };
 typedef __m512 vec;
 
 static inline vec vec_all(float x)
@@ -34,10 +36,33 @@ static inline void vec_store(float *p, vec v)
     _mm512_storeu_ps(p, v);
 }
 
-/* The first `count` lanes. */
+/* The first `count` lanes, at most all. */
 static inline void vec_store_first(float *p, vec v, int64_t count)
 {
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), v);
+}
+
+/* The first `count` lanes of memory (0 or fewer: none), zeros behind them. */
+static inline vec vec_load_first(const float *p, int64_t count)
+{
+    uint32_t bits = count <= 0 ? 0 : count < LANES ? (1u << count) - 1 : 0xffff;
+    return _mm512_maskz_loadu_ps((__mmask16)bits, p);
+}
+
+/* Lanes 0, 2, 4, ... of a followed by b. */
+static inline vec vec_even(vec a, vec b)
+{
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18,
+                                           20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_ps(a, even, b);
+}
+
+/* Lanes 1, 3, 5, ... */
+static inline vec vec_odd(vec a, vec b)
+{
+    const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21,
+                                          23, 25, 27, 29, 31);
+    return _mm512_permutex2var_ps(a, odd, b);
 }
 
 static inline vec vec_add(vec a, vec b)
@@ -96,6 +121,24 @@ static inline void vec_store_first(float *p, vec v, int64_t count)
     _mm256_maskstore_ps(p, lanes_of((1u << count) - 1), v);
 }
 
+static inline vec vec_load_first(const float *p, int64_t count)
+{
+    uint32_t bits = count <= 0 ? 0 : count < LANES ? (1u << count) - 1 : 0xff;
+    return _mm256_maskload_ps(p, lanes_of(bits));
+}
+
+static inline vec vec_even(vec a, vec b)
+{
+    __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8));
+}
+
+static inline vec vec_odd(vec a, vec b)
+{
+    __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8));
+}
+
 static inline vec vec_add(vec a, vec b)
 {
     return _mm256_add_ps(a, b);
@@ -142,6 +185,24 @@ static inline void vec_store_first(float *p, vec v, int64_t count)
 {
     for (int i = 0; i < count && i < LANES; i++)
         p[i] = v[i];
+}
+
+static inline vec vec_load_first(const float *p, int64_t count)
+{
+    vec v = {0, 0, 0, 0};
+    for (int i = 0; i < count && i < LANES; i++)
+        v[i] = p[i];
+    return v;
+}
+
+static inline vec vec_even(vec a, vec b)
+{
+    return (vec){a[0], a[2], b[0], b[2]};
+}
+
+static inline vec vec_odd(vec a, vec b)
+{
+    return (vec){a[1], a[3], b[1], b[3]};
 }
 
 static inline vec vec_add(vec a, vec b)

@@ -1,0 +1,277 @@
+/*
+ * The inner loops of the sparse kernels: sums of one tile for all output
+ * channels and their way to the destination. Part of sparse_run.h.
+ */
+#ifndef KERNEL_SPARSE_TILE_H
+#define KERNEL_SPARSE_TILE_H
+
+#include "kernel/reference.h"
+#include "kernel/sparse_pack.h"
+#include "kernel/sparse_vector.h"
+
+#include <string.h>
+
+/* How sums reach the destination: as whole vectors with the border between
+ * the rows, as vectors of one pixel each, or the slow general way. */
+enum finish { FINISH_FLAT, FINISH_BLOCKS, FINISH_SLOWLY };
+
+/* One call of a kernel. */
+struct run {
+    const struct conv_spec *conv;
+    struct sparse_geometry geometry; /* of the planes that are read */
+    const struct sparse_entry *entries;
+    const int32_t *starts;
+    const float *bias;
+    const struct epilogue *epilogue;
+    float low, high; /* the activation as a clamp */
+    bool slow;       /* the activation is no clamp */
+    int64_t first, last;
+    int64_t dst_border, dst_pitch, dst_plane; /* in floats but the border */
+    enum finish finish;
+    /* For each vector of a run, one of: the lanes that are outputs (bits); its
+     * place behind the first output, -1 between the rows. */
+    uint16_t *keep;
+    int32_t *place;
+};
+
+/* One strip of one image or block of images, and a tile of it. */
+struct strip {
+    const float *src;   /* the run's first output, tap 0 */
+    float *dst;         /* output (first row, 0) of channel 0 */
+    const float *other; /* as dst; or NULL */
+    int64_t length;     /* floats of the run */
+    int64_t at;         /* first float of the tile */
+};
+
+/* Stores a tile's sums; every activation, every destination. */
+static void finish_slowly(const struct run *r, const struct strip *s,
+                          int64_t channel, const float *sums, int64_t count);
+
+/* Stores the sums of n vectors of a run of one-float pixels whose rows lie as
+ * the destination's do: what is between the rows becomes border. */
+ALWAYS_INLINE void finish_flat(const struct run *r, const struct strip *s,
+                               int64_t channel, vec *sum, const int n)
+{
+    float *dst = s->dst + channel * r->dst_plane + s->at;
+    const uint16_t *keep = r->keep + s->at / LANES;
+    const vec low = vec_all(r->low), high = vec_all(r->high);
+    if (s->other != NULL) {
+        const float *other = s->other + channel * r->dst_plane + s->at;
+#pragma GCC unroll 28
+        for (int j = 0; j < n; j++)
+            sum[j] = vec_add(sum[j], vec_load(other + j * LANES));
+    }
+#pragma GCC unroll 28
+    for (int j = 0; j < n; j++)
+        sum[j] = vec_keep(vec_clamp(sum[j], low, high), keep[j]);
+#pragma GCC unroll 28
+    for (int j = 0; j < n - 1; j++)
+        vec_store(dst + j * LANES, sum[j]);
+    int64_t left = s->length - s->at - (n - 1) * LANES;
+    if (left >= LANES)
+        vec_store(dst + (n - 1) * LANES, sum[n - 1]);
+    else
+        vec_store_first(dst + (n - 1) * LANES, sum[n - 1], left);
+}
+
+/* The same where a pixel is a block of images: no vector spans two pixels,
+ * those between the rows are dropped. */
+ALWAYS_INLINE void finish_blocks(const struct run *r, const struct strip *s,
+                                 int64_t channel, vec *sum, const int n)
+{
+    float *dst = s->dst + channel * r->dst_plane;
+    const int32_t *place = r->place + s->at / LANES;
+    const vec low = vec_all(r->low), high = vec_all(r->high);
+    if (s->other != NULL) {
+        const float *other = s->other + channel * r->dst_plane;
+#pragma GCC unroll 28
+        for (int j = 0; j < n; j++)
+            if (place[j] >= 0)
+                sum[j] = vec_add(sum[j], vec_load(other + place[j]));
+    }
+#pragma GCC unroll 28
+    for (int j = 0; j < n; j++)
+        if (place[j] >= 0)
+            vec_store(dst + place[j], vec_clamp(sum[j], low, high));
+}
+
+/* Adds one kept weight times n vectors. */
+ALWAYS_INLINE void add_entry(const struct sparse_entry *e, const float *src,
+                             vec *sum, const int n)
+{
+    const float *from = src + e->offset;
+    vec w = vec_all(e->value);
+#pragma GCC unroll 28
+    for (int j = 0; j < n; j++)
+        sum[j] = vec_multiply_add(w, vec_load(from + j * LANES), sum[j]);
+}
+
+/*
+ * A tile of n vectors for all channels. Few vectors cannot hide the latency
+ * of a multiply-add, so that `sets` entries are summed apart and joined.
+ */
+ALWAYS_INLINE void run_tile(const struct run *r, const struct strip *s,
+                            const int n, const int sets)
+{
+    const float *src = s->src + s->at;
+    for (int64_t channel = r->first; channel < r->last; channel++) {
+        const struct sparse_entry *e = r->entries + r->starts[channel];
+        const struct sparse_entry *end = r->entries + r->starts[channel + 1];
+        vec sum[MOST_VECTORS + 1];
+#pragma GCC unroll 28
+        for (int j = 0; j < n * sets; j++)
+            sum[j] = vec_all(j < n ? r->bias[channel] : 0.0F);
+        for (; sets > 1 && end - e >= sets; e += sets)
+#pragma GCC unroll 8
+            for (int k = 0; k < sets; k++)
+                add_entry(e + k, src, sum + k * n, n);
+        for (; e < end; e++)
+            add_entry(e, src, sum, n);
+#pragma GCC unroll 28
+        for (int j = n; j < n * sets; j++)
+            sum[j % n] = vec_add(sum[j % n], sum[j]);
+        if (r->finish == FINISH_FLAT) {
+            finish_flat(r, s, channel, sum, n);
+        } else if (r->finish == FINISH_BLOCKS) {
+            finish_blocks(r, s, channel, sum, n);
+        } else {
+            float sums[(MOST_VECTORS + 1) * LANES];
+#pragma GCC unroll 28
+            for (int j = 0; j < n; j++)
+                vec_store(sums + j * LANES, sum[j]);
+            finish_slowly(r, s, channel, sums, n * LANES);
+        }
+    }
+}
+
+typedef void tile_function(const struct run *r, const struct strip *s);
+
+#define TILE(n, sets)                                                          \
+    static void tile_##n(const struct run *r, const struct strip *s)           \
+    {                                                                          \
+        run_tile(r, s, n, sets);                                               \
+    }
+TILE(1, 8)
+TILE(2, 4)
+TILE(3, 3)
+TILE(4, 2)
+TILE(5, 2)
+TILE(6, 1)
+TILE(7, 1)
+TILE(8, 1)
+TILE(9, 1)
+TILE(10, 1)
+TILE(11, 1)
+TILE(12, 1)
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
+TILE(13, 1)
+TILE(14, 1)
+#endif
+#if defined(SPARSE_AVX512)
+TILE(15, 1)
+TILE(16, 1)
+TILE(17, 1)
+TILE(18, 1)
+#endif
+#undef TILE
+
+static tile_function *const tiles[MOST_VECTORS + 1] = {
+    NULL,    tile_1,  tile_2,  tile_3,  tile_4,  tile_5,  tile_6,
+    tile_7,  tile_8,  tile_9,  tile_10, tile_11, tile_12,
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
+    tile_13, tile_14,
+#endif
+#if defined(SPARSE_AVX512)
+    tile_15, tile_16, tile_17, tile_18,
+#endif
+};
+
+static vec activate_slowly(const struct run *r, vec v)
+{
+    float lane[LANES];
+    vec_store(lane, v);
+    for (int i = 0; i < LANES; i++)
+        lane[i] = reference_eltwise(&r->epilogue->activation, lane[i]);
+    return vec_load(lane);
+}
+
+/* Row by row: also where the destination's pitch is not the run's. */
+static void finish_slowly(const struct run *r, const struct strip *s,
+                          int64_t channel, const float *sums, int64_t count)
+{
+    int64_t unit = r->geometry.unit;
+    int64_t pitch = r->geometry.pitch * unit, row = r->conv->ow * unit;
+    int64_t end = s->at + count < s->length ? s->at + count : s->length;
+    const vec low = vec_all(r->low), high = vec_all(r->high);
+    for (int64_t p = s->at; p < end;) {
+        int64_t y = p / pitch, x = p - y * pitch;
+        int64_t length = row - x < end - p ? row - x : end - p;
+        int64_t to = channel * r->dst_plane + y * r->dst_pitch + x;
+        for (int64_t i = 0; i < length; i += LANES) {
+            vec v = vec_load(sums + (p - s->at) + i);
+            if (s->other != NULL)
+                v = vec_add(v, vec_load(s->other + to + i));
+            v = r->slow ? activate_slowly(r, v) : vec_clamp(v, low, high);
+            if (length - i >= LANES)
+                vec_store(s->dst + to + i, v);
+            else
+                vec_store_first(s->dst + to + i, v, length - i);
+        }
+        p = (y + 1) * pitch;
+    }
+}
+
+/* Vectors per tile such that what a tile reads of all channels stays in the
+ * first-level cache, but not so few that entries cost more than sums. */
+static int64_t vectors_per_tile(const struct run *r)
+{
+    enum { CACHE_BYTES = 24 * 1024, FEWEST = 7 };
+    const struct conv_spec *c = r->conv;
+    const struct sparse_geometry *g = &r->geometry;
+    int64_t reach = (c->kh - 1) * c->dh / g->sh * g->pitch * g->unit;
+    int64_t floats = CACHE_BYTES / (int64_t)sizeof(float) /
+                     (c->ic / c->groups * g->sh * g->sw);
+    int64_t vectors = (floats - reach) / LANES;
+    if (vectors < FEWEST)
+        return FEWEST;
+    return vectors < MOST_VECTORS ? vectors : MOST_VECTORS;
+}
+
+/* Cuts the strip's run into tiles of nearly equal size. */
+static void run_strip(const struct run *r, struct strip *s)
+{
+    int64_t vectors = (s->length + LANES - 1) / LANES;
+    int64_t most = vectors_per_tile(r);
+    int64_t count = (vectors + most - 1) / most;
+    int64_t done = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t next = vectors * (i + 1) / count;
+        s->at = done * LANES;
+        tiles[next - done](r, s);
+        done = next;
+    }
+}
+
+/* Which lanes or vectors of a run of `rows` output rows are outputs. */
+static void fill_table(const struct run *r, int64_t rows)
+{
+    int64_t unit = r->geometry.unit, pitch = r->geometry.pitch;
+    int64_t ow = r->conv->ow;
+    int64_t length = ((rows - 1) * pitch + ow) * unit;
+    int64_t vectors = (length + LANES - 1) / LANES;
+    if (r->finish == FINISH_FLAT) {
+        memset(r->keep, 0xff, (size_t)vectors * sizeof *r->keep);
+        for (int64_t y = 0; y + 1 < rows; y++)
+            for (int64_t p = y * pitch + ow; p < (y + 1) * pitch; p++)
+                r->keep[p / LANES] &= (uint16_t) ~(1u << p % LANES);
+    } else if (r->finish == FINISH_BLOCKS) {
+        int64_t parts = unit / LANES, row = pitch * parts;
+        for (int64_t v = 0; v < vectors; v++) {
+            int64_t y = v / row, x = v - y * row;
+            int64_t at = y * r->dst_pitch + x * LANES;
+            r->place[v] = (int32_t)(x < ow * parts ? at : -1);
+        }
+    }
+}
+
+#endif
