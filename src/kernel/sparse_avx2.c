@@ -2,7 +2,7 @@
 #if defined(__x86_64__)
 #define SPARSE_AVX2
 
-#include "kernel/sparse_run.h"
+#include "kernel/sparse_rows.h"
 
 SPARSE_BY_RUNS(sparse_conv_plane_run_avx2, LAYOUT_PLANE)
 SPARSE_BY_RUNS(sparse_conv_image16_run_avx2, LAYOUT_IMAGE16)

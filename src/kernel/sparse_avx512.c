@@ -7,6 +7,5 @@
 SPARSE_BY_RUNS(sparse_conv_plane_run_avx512, LAYOUT_PLANE)
 SPARSE_BY_RUNS(sparse_conv_image16_run_avx512, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_product_image16_run_avx512, LAYOUT_IMAGE16)
-SPARSE_BY_VECTOR(sparse_product_plain_run_avx512)
 
 #endif

@@ -38,7 +38,7 @@ static void clear_border(const struct run *r, float *plane, bool sides)
 }
 
 /* The activation as a clamp where it is one. */
-static void set_activation(struct run *r)
+static inline void set_activation(struct run *r)
 {
     const struct eltwise_spec *a = &r->epilogue->activation;
     r->low = -INFINITY;
@@ -119,10 +119,11 @@ static void run_image(struct run *r, const struct operands *o, int64_t image,
     }
 }
 
-static void run_problem(const struct sparse_problem *problem,
-                        const void *packed_weights, struct operands *o,
-                        int64_t dst_border, const struct epilogue *epilogue,
-                        void *scratch, int64_t first, int64_t last)
+static inline void run_problem(const struct sparse_problem *problem,
+                               const void *packed_weights, struct operands *o,
+                               int64_t dst_border,
+                               const struct epilogue *epilogue, void *scratch,
+                               int64_t first, int64_t last)
 {
     const struct sparse_packed *packed = packed_weights;
     const char *base = packed_weights;
@@ -172,43 +173,6 @@ static void run_problem(const struct sparse_problem *problem,
         run_image(&r, o, image, &filled);
 }
 
-/* A matrix-vector product: rows of kept weights against a short vector. */
-static void run_vector(const struct sparse_problem *problem,
-                       const void *packed_weights, const float *src, float *dst,
-                       const struct epilogue *epilogue, const float *other,
-                       int64_t first, int64_t last)
-{
-    enum { SUMS = 8 };
-    const struct sparse_packed *packed = packed_weights;
-    const char *base = packed_weights;
-    const struct sparse_entry *entries =
-        (const struct sparse_entry *)(const void *)(base + packed->entries);
-    const int32_t *starts =
-        (const int32_t *)(const void *)(base + packed->starts);
-    const float *bias = (const float *)(const void *)(base + packed->bias);
-    struct run r = {.conv = &problem->conv, .epilogue = epilogue};
-    set_activation(&r);
-    for (int64_t row = first; row < last; row++) {
-        const struct sparse_entry *e = entries + starts[row];
-        const struct sparse_entry *end = entries + starts[row + 1];
-        float sum[SUMS] = {0};
-        for (; end - e >= SUMS; e += SUMS)
-#pragma GCC unroll 8
-            for (int k = 0; k < SUMS; k++)
-                sum[k] += e[k].value * src[e[k].offset];
-        for (; e < end; e++)
-            sum[0] += e->value * src[e->offset];
-        float y = bias[row] + (((sum[0] + sum[1]) + (sum[2] + sum[3])) +
-                               ((sum[4] + sum[5]) + (sum[6] + sum[7])));
-        if (other != NULL)
-            y += other[row];
-        if (r.slow)
-            y = reference_eltwise(&epilogue->activation, y);
-        y = y < r.low ? r.low : y;
-        dst[row] = y > r.high ? r.high : y;
-    }
-}
-
 #define SPARSE_ARGUMENTS                                                       \
     const struct kernel_spec *spec, const void *packed, const float *src,      \
         int64_t src_border, float *dst, int64_t dst_border,                    \
@@ -228,18 +192,6 @@ static void run_vector(const struct sparse_problem *problem,
         sparse_problem_of(&p, spec, layout);                                   \
         run_problem(&p, packed, &o, bordered ? dst_border : 0, epilogue,       \
                     scratch, first, last);                                     \
-    }
-
-#define SPARSE_BY_VECTOR(name)                                                 \
-    void name(SPARSE_ARGUMENTS);                                               \
-    void name(SPARSE_ARGUMENTS)                                                \
-    {                                                                          \
-        struct sparse_problem p;                                               \
-        (void)src_border;                                                      \
-        (void)dst_border;                                                      \
-        (void)scratch;                                                         \
-        sparse_problem_of(&p, spec, LAYOUT_PLAIN);                             \
-        run_vector(&p, packed, src, dst, epilogue, other, first, last);        \
     }
 
 #endif

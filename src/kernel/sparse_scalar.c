@@ -1,6 +1,6 @@
 /* The sparse kernels on portable vectors of four floats. */
 
-#include "kernel/sparse_run.h"
+#include "kernel/sparse_rows.h"
 
 SPARSE_BY_RUNS(sparse_conv_plane_run_scalar, LAYOUT_PLANE)
 SPARSE_BY_RUNS(sparse_conv_image16_run_scalar, LAYOUT_IMAGE16)
