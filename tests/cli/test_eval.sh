@@ -1,0 +1,57 @@
+# espalier eval, data and compare: keys, figures, bad data.
+. tests/cli/lib.sh
+data=data/fashion-mnist-sample
+images=$(ls $data/*images* | head -n 1)
+labels=$(ls $data/*labels* | head -n 1)
+
+ok data data $data --json
+keys data format samples classes inputs shape mean std
+samples=$(value samples)
+same classes "$(value classes)" 10
+ok 'data as text' data $data --samples 20
+grep -q '^samples  20$' "$work/out" || fail 'data: --samples'
+
+ok eval eval data/mlp.onnx $data --json
+keys eval model data samples metric value low high loss top5 per_class seconds
+same 'all samples' "$(value samples)" "$samples"
+same metric "$(value metric)" '"top1"'
+mlp=$(value value)
+ok 'the same at any batch and thread count' \
+	eval data/mlp.onnx $data --json --batch 7 --threads 3 --seed 5
+same 'batch and threads' "$(value value)" "$mlp"
+ok 'the normalisation given' \
+	eval data/mlp.onnx $data --json --mean 0.2860 --std 0.3530 --scale 255
+same 'given normalisation' "$(value value)" "$mlp"
+ok 'the scale of images is known' \
+	eval data/mlp.onnx $data --json --mean 0.2860 --std 0.3530
+same 'default scale' "$(value value)" "$mlp"
+ok 'raw pixels' eval data/mlp.onnx $data --json --preprocess none
+[ "$(value value)" = "$mlp" ] && fail 'raw pixels change nothing'
+ok 'text' eval data/mlp.onnx $data --samples 50
+grep -q 'top-1' "$work/out" || fail 'text: no top-1'
+grep -q 'inputs' "$work/out" || fail 'text: no preprocessing'
+
+ok outputs eval data/mlp.onnx $data --samples 30 \
+	--outputs "$work/outputs.npz" --json
+[ -s "$work/outputs.npz" ] || fail 'outputs: no file'
+
+ok compare compare data/mlp.onnx data/lenet5.onnx $data --json
+keys compare a b samples difference low high flips a_only b_only p_value
+ok 'a model with itself' compare data/mlp.onnx data/mlp.onnx $data --json
+same 'no difference' "$(value difference)" 0
+same 'no flips' "$(value a_only)" 0
+
+refuse 'no data' 1 'nowhere' eval data/mlp.onnx "$work/nowhere"
+refuse 'outputs nowhere' 1 'nowhere' eval data/mlp.onnx $data --samples 10 \
+	--outputs "$work/nowhere/x.npz"
+refuse 'unknown split' 1 'nosuch' eval data/mlp.onnx $data --split nosuch
+mkdir "$work/cut" "$work/none" "$work/fewer"
+name=$(basename "$images") label=$(basename "$labels")
+head -c 3000 "$images" >"$work/cut/$name"
+cp "$labels" "$work/cut/"
+refuse 'truncated images' 1 "$work/cut" eval data/mlp.onnx "$work/cut"
+refuse 'a folder without data' 1 'none' eval data/mlp.onnx "$work/none"
+cp "$images" "$work/fewer/"
+head -c 5 /dev/zero >"$work/fewer/$label"
+refuse 'wrong labels' 1 "$work/fewer" eval data/mlp.onnx "$work/fewer"
+finish

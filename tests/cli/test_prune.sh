@@ -1,0 +1,65 @@
+# espalier prune: exact zeros, verification, replaced only when complete.
+. tests/cli/lib.sh
+data=data/fashion-mnist-sample
+out=$work/out.onnx
+
+ok prune prune data/mlp.onnx $data --set fc1=90% --set fc2=50% -o "$out" \
+	--json --masks --report --write-recipe
+keys prune output sparsity parameters_before parameters_after size_bytes \
+	value low high latency_ms verified
+same verified "$(value verified)" true
+same 'different answers' "$(value different_answers)" 0
+# 784*300*0.9 + 300*100*0.5 weights less.
+before=$(value parameters_before) after=$(value parameters_after)
+same 'exact zeros' $((before - after)) $((211680 + 15000))
+pruned=$(value value)
+same size "$(value size_bytes)" "$(wc -c <"$out" | tr -d ' ')"
+for companion in out.masks.npz out.recipe out.md; do
+	[ -s "$work/$companion" ] || fail "no $companion"
+done
+
+ok 'the file says the same' eval "$out" $data --json
+same 'accuracy of the file' "$(value value)" "$pruned"
+ok 'its recipe again' prune data/mlp.onnx $data --recipe "$work/out.recipe" \
+	-o "$work/again.onnx" --json
+cmp -s "$out" "$work/again.onnx" || fail 'the recipe gives another model'
+ok 'a row and an exact number' prune data/mlp.onnx $data --set @2=123 \
+	-o "$out" --json
+same '123 zeros' $(($(value parameters_before) - $(value parameters_after))) \
+	123
+ok 'structure and criterion' prune data/mlp.onnx $data \
+	--set 'fc*=10%:weight:magnitude' -o "$out"
+grep -q 'verified    yes' "$work/out" || fail 'text: verified'
+
+old=$(cksum <"$out")
+refuse 'unknown layer' 1 'nosuch' prune data/mlp.onnx $data \
+	--set nosuch=10% -o "$out"
+refuse 'too much' 1 '150%' prune data/mlp.onnx $data --set fc1=150% -o "$out"
+refuse 'unknown criterion' 1 'guess' prune data/mlp.onnx $data \
+	--set fc1=10%:weight:guess -o "$out"
+echo 'set fc1 10%
+bake a cake' >"$work/bad.recipe"
+refuse 'bad recipe' 1 'bad.recipe:2' prune data/mlp.onnx $data \
+	--recipe "$work/bad.recipe" -o "$out"
+refuse 'no recipe' 1 'none.recipe' prune data/mlp.onnx $data \
+	--recipe "$work/none.recipe" -o "$out"
+refuse 'no folder' 1 "$work/none/x.onnx" prune data/mlp.onnx $data \
+	--set fc1=10% -o "$work/none/x.onnx"
+same 'the old file stays' "$(cksum <"$out")" "$old"
+
+# A write that stops in the middle: the old file stays, nothing is left over.
+# (SIGXFSZ is ignored so that write() fails, as on a full disk.)
+(
+	trap '' XFSZ
+	ulimit -f 100
+	"$ESPALIER" prune data/mlp.onnx $data --set fc1=10% -o "$out" \
+		>"$work/full.out" 2>"$work/full.err"
+	echo $? >"$work/full.status"
+)
+same 'full disk: status' "$(cat "$work/full.status")" 1
+grep -q "^espalier: .*out.onnx" "$work/full.err" ||
+	fail "full disk: $(cat "$work/full.err")"
+same 'full disk: the old file stays' "$(cksum <"$out")" "$old"
+same 'full disk: nothing left over' \
+	"$(find "$work" -name 'out.onnx.*' | wc -l | tr -d ' ')" 0
+finish

@@ -1,0 +1,49 @@
+# Help, version, and what is answered to wrong usage.
+. tests/cli/lib.sh
+
+ok version --version
+grep -q '^espalier [0-9]' "$work/out" || fail 'version: no number'
+grep -q 'oneDNN [0-9]' "$work/out" || fail 'version: no oneDNN'
+grep -Eq 'instruction set (scalar|avx2|avx512)' "$work/out" ||
+	fail 'version: no instruction set'
+
+ok help --help
+cp "$work/out" "$work/help"
+for command in inspect eval bench prune compare data replay; do
+	grep -q "^  $command " "$work/help" || fail "help: no $command"
+	ok "$command --help" $command --help
+	grep -q "usage: espalier $command" "$work/out" || fail "$command --help"
+	grep -q "espalier $command" man/espalier.1 || fail "manual: no $command"
+	# Every option is in the manual, where '-' is written '\-'.
+	for option in $(grep -o -- '  --[a-z-]*' "$work/out"); do
+		grep -qF -- "$(printf '%s' "$option" | sed 's/-/\\-/g')" \
+			man/espalier.1 || fail "manual: no $option"
+	done
+done
+for absent in scan plan tune profile; do
+	grep -q "^  $absent " "$work/help" && fail "help: pretends $absent"
+done
+
+refuse 'no arguments' 2 'eval' eval
+refuse 'too many arguments' 2 'inspect' inspect a b
+refuse 'unknown option' 2 "unknown option '--frobnicate'" \
+	eval a b --frobnicate
+refuse 'unknown command' 2 "unknown command 'frobnicate'" frobnicate
+refuse 'a command that is not there yet' 2 'tune' tune
+refuse 'option without a value' 2 'samples' eval a b --samples
+refuse 'no number' 2 "found 'many'" eval a b --samples many
+refuse 'no positive number' 2 "found '0'" eval a b --threads 0
+refuse 'a flag with a value' 2 'takes no value' eval a b --json=yes
+refuse 'kernels' 2 'auto, dense or sparse' bench a --kernels fast
+refuse 'preprocess' 2 'auto or none' eval a b --preprocess maybe
+refuse 'size' 2 '512M' eval a b --memory lots
+refuse 'std of zero' 2 'above 0' eval a b --std 0.5,0
+refuse 'prune without output' 2 '-o OUT' prune a b --set x=1%
+refuse 'prune without decisions' 2 '--recipe' prune a b -o "$work/x.onnx"
+refuse 'set without amount' 2 'LAYER=AMOUNT' \
+	prune a b -o "$work/x.onnx" --set fc1
+refuse 'explorer on a missing model' 1 'missing.onnx' "$work/missing.onnx"
+
+ESPALIER_ISA=mmx run --version
+same 'unknown instruction set' $status 2
+finish
