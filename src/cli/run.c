@@ -167,9 +167,9 @@ int run_evaluate(struct engine *engine, const struct session *session,
         *err = report->error;
         report_drop(report);
         const struct session_options *opened = session_options(session);
-        return error_prefix(err, "%s",
-                            opened->data_path ? opened->data_path
-                                              : opened->model_path);
+        const char *file =
+            opened->data_path ? opened->data_path : opened->model_path;
+        return strstr(err->message, file) ? -1 : error_prefix(err, "%s", file);
     }
     *out = report;
     return 0;

@@ -438,7 +438,7 @@ static void a_failure_leaves_the_engine_alive(void **state)
         assert_true(engine_wait(engine, -1));
         const struct report *report = engine_report(engine);
         assert_true(report->failed);
-        assert_int_equal(report->error.code, ERROR_SHAPE);
+        assert_int_equal(report->error.code, ERROR_RANGE);
         report_drop(report);
     }
     engine_destroy(engine);
