@@ -140,6 +140,7 @@ static enum cli_status explore_files(
     if (run_session_options(&explorer.session, options, model, data, &err) < 0)
         return complain(&err, NULL);
     explorer.session.journal = true;
+    explorer.engine.foreground = false;
     return (enum cli_status)explore(&explorer);
 }
 

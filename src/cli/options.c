@@ -271,7 +271,7 @@ static const struct option_row rows[] = {
     {"threads", 0, "N", OPTION_ENGINE | OPTION_BENCH,
      "threads (default: all processors to evaluate, 1 to bench)", take_threads},
     {"batch", 0, "N", OPTION_ENGINE | OPTION_BENCH,
-     "samples of one run (default: 64 to evaluate, 1 to bench)", take_batch},
+     "samples of one run (default: 16 to evaluate, 1 to bench)", take_batch},
     {"kernels", 0, "auto|dense|sparse", OPTION_ENGINE | OPTION_BENCH,
      "measure and take the faster (default), or one kind only", take_kernels},
     {"memory", 0, "SIZE", OPTION_ENGINE,

@@ -85,6 +85,7 @@ struct engine_options run_engine_options(const struct cli_options *options,
         .memory_bytes = options->memory_bytes,
         .kernels = options->kernels,
         .measure_latency = measure_latency,
+        .foreground = true,
     };
 }
 

@@ -170,7 +170,8 @@ static int init_parts(struct engine *engine, struct error *err)
         prefix_create(&engine->prefix, setup->options.memory_bytes,
                       setup->batches, err) < 0)
         return -1;
-    return pool_create(&engine->pool, setup->options.workers, err);
+    return pool_create(&engine->pool, setup->options.workers,
+                       !setup->options.foreground, err);
 }
 
 int engine_create(struct engine **out, const struct session *session,
@@ -187,8 +188,8 @@ int engine_create(struct engine **out, const struct session *session,
     if (setup_init(&engine->setup, session, options, err) < 0 ||
         init_parts(engine, err) < 0 ||
         engine_costs(engine, engine->dense, &engine->baseline, err) < 0 ||
-        thread_start(&engine->thread, "engine", true, engine_body, engine,
-                     err) < 0) {
+        thread_start(&engine->thread, "engine", !options->foreground,
+                     engine_body, engine, err) < 0) {
         engine_destroy(engine);
         return -1;
     }

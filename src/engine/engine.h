@@ -16,10 +16,11 @@ struct engine_options {
     int workers;           /* evaluation threads; 0: one per processor */
     int latency_threads;   /* threads of a latency run; 1 by default */
     int64_t latency_batch; /* 1 by default */
-    int64_t eval_batch;    /* 0: chosen (64) */
+    int64_t eval_batch;    /* 0: chosen (16) */
     int64_t memory_bytes;  /* budget of the activation cache */
     const char *kernels;   /* "auto" (NULL), "dense", "sparse" */
     bool measure_latency;  /* false: accuracy only */
+    bool foreground; /* threads of normal priority: nobody draws meanwhile */
 };
 
 enum engine_stage {

@@ -61,7 +61,7 @@ static int verify_export(struct engine *engine, const struct variant *variant,
     struct watcher watcher = {engine, clock_now_ns()};
     int code = plan_of_session(engine, variant, &plan, err);
     if (code == 0 && !pool)
-        code = pool_create(&pool, 1, err);
+        code = pool_create(&pool, 1, true, err);
     if (code == 0)
         code = verify_file(&found, &engine->setup, plan, result->path, pool,
                            &engine->export_cancel, watch_verification, &watcher,

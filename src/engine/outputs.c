@@ -90,7 +90,7 @@ static int collect(const struct setup *setup, const struct plan *plan,
         error_memory(err, (size_t)workers * sizeof *all.runners);
         goto out;
     }
-    if (pool_create(&pool, workers, err) < 0)
+    if (pool_create(&pool, workers, !setup->options.foreground, err) < 0)
         goto out;
     struct pool_task task = {feed_batches(&all.feed, graph), collect_piece,
                              &all};

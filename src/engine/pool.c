@@ -73,7 +73,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-int pool_create(struct pool **out, int workers, struct error *err)
+int pool_create(struct pool **out, int workers, bool low, struct error *err)
 {
     struct pool *pool = array_create(1, sizeof *pool);
     if (!pool)
@@ -87,7 +87,7 @@ int pool_create(struct pool **out, int workers, struct error *err)
     for (int i = 0; i < workers && !code; i++) {
         pool->seats[i].pool = pool;
         pool->seats[i].index = i;
-        code = thread_start(&pool->seats[i].thread, "evaluate", true, work,
+        code = thread_start(&pool->seats[i].thread, "evaluate", low, work,
                             &pool->seats[i], err);
     }
     if (code < 0) {

@@ -17,8 +17,8 @@ struct pool_task {
     void *context; /* borrowed until the task has ended */
 };
 
-/* Starts `workers` threads of low priority. */
-int pool_create(struct pool **out, int workers, struct error *err);
+/* Starts `workers` threads; low: of a lower priority than the caller's. */
+int pool_create(struct pool **out, int workers, bool low, struct error *err);
 /* Ends the running task after the pieces in hand, joins. */
 void pool_destroy(struct pool *pool);
 int pool_workers(const struct pool *pool);

@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EVAL_BATCH = 64 };
+/* Small enough for activations to stay in the cache and for the first figure
+ * to come soon. Samples per second on one thread, batch 16 / 32 / 64:
+ * ResNet-20 1846 / 1851 / 1716, at 90 % sparsity 2263 / 2318 / 1743,
+ * MobileNet 620 / 511 / 441, LeNet-5 15773 / 5295 / 5335. */
+enum { EVAL_BATCH = 16 };
 
 static const struct {
     const char *name;
