@@ -529,7 +529,7 @@ static void verification_notices_another_model(void **state)
     assert_int_equal(
         setup_masked(&setup, &graph, setup.eval_graph, &masks, &err), 0);
     assert_int_equal(setup_plan(&setup, &plan, graph, 1, NULL, NULL, &err), 0);
-    assert_int_equal(pool_create(\& pool, 2, true, \& err), 0);
+    assert_int_equal(pool_create(&pool, 2, true, &err), 0);
     assert_int_equal(
         verify_file(&found, &setup, plan, MODEL, pool, NULL, NULL, NULL, &err),
         -1);

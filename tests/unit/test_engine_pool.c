@@ -34,7 +34,7 @@ static void every_piece_is_run_once(void **state)
     (void)state;
     struct pool *pool;
     struct error err = {0};
-    assert_int_equal(pool_create(\& pool, WORKERS, true, \& err), 0);
+    assert_int_equal(pool_create(&pool, WORKERS, true, &err), 0);
     assert_int_equal(pool_workers(pool), WORKERS);
     for (int round = 1; round <= 20; round++) {
         struct count count = {.fail_at = -1};
@@ -51,7 +51,7 @@ static void a_failed_piece_ends_the_task(void **state)
     (void)state;
     struct pool *pool;
     struct error err = {0};
-    assert_int_equal(pool_create(\& pool, WORKERS, true, \& err), 0);
+    assert_int_equal(pool_create(&pool, WORKERS, true, &err), 0);
     struct count count = {.fail_at = 10};
     struct pool_task task = {PIECES, count_piece, &count};
     assert_int_equal(pool_run(pool, &task, &err), -1);
@@ -83,7 +83,7 @@ static void waiting_can_end_at_the_first_piece(void **state)
     struct pool *pool;
     struct error err = {0};
     struct cancel flag = {false};
-    assert_int_equal(pool_create(\& pool, 2, true, \& err), 0);
+    assert_int_equal(pool_create(&pool, 2, true, &err), 0);
     struct pool_task task = {2, wait_for_flag, &flag};
     pool_start(pool, &task);
     assert_false(pool_wait(pool, true, -1)); /* one piece is done, one not */
@@ -99,7 +99,7 @@ static void a_task_without_pieces_has_ended(void **state)
     (void)state;
     struct pool *pool;
     struct error err = {0};
-    assert_int_equal(pool_create(\& pool, 1, true, \& err), 0);
+    assert_int_equal(pool_create(&pool, 1, true, &err), 0);
     struct pool_task task = {0, count_piece, NULL};
     assert_int_equal(pool_run(pool, &task, &err), 0);
     pool_destroy(pool);
@@ -112,7 +112,7 @@ static void destroying_leaves_pieces_undone(void **state)
     struct pool *pool;
     struct error err = {0};
     struct cancel flag = {true};
-    assert_int_equal(pool_create(\& pool, 1, true, \& err), 0);
+    assert_int_equal(pool_create(&pool, 1, true, &err), 0);
     struct pool_task task = {INT64_MAX, wait_for_flag, &flag};
     pool_start(pool, &task);
     assert_false(pool_wait(pool, true, -1));
