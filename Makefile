@@ -13,6 +13,7 @@ SANITIZE ?=#            address | undefined | thread, comma separated
 DEBUG    ?=#            1: -Og with asserts
 T        ?=#            make check T=error runs only tests/unit/test_error.c
 FUZZTIME ?= 30#         seconds a fuzz target runs
+ONNX_TESTS ?= /usr/share/libonnx-testdata/data
 ONNX_PROTO ?= /usr/include/onnx/onnx.proto
 
 # One build directory for each kind of build, so kinds never mix.
@@ -45,7 +46,7 @@ HDR      := $(sort $(wildcard src/*/*.h ui/*.h tests/*/*.h))
 MAN      := $(sort $(wildcard man/*.[1-9]))
 SUPPORT  := $(filter-out $(UNIT) $(SCREENS) $(BENCH) $(FUZZ),\
               $(sort $(wildcard tests/unit/*.c tests/screens/*.c tests/fuzz/*.c)))
-ALL_C    := $(SRC) $(UI) $(MAIN) $(UNIT) $(SCREENS) $(BENCH) $(FUZZ) $(SUPPORT)
+ALL_C    := $(SRC) $(UI) $(MAIN) $(UNIT) $(SCREENS) $(BENCH) $(FUZZ) $(SUPPORT) $(wildcard tests/conformance/*.c)
 
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 PB_C     := build/gen/onnx.pb-c.c
@@ -159,6 +160,14 @@ bench: $(BENCH_BIN)  ## run benchmarks, write build/bench.csv
 
 check-peers: all  ## ask ONNX Runtime (from npm) whether exported models answer the same
 	$(Q)sh tests/peers/check.sh ./$(NAME)
+
+CONFORMANCE := $(B)/tests/conformance/conformance
+$(CONFORMANCE): $(CONFORMANCE).o $(B)/tests/unit/op_run.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(LIBS)
+
+conformance: $(CONFORMANCE)  ## run ONNX's own operator tests of ONNX_TESTS (Debian: libonnx-testdata)
+	$(Q)$< $(if $(V),-v) $(wildcard $(addprefix $(ONNX_TESTS)/,node simple pytorch-operator pytorch-converted))
 
 fuzz: $(PB_H)  ## fuzz every target with clang's libFuzzer for FUZZTIME seconds
 	$(Q)mkdir -p build/fuzz; for f in $(basename $(notdir $(FUZZ))); do \

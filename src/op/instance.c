@@ -137,6 +137,20 @@ static int infer(struct graph *graph, struct operands *operands,
     return 0;
 }
 
+/* Half precision is widened here as op_resolve does with stored values. */
+static int keep_constant(struct graph *graph, int id,
+                         const struct tensor *tensor, struct error *err)
+{
+    struct tensor wide;
+    if (tensor->dtype != DTYPE_FLOAT16 && tensor->dtype != DTYPE_BFLOAT16)
+        return graph_set_constant(graph, id, tensor, err);
+    if (tensor_convert(&wide, tensor, DTYPE_FLOAT32, err) < 0)
+        return -1;
+    int result = graph_set_constant(graph, id, &wide, err);
+    tensor_release(&wide);
+    return result;
+}
+
 static int compute(struct graph *graph, struct operands *operands,
                    struct error *err)
 {
@@ -163,7 +177,7 @@ static int compute(struct graph *graph, struct operands *operands,
         if (!output || !output->buffer)
             continue;
         if (result == 0)
-            result = graph_set_constant(graph, node->outputs[i], output, err);
+            result = keep_constant(graph, node->outputs[i], output, err);
         tensor_release(output);
     }
     return result;

@@ -73,7 +73,10 @@ enum { OP_OPSET_FIRST = 7, OP_OPSET_LAST = 21, OP_MANY_INPUTS = 1 << 20 };
 const struct op *op_find(const char *type, const char *domain, int opset);
 
 /*
- * Binds every node of a template to its operator and parses attributes.
+ * Binds every node of a template to its operator and parses attributes;
+ * outputs of nodes without inputs (Constant) become constants of the template.
+ * float16 and bfloat16 become float32 wherever they are declared or stored:
+ * half precision is how a file stores numbers, not how we compute.
  * Errors: ERROR_UNSUPPORTED lists every unsupported operator with its count,
  * opset and the first node that uses it, all in one message; other parse
  * errors are prefixed "node 'NAME' (TYPE, 12 of 53)".

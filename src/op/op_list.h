@@ -94,7 +94,36 @@
     OP(op_dropout) \
     OP(op_constant) \
     OP(op_constant_of_shape) \
-    OP(op_range)
+    OP(op_range) \
+    OP(op_prelu) \
+    OP(op_not) \
+    OP(op_where) \
+    OP(op_arg_max) \
+    OP(op_arg_min) \
+    OP(op_softmax_flat) \
+    OP(op_softmax) \
+    OP(op_log_softmax_flat) \
+    OP(op_log_softmax) \
+    OP(op_instance_norm) \
+    OP(op_layer_norm) \
+    OP(op_lrn) \
+    OP(op_transpose) \
+    OP(op_depth_to_space) \
+    OP(op_space_to_depth) \
+    OP(op_concat) \
+    OP(op_split_attribute) \
+    OP(op_split) \
+    OP(op_slice_attribute) \
+    OP(op_slice) \
+    OP(op_gather) \
+    OP(op_pad_attribute) \
+    OP(op_pad) \
+    OP(op_pad_axes) \
+    OP(op_tile) \
+    OP(op_expand) \
+    OP(op_shape) \
+    OP(op_size) \
+    OP(op_cast)
 /* clang-format on */
 
 #endif

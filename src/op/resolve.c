@@ -139,8 +139,37 @@ static int resolve_node(struct graph *graph, int id, struct error *err)
     return 0;
 }
 
+static bool is_half(enum dtype dtype)
+{
+    return dtype == DTYPE_FLOAT16 || dtype == DTYPE_BFLOAT16;
+}
+
+/* Half precision is storage: everything is computed in float32, so constants
+ * are widened (exactly) and inputs are taken as float32. */
+static int widen_halves(struct graph *graph, struct error *err)
+{
+    for (size_t i = 0; i < graph->value_count; i++) {
+        struct value *value = &graph->values[i];
+        if (!is_half(value->dtype))
+            continue;
+        value->dtype = DTYPE_FLOAT32;
+        if (!value->constant.data)
+            continue;
+        struct tensor wide;
+        if (tensor_convert(&wide, &value->constant, DTYPE_FLOAT32, err) < 0)
+            return -1;
+        int result = graph_set_constant(graph, (int)i, &wide, err);
+        tensor_release(&wide);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int op_resolve(struct graph *graph, struct error *err)
 {
+    if (widen_halves(graph, err) < 0)
+        return -1;
     bool complete = true;
     for (size_t i = 0; i < graph->node_count; i++) {
         struct node *node = &graph->nodes[i];

@@ -1,0 +1,217 @@
+/* Concat and Split along one axis. */
+#include "base/array.h"
+#include "op/support.h"
+
+#include <string.h>
+
+struct concat_params {
+    int64_t axis, outputs; /* num_outputs, since opset 18 */
+    struct integers split;
+};
+
+enum { NO_AXIS = INT32_MAX }; /* Concat's axis has no default */
+
+static int parse_concat(struct node *node, struct arena *arena,
+                        struct error *err)
+{
+    static const struct parameter table[] = {
+        {"axis", ATTRIBUTE_INT, offsetof(struct concat_params, axis), NO_AXIS},
+    };
+    if (op_parameters(node, arena, table, ARRAY_LENGTH(table),
+                      sizeof(struct concat_params), err) < 0)
+        return -1;
+    const struct concat_params *params = node->params;
+    if (params->axis == NO_AXIS)
+        return error_set(err, ERROR_FORMAT, "axis is missing");
+    return 0;
+}
+
+static int infer_concat(const struct op_call *call, struct error *err)
+{
+    const struct concat_params *params = call->node->params;
+    struct shape shape = call->inputs[0]->shape;
+    int axis;
+    if (op_want_sized(call, 0, "inputs", err) < 0 ||
+        op_axis(params->axis, shape.rank, &axis, err) < 0)
+        return -1;
+    for (int i = 1; i < call->node->input_count; i++) {
+        const struct tensor *next = call->inputs[i];
+        if (!next)
+            return error_set(err, ERROR_FORMAT, "input %d is missing", i + 1);
+        if (op_want_type(call, i, "inputs", call->inputs[0]->dtype, err) < 0)
+            return -1;
+        struct shape other = next->shape, mine = shape;
+        if (other.rank == mine.rank)
+            other.dims[axis] = mine.dims[axis] = 0;
+        char left[SHAPE_TEXT_BYTES], right[SHAPE_TEXT_BYTES];
+        if (!shape_equal(&other, &mine))
+            return error_set(err, ERROR_SHAPE,
+                             "%s and %s do not join along axis %d",
+                             shape_text(&shape, left),
+                             shape_text(&next->shape, right), axis);
+        if (__builtin_add_overflow(shape.dims[axis], next->shape.dims[axis],
+                                   &shape.dims[axis]))
+            return error_set(err, ERROR_SHAPE, "the result is too large");
+    }
+    op_give(call, 0, call->inputs[0]->dtype, &shape);
+    return 0;
+}
+
+static int run_concat(const struct op_call *call, struct error *err)
+{
+    const struct concat_params *params = call->node->params;
+    struct tensor *y = call->outputs[0];
+    int axis;
+    if (op_axis(params->axis, y->shape.rank, &axis, err) < 0)
+        return -1;
+    size_t element = dtype_size(y->dtype);
+    int64_t outer = op_product(&y->shape, 0, axis);
+    char *to = y->data;
+    for (int64_t row = 0; row < outer; row++) {
+        for (int i = 0; i < call->node->input_count; i++) {
+            const struct tensor *x = call->inputs[i];
+            size_t bytes =
+                (size_t)op_product(&x->shape, axis, x->shape.rank) * element;
+            memcpy(to, (const char *)x->data + (size_t)row * bytes, bytes);
+            to += bytes;
+        }
+    }
+    return 0;
+}
+
+const struct op op_concat = {
+    .type = "Concat",
+    OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
+    .min_inputs = 1,
+    .max_inputs = OP_MANY_INPUTS,
+    .weight_input = -1,
+    .parse = parse_concat,
+    .infer = infer_concat,
+    .run = run_concat,
+};
+
+/* --- Split: sizes are an attribute, an input since 13, or equal parts --- */
+
+static const struct parameter split_table[] = {
+    {"axis", ATTRIBUTE_INT, offsetof(struct concat_params, axis), 0},
+    {"split", ATTRIBUTE_INTS, offsetof(struct concat_params, split), 0},
+    {"num_outputs", ATTRIBUTE_INT, offsetof(struct concat_params, outputs), 0},
+};
+
+static int parse_split(struct node *node, struct arena *arena,
+                       struct error *err)
+{
+    if (op_parameters(node, arena, split_table, ARRAY_LENGTH(split_table),
+                      sizeof(struct concat_params), err) < 0)
+        return -1;
+    const struct concat_params *params = node->params;
+    if (params->split.given && node->opset >= 13)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "attribute 'split' is not supported since opset 13");
+    if (params->outputs && params->outputs != node->output_count)
+        return error_set(err, ERROR_FORMAT,
+                         "num_outputs is %lld, but there are %d outputs",
+                         (long long)params->outputs, node->output_count);
+    return 0;
+}
+
+/* Part i of `dimension`: equal parts, of which the last may be smaller. */
+static int64_t equal_part(int64_t dimension, int64_t parts, int64_t i)
+{
+    int64_t size = (dimension + parts - 1) / parts, begin = i * size;
+    int64_t rest = begin < dimension ? dimension - begin : 0;
+    return rest < size ? rest : size;
+}
+
+/* Size of part i; the list is the input or the attribute. */
+static int part_of(const struct op_call *call, int axis, int i, int64_t *size,
+                   struct error *err)
+{
+    const struct concat_params *params = call->node->params;
+    const struct tensor *list = op_input(call, 1);
+    int64_t dimension = call->inputs[0]->shape.dims[axis];
+    int parts = call->node->output_count;
+    if (!list && !params->split.count) {
+        if (dimension % parts && !params->outputs)
+            return error_set(err, ERROR_SHAPE,
+                             "%lld does not divide into %d parts",
+                             (long long)dimension, parts);
+        *size = equal_part(dimension, parts, i);
+        return 0;
+    }
+    int64_t given = list ? tensor_elements(list) : (int64_t)params->split.count;
+    if (given != parts)
+        return error_set(err, ERROR_SHAPE, "split has %lld sizes, expected %d",
+                         (long long)given, parts);
+    *size = list ? tensor_integer(list, i) : params->split.values[i];
+    return 0;
+}
+
+static int infer_split(const struct op_call *call, struct error *err)
+{
+    const struct concat_params *params = call->node->params;
+    const struct tensor *list = op_input(call, 1);
+    struct shape shape = call->inputs[0]->shape;
+    int axis;
+    if (op_want_sized(call, 0, "input", err) < 0 ||
+        op_want_type(call, 1, "split", DTYPE_INT64, err) < 0 ||
+        op_axis(params->axis, shape.rank, &axis, err) < 0)
+        return -1;
+    if (list && !list->data)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "input 'split' is computed from the data");
+    int64_t left = shape.dims[axis];
+    for (int i = 0; i < call->node->output_count; i++) {
+        int64_t size;
+        if (part_of(call, axis, i, &size, err) < 0)
+            return -1;
+        if (size < 0 || size > left)
+            return error_set(err, ERROR_SHAPE, "part %d has %lld of %lld left",
+                             i + 1, (long long)size, (long long)left);
+        left -= size;
+        shape.dims[axis] = size;
+        op_give(call, i, call->inputs[0]->dtype, &shape);
+    }
+    if (left)
+        return error_set(err, ERROR_SHAPE, "the parts leave %lld over",
+                         (long long)left);
+    return 0;
+}
+
+static int run_split(const struct op_call *call, struct error *err)
+{
+    const struct concat_params *params = call->node->params;
+    const struct tensor *x = call->inputs[0];
+    int axis;
+    if (op_axis(params->axis, x->shape.rank, &axis, err) < 0)
+        return -1;
+    int64_t strides[SHAPE_MAX_RANK], offset = 0;
+    shape_strides(&x->shape, strides);
+    for (int i = 0; i < call->node->output_count; i++) {
+        struct tensor *y = call->outputs[i];
+        int64_t size;
+        if (part_of(call, axis, i, &size, err) < 0)
+            return -1;
+        if (y)
+            op_copy(&y->shape, y->data, x->data, offset * strides[axis],
+                    strides, dtype_size(x->dtype));
+        offset += size;
+    }
+    return 0;
+}
+
+#define SPLIT(symbol, first, last, inputs)                                     \
+    const struct op symbol = {                                                 \
+        .type = "Split",                                                       \
+        OP_OPSETS(first, last),                                                \
+        .min_inputs = 1,                                                       \
+        .max_inputs = inputs,                                                  \
+        .max_outputs = OP_MANY_INPUTS,                                         \
+        .weight_input = -1,                                                    \
+        .parse = parse_split,                                                  \
+        .infer = infer_split,                                                  \
+        .run = run_split,                                                      \
+    }
+
+SPLIT(op_split_attribute, OP_OPSET_FIRST, 12, 1);
+SPLIT(op_split, 13, OP_OPSET_LAST, 2);

@@ -1,0 +1,292 @@
+/*
+ * Normalisations by statistics of the data itself: InstanceNormalization,
+ * LayerNormalization, LRN.
+ */
+#include "base/array.h"
+#include "op/binary.h"
+
+#include <math.h>
+
+struct norm_params {
+    float epsilon;
+    int64_t axis, stash_type;
+    float alpha, beta, bias; /* LRN */
+    int64_t size;
+};
+
+struct moments {
+    double mean, inverse_deviation;
+};
+
+static struct moments moments_of(const float *in, int64_t count, float epsilon)
+{
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += (double)in[i];
+    double mean = sum / (double)count;
+    for (int64_t i = 0; i < count; i++)
+        squares += ((double)in[i] - mean) * ((double)in[i] - mean);
+    return (struct moments){
+        mean, 1 / sqrt(squares / (double)count + (double)epsilon)};
+}
+
+static void cost(const struct op_call *call, struct op_cost *cost)
+{
+    cost->parameters = op_constant_elements(call, 1);
+}
+
+/* --- InstanceNormalization --- */
+
+static int parse_instance(struct node *node, struct arena *arena,
+                          struct error *err)
+{
+    static const struct parameter table[] = {
+        {"epsilon", ATTRIBUTE_FLOAT, offsetof(struct norm_params, epsilon),
+         1e-5},
+    };
+    return op_parameters(node, arena, table, ARRAY_LENGTH(table),
+                         sizeof(struct norm_params), err);
+}
+
+static int infer_instance(const struct op_call *call, struct error *err)
+{
+    static const char *const names[] = {"input", "scale", "B"};
+    for (int i = 0; i < 3; i++)
+        if (op_want_float(call, i, names[i], err) < 0)
+            return -1;
+    if (op_want_rank(call, 0, names[0], 3, SHAPE_MAX_RANK, err) < 0)
+        return -1;
+    int64_t channels = call->inputs[0]->shape.dims[1];
+    for (int i = 1; i < 3; i++)
+        if (call->inputs[i]->shape.rank != 1 ||
+            call->inputs[i]->shape.dims[0] != channels)
+            return error_set(err, ERROR_SHAPE,
+                             "input '%s' has not %lld elements", names[i],
+                             (long long)channels);
+    return op_infer_same(call, err);
+}
+
+static int run_instance(const struct op_call *call, struct error *err)
+{
+    (void)err;
+    const struct norm_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    const float *in = call->inputs[0]->data, *scale = call->inputs[1]->data;
+    const float *shift = call->inputs[2]->data;
+    float *out = call->outputs[0]->data;
+    int64_t inner = op_product(x, 2, x->rank), c = x->dims[1];
+    for (int64_t i = 0; i < x->dims[0] * c; i++) {
+        struct moments m = moments_of(in + i * inner, inner, params->epsilon);
+        double factor = m.inverse_deviation * (double)scale[i % c];
+        for (int64_t j = i * inner; j < (i + 1) * inner; j++)
+            out[j] = (float)(((double)in[j] - m.mean) * factor +
+                             (double)shift[i % c]);
+    }
+    return 0;
+}
+
+const struct op op_instance_norm = {
+    .type = "InstanceNormalization",
+    OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .weight_input = -1,
+    .parse = parse_instance,
+    .infer = infer_instance,
+    .cost = cost,
+    .run = run_instance,
+};
+
+/* --- LayerNormalization --- */
+
+static int parse_layer(struct node *node, struct arena *arena,
+                       struct error *err)
+{
+    static const struct parameter table[] = {
+        {"axis", ATTRIBUTE_INT, offsetof(struct norm_params, axis), -1},
+        {"epsilon", ATTRIBUTE_FLOAT, offsetof(struct norm_params, epsilon),
+         1e-5},
+        {"stash_type", ATTRIBUTE_INT, offsetof(struct norm_params, stash_type),
+         1},
+    };
+    if (op_parameters(node, arena, table, ARRAY_LENGTH(table),
+                      sizeof(struct norm_params), err) < 0)
+        return -1;
+    const struct norm_params *params = node->params;
+    if (params->stash_type != DTYPE_FLOAT32)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "stash_type %lld is not supported",
+                         (long long)params->stash_type);
+    return 0;
+}
+
+static int layer_axis(const struct op_call *call, int *axis, struct error *err)
+{
+    const struct norm_params *params = call->node->params;
+    return op_axis(params->axis, call->inputs[0]->shape.rank, axis, err);
+}
+
+/* The part of the shape that is normalised: scale and bias broadcast to it. */
+static struct shape normalised(const struct shape *x, int axis)
+{
+    struct shape shape = {.rank = x->rank - axis};
+    for (int i = 0; i < shape.rank; i++)
+        shape.dims[i] = x->dims[axis + i];
+    return shape;
+}
+
+static int infer_layer(const struct op_call *call, struct error *err)
+{
+    static const char *const names[] = {"X", "Scale", "B"};
+    int axis;
+    for (int i = 0; i < 3; i++)
+        if (op_want_float(call, i, names[i], err) < 0)
+            return -1;
+    if (layer_axis(call, &axis, err) < 0)
+        return -1;
+    struct shape part = normalised(&call->inputs[0]->shape, axis), sum;
+    for (int i = 1; i < 3; i++) {
+        const struct tensor *input = op_input(call, i);
+        if (input && (shape_broadcast(&sum, &part, &input->shape) < 0 ||
+                      !shape_equal(&sum, &part)))
+            return error_set(err, ERROR_SHAPE,
+                             "input '%s' does not broadcast to the normalised "
+                             "dimensions",
+                             names[i]);
+    }
+    struct shape statistics = call->inputs[0]->shape;
+    for (int i = axis; i < statistics.rank; i++)
+        statistics.dims[i] = 1;
+    op_give(call, 1, DTYPE_FLOAT32, &statistics);
+    op_give(call, 2, DTYPE_FLOAT32, &statistics);
+    return op_infer_same(call, err);
+}
+
+static void layer_row(const struct op_call *call, int64_t first, int64_t count,
+                      const struct moments *m, const float *scale,
+                      const float *shift)
+{
+    const float *in = (const float *)call->inputs[0]->data + first;
+    float *out = (float *)call->outputs[0]->data + first;
+    for (int64_t i = 0; i < count; i++)
+        out[i] = (float)(((double)in[i] - m->mean) * m->inverse_deviation *
+                             (double)scale[i] +
+                         (shift ? (double)shift[i] : 0));
+}
+
+static int run_layer(const struct op_call *call, struct error *err)
+{
+    const struct norm_params *params = call->node->params;
+    const struct tensor *x = call->inputs[0], *b = op_input(call, 2);
+    int axis;
+    if (layer_axis(call, &axis, err) < 0)
+        return -1;
+    struct shape part = normalised(&x->shape, axis);
+    struct tensor scale, shift = {0};
+    if (op_broadcast(&scale, call->inputs[1], &part, err) < 0)
+        return -1;
+    int result = b ? op_broadcast(&shift, b, &part, err) : 0;
+    int64_t inner = shape_elements(&part);
+    int64_t outer = op_product(&x->shape, 0, axis);
+    for (int64_t i = 0; i < outer && result == 0; i++) {
+        struct moments m = moments_of((const float *)x->data + i * inner, inner,
+                                      params->epsilon);
+        layer_row(call, i * inner, inner, &m, scale.data, shift.data);
+        if (op_output(call, 1))
+            op_put_number(op_output(call, 1), i, m.mean);
+        if (op_output(call, 2))
+            op_put_number(op_output(call, 2), i, m.inverse_deviation);
+    }
+    tensor_release(&scale);
+    tensor_release(&shift);
+    return result;
+}
+
+static bool layer_mixes_samples(const struct op_call *call)
+{
+    int axis;
+    return layer_axis(call, &axis, NULL) < 0 || axis == 0;
+}
+
+const struct op op_layer_norm = {
+    .type = "LayerNormalization",
+    OP_OPSETS(17, OP_OPSET_LAST),
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .max_outputs = 3,
+    .weight_input = -1,
+    .parse = parse_layer,
+    .infer = infer_layer,
+    .cost = cost,
+    .run = run_layer,
+    .mixes_samples = layer_mixes_samples,
+};
+
+/* --- LRN: by the squares of neighbouring channels --- */
+
+static int parse_lrn(struct node *node, struct arena *arena, struct error *err)
+{
+    static const struct parameter table[] = {
+        {"alpha", ATTRIBUTE_FLOAT, offsetof(struct norm_params, alpha), 1e-4},
+        {"beta", ATTRIBUTE_FLOAT, offsetof(struct norm_params, beta), 0.75},
+        {"bias", ATTRIBUTE_FLOAT, offsetof(struct norm_params, bias), 1},
+        {"size", ATTRIBUTE_INT, offsetof(struct norm_params, size), 0},
+    };
+    if (op_parameters(node, arena, table, ARRAY_LENGTH(table),
+                      sizeof(struct norm_params), err) < 0)
+        return -1;
+    const struct norm_params *params = node->params;
+    if (params->size < 1)
+        return error_set(err, ERROR_RANGE, "size %lld is not positive",
+                         (long long)params->size);
+    return 0;
+}
+
+static int infer_lrn(const struct op_call *call, struct error *err)
+{
+    if (op_want_rank(call, 0, "X", 3, SHAPE_MAX_RANK, err) < 0)
+        return -1;
+    return op_infer_same_float(call, err);
+}
+
+static double sum_of_squares(const float *pixel, int64_t channels,
+                             int64_t plane, int64_t c, int64_t size)
+{
+    int64_t before = (size - 1) / 2, after = size - 1 - before;
+    double sum = 0;
+    for (int64_t i = c > before ? c - before : 0;
+         i < channels && i - c <= after; i++)
+        sum += (double)pixel[i * plane] * (double)pixel[i * plane];
+    return sum;
+}
+
+static int run_lrn(const struct op_call *call, struct error *err)
+{
+    (void)err;
+    const struct norm_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    const float *in = call->inputs[0]->data;
+    float *out = call->outputs[0]->data;
+    int64_t channels = x->dims[1], plane = op_product(x, 2, x->rank);
+    double scale = (double)params->alpha / (double)params->size;
+    int64_t count = shape_elements(x);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t c = i / plane % channels;
+        double sum = sum_of_squares(in + i - c * plane, channels, plane, c,
+                                    params->size);
+        out[i] = (float)((double)in[i] / pow((double)params->bias + scale * sum,
+                                             (double)params->beta));
+    }
+    return 0;
+}
+
+const struct op op_lrn = {
+    .type = "LRN",
+    OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .weight_input = -1,
+    .parse = parse_lrn,
+    .infer = infer_lrn,
+    .run = run_lrn,
+};
