@@ -113,15 +113,13 @@ struct sparse_geometry sparse_geometry_of(const struct sparse_problem *problem)
 }
 
 int64_t sparse_tap_offset(const struct sparse_geometry *g,
-                          const struct conv_spec *c, int64_t tap)
+                          const struct conv_spec *c, struct sparse_tap tap)
 {
-    int64_t kx = tap % c->kw, ky = tap / c->kw % c->kh;
-    int64_t channel = tap / (c->kw * c->kh);
-    int64_t y = ky * c->dh + g->origin_y - c->pad_top;
-    int64_t x = kx * c->dw + g->origin_x - c->pad_left;
+    int64_t y = tap.y + g->origin_y - c->pad_top;
+    int64_t x = tap.x + g->origin_x - c->pad_left;
     int64_t phase = y % g->sh * g->sw + x % g->sw;
-    return (channel * g->sh * g->sw + phase) * g->plane + y / g->sh * g->pitch +
-           x / g->sw;
+    return (tap.channel * g->sh * g->sw + phase) * g->plane +
+           y / g->sh * g->pitch + x / g->sw;
 }
 
 int64_t sparse_nonzeros(const float *weight, int64_t count)
@@ -158,6 +156,8 @@ static bool problem_served(const struct sparse_problem *p)
     for (size_t i = 0; i < sizeof pads / sizeof *pads; i++)
         if (pads[i] < 0 || pads[i] > INT16_MAX)
             return false;
+    if ((c->kh - 1) * c->dh > INT16_MAX || (c->kw - 1) * c->dw > INT16_MAX)
+        return false;
     if (c->ic % c->groups != 0 || c->oc % c->groups != 0)
         return false;
     struct sparse_geometry g = sparse_geometry_of(p);
@@ -183,7 +183,16 @@ static struct sparse_packed header_of(const struct sparse_problem *p)
 static size_t problem_pack_bytes(const struct sparse_problem *p)
 {
     struct sparse_packed h = header_of(p);
-    return h.taps + align_up((size_t)h.nonzeros * sizeof(int32_t));
+    return h.taps + align_up((size_t)h.nonzeros * sizeof(struct sparse_tap));
+}
+
+/* From the index (channel * kh + ky) * kw + kx. */
+static struct sparse_tap tap_of(const struct conv_spec *c, int64_t index)
+{
+    int64_t row = index / c->kw;
+    return (struct sparse_tap){.channel = (int32_t)(row / c->kh),
+                               .y = (int16_t)(row % c->kh * c->dh),
+                               .x = (int16_t)(index % c->kw * c->dw)};
 }
 
 static void problem_pack(const struct sparse_problem *p, void *packed)
@@ -195,7 +204,7 @@ static void problem_pack(const struct sparse_problem *p, void *packed)
     float *bias = (float *)(void *)(base + h.bias);
     struct sparse_entry *entries =
         (struct sparse_entry *)(void *)(base + h.entries);
-    int32_t *taps = (int32_t *)(void *)(base + h.taps);
+    struct sparse_tap *taps = (struct sparse_tap *)(void *)(base + h.taps);
     memcpy(packed, &h, sizeof h);
     int64_t per_group = c->ic / c->groups * c->kh * c->kw, kept = 0;
     for (int64_t o = 0; o < c->oc; o++) {
@@ -207,11 +216,11 @@ static void problem_pack(const struct sparse_problem *p, void *packed)
                 c->weight[p->transposed ? i * c->oc + o : o * per_group + i];
             if (w == 0.0F)
                 continue;
-            int64_t tap = group * per_group + i;
+            struct sparse_tap tap = tap_of(c, group * per_group + i);
             int64_t pixel = sparse_tap_offset(&h.geometry, c, tap);
             entries[kept] =
                 (struct sparse_entry){(int32_t)(pixel * h.geometry.unit), w};
-            taps[kept++] = (int32_t)tap;
+            taps[kept++] = tap;
         }
     }
     starts[c->oc] = (int32_t)kept;

@@ -37,6 +37,13 @@ struct sparse_entry {
     float value;
 };
 
+/* Where an entry's weight was: input channel, and how far its tap is from the
+ * kernel's first in source rows and columns. */
+struct sparse_tap {
+    int32_t channel;
+    int16_t y, x;
+};
+
 /* All lengths in pixels. */
 struct sparse_geometry {
     int unit;
@@ -59,9 +66,9 @@ struct sparse_packed {
 void sparse_problem_of(struct sparse_problem *problem,
                        const struct kernel_spec *spec, enum layout layout);
 struct sparse_geometry sparse_geometry_of(const struct sparse_problem *problem);
-/* The first pixel of a tap's run; tap = (ic * kh + ky) * kw + kx. */
+/* The first pixel of a tap's run. */
 int64_t sparse_tap_offset(const struct sparse_geometry *geometry,
-                          const struct conv_spec *conv, int64_t tap);
+                          const struct conv_spec *conv, struct sparse_tap tap);
 /* The same planes with another border: geometry of the source as it lies. */
 struct sparse_geometry sparse_geometry_in_place(
     const struct sparse_geometry *canonical, const struct conv_spec *conv,

@@ -59,10 +59,16 @@ static const struct sparse_entry *move_entries(
     struct sparse_entry *moved)
 {
     const char *base = (const char *)packed;
-    const int32_t *taps = (const int32_t *)(const void *)(base + packed->taps);
-    for (int64_t i = r->starts[r->first]; i < r->starts[r->last]; i++) {
-        int64_t pixel = sparse_tap_offset(&r->geometry, r->conv, taps[i]);
-        moved[i].offset = (int32_t)pixel;
+    const struct sparse_tap *taps =
+        (const struct sparse_tap *)(const void *)(base + packed->taps);
+    const struct sparse_tap origin = {0};
+    const int32_t begin =
+        (int32_t)sparse_tap_offset(&r->geometry, r->conv, origin);
+    const int32_t plane = (int32_t)r->geometry.plane;
+    const int32_t pitch = (int32_t)r->geometry.pitch;
+    for (int32_t i = r->starts[r->first]; i < r->starts[r->last]; i++) {
+        moved[i].offset =
+            begin + taps[i].channel * plane + taps[i].y * pitch + taps[i].x;
         moved[i].value = r->entries[i].value;
     }
     return moved;
