@@ -19,20 +19,20 @@ static int read_number(const char *word, int high)
     return (int)value;
 }
 
-static int parent_of(const struct state *state)
+static int parent_of(const struct state *state, int id)
 {
-    return state_current(state)->parent;
+    return state_variant(state, id)->parent;
 }
 
-static int older_than(const struct state *state)
+static int older_than(const struct state *state, int id)
 {
-    return state->at.current - 1;
+    (void)state;
+    return id - 1;
 }
 
-static int newer_than(const struct state *state)
+static int newer_than(const struct state *state, int id)
 {
-    int next = state->at.current + 1;
-    return next < state->at.count ? next : -1;
+    return id + 1 < state->at.count ? id + 1 : -1;
 }
 
 static void say_where(struct execution *execution)
@@ -45,8 +45,8 @@ static void say_where(struct execution *execution)
 /* Takes up to the asked number of steps; none at all is an error. */
 static int walk(struct execution *execution, size_t count,
                 const char *const *words,
-                int (*next)(const struct state *state), const char *nothing,
-                struct error *err)
+                int (*next)(const struct state *state, int id),
+                const char *nothing, struct error *err)
 {
     struct state *state = execution->state;
     int steps = count ? read_number(words[0], 1000000) : 1;
@@ -55,14 +55,12 @@ static int walk(struct execution *execution, size_t count,
                          "found '%s', expected how many steps", words[0]);
     if (execution_flush(execution, err) < 0)
         return -1;
-    for (int i = 0; i < steps; i++) {
-        int id = next(state);
-        if (id < 0 && i == 0)
-            return error_set(err, ERROR_RANGE, "%s", nothing);
-        if (id < 0)
-            break;
-        state_go(state, id);
-    }
+    int id = state->at.current;
+    for (int to; steps > 0 && (to = next(state, id)) >= 0; steps--)
+        id = to;
+    if (id == state->at.current)
+        return error_set(err, ERROR_RANGE, "%s", nothing);
+    state_go(state, id);
     say_where(execution);
     return 0;
 }

@@ -301,7 +301,7 @@ bool session_can_undo(const struct session *session)
 
 bool session_can_redo(const struct session *session)
 {
-    return state_redo_target(&session->state) >= 0;
+    return state_redo_target(&session->state, session->state.at.current) >= 0;
 }
 
 int session_snapshot(const struct session *session, const char *name)

@@ -75,14 +75,14 @@ void state_go(struct state *state, int id)
     state->at.tip = tip;
 }
 
-int state_redo_target(const struct state *state)
+int state_redo_target(const struct state *state, int id)
 {
-    int id = state->at.tip;
-    if (id == state->at.current)
+    int heir = state->at.tip;
+    if (heir == id)
         return -1;
-    while (state->variants[id]->parent != state->at.current)
-        id = state->variants[id]->parent;
-    return id;
+    while (state->variants[heir]->parent != id)
+        heir = state->variants[heir]->parent;
+    return heir;
 }
 
 void state_restore(struct state *state, const struct position *before)

@@ -53,8 +53,8 @@ int state_add(struct state *state, const struct decision *decisions,
  * unless it lies on the way that redo already knows. */
 void state_go(struct state *state, int id);
 
-/* One step down toward the tip; -1: nothing to redo. */
-int state_redo_target(const struct state *state);
+/* One step from `id`, an ancestor of the tip, toward it; -1: it is the tip. */
+int state_redo_target(const struct state *state, int id);
 
 /* Back to how it was; variants made since are dropped. */
 void state_restore(struct state *state, const struct position *before);
