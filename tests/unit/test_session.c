@@ -1,9 +1,9 @@
 #include "base/array.h"
 #include "base/file.h"
 #include "prune/criteria.h"
-#include "session/parts.h"
 #include "session/result.h"
 #include "session/words.h"
+#include "session_fixture.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -16,95 +16,17 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static const char model[] = "data/mlp.onnx";
-static const char data[] = "data/fashion-mnist-sample";
-
-/* A state folder of its own for each test. */
-static int setup(void **state)
-{
-    char *folder = strdup("build/session.XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    *state = folder;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char command[200];
-    snprintf(command, sizeof command, "rm -rf %s", (char *)*state);
-    assert_int_equal(system(command), 0);
-    free(*state);
-    return 0;
-}
-
-static struct session_options options_for(const char *folder)
-{
-    return (struct session_options){
-        .model_path = model,
-        .data_path = data,
-        .samples = 100,
-        .seed = 1,
-        .transform = {.scale = 255,
-                      .channels = 1,
-                      .mean = {0.286},
-                      .std = {0.353},
-                      .name = "user"},
-        .state_folder = folder,
-        .journal = folder != NULL,
-    };
-}
-
-static struct session *open_session(const char *folder)
-{
-    struct session_options options = options_for(folder);
-    struct session *session = NULL;
-    struct error err = {0};
-    if (session_open(&session, &options, &err) < 0)
-        fail_msg("%s", err.message);
-    return session;
-}
-
-static void run(struct session *session, const char *line)
-{
-    struct command_result result;
-    struct error err = {0};
-    if (session_execute(session, line, &result, &err) < 0)
-        fail_msg("'%s': %s", line, err.message);
-    command_result_release(&result);
-}
-
-static void assert_same_variants(const struct session *a,
-                                 const struct session *b)
-{
-    assert_int_equal(session_variant_count(a), session_variant_count(b));
-    assert_int_equal(session_current(a)->id, session_current(b)->id);
-    assert_int_equal(session_can_redo(a), session_can_redo(b));
-    assert_int_equal(session_unsaved(a), session_unsaved(b));
-    assert_int_equal(session_snapshot(a, "A"), session_snapshot(b, "A"));
-    assert_ptr_equal(session_criterion(a), session_criterion(b));
-    for (int i = 0; i < session_variant_count(a); i++) {
-        const struct variant *x = session_variant(a, i);
-        const struct variant *y = session_variant(b, i);
-        assert_true(x->hash == y->hash);
-        assert_int_equal(x->parent, y->parent);
-        assert_string_equal(x->command, y->command);
-        assert_string_equal(x->summary, y->summary);
-        for (size_t j = 0; j < x->layer_count; j++)
-            assert_true(decision_equal(&x->decisions[j], &y->decisions[j]));
-    }
-}
-
 static void session_holds_what_it_opened(void **state)
 {
-    struct session *session = open_session(*state);
+    struct session *session = session_fixture_open(*state);
     assert_int_equal(session_graph(session)->batch, 1);
     assert_int_equal(session_layers(session)->count, 3);
     assert_int_equal(dataset_count(session_dataset(session)), 100);
     assert_true(session_transform(session)->scale == 255);
     assert_int_equal(session_preprocess(session)->count, 1);
     assert_true(isnan(session_preprocess(session)->trials[0].accuracy));
-    assert_string_equal(session_options(session)->model_path, model);
-    assert_string_equal(onnx_path(session_model(session)), model);
+    assert_string_equal(session_options(session)->model_path, fixture_model);
+    assert_string_equal(onnx_path(session_model(session)), fixture_model);
     assert_true(file_exists(session_path(session)));
     assert_int_equal(session_current(session)->id, 0);
     assert_false(session_can_undo(session) || session_can_redo(session));
@@ -118,7 +40,7 @@ static void session_holds_what_it_opened(void **state)
 
 static void preprocessing_is_found_and_kept(void **state)
 {
-    struct session_options options = options_for(*state);
+    struct session_options options = session_fixture_options(*state);
     options.samples = 0;
     options.preprocess_auto = true;
     struct session *session, *again;
@@ -128,7 +50,7 @@ static void preprocessing_is_found_and_kept(void **state)
     const struct preprocess_result *found = session_preprocess(session);
     assert_true(found->count > 1);
     assert_true(found->trials[found->chosen].accuracy > 0.8);
-    run(session, "set * 50%");
+    session_fixture_run(session, "set * 50%");
     char *path = strdup(session_path(session));
     struct transform transform = *session_transform(session);
     double accuracy = found->trials[found->chosen].accuracy;
@@ -178,12 +100,12 @@ static char *write_idx(const char *folder, const char *name, int width,
 
 static void bad_input_is_named_once(void **state)
 {
-    struct session_options options = options_for(*state);
+    struct session_options options = session_fixture_options(*state);
     options.model_path = "build/no-such.onnx";
     open_fails(&options, ERROR_IO, "build/no-such.onnx: cannot open");
     options.model_path = "data/make_models.py";
     open_fails(&options, ERROR_FORMAT, "data/make_models.py: ");
-    options.model_path = model;
+    options.model_path = fixture_model;
     options.data_path = "build/no-such-data";
     open_fails(&options, ERROR_IO, "build/no-such-data: ");
     char *narrow = write_idx(*state, "narrow", 27, 2);
@@ -207,13 +129,13 @@ static void bad_input_is_named_once(void **state)
 static void journal_needs_a_folder_only_when_wanted(void **state)
 {
     (void)state;
-    struct session_options options = options_for("/proc/espalier");
+    struct session_options options = session_fixture_options("/proc/espalier");
     open_fails(&options, ERROR_IO, "/proc/espalier");
     options.journal = false;
     struct session *session;
     assert_int_equal(session_open(&session, &options, NULL), 0);
     assert_string_equal(session_path(session), "");
-    run(session, "set * 50%");
+    session_fixture_run(session, "set * 50%");
     session_mark_saved(session);
     assert_false(session_unsaved(session));
     session_close(session);
@@ -221,14 +143,14 @@ static void journal_needs_a_folder_only_when_wanted(void **state)
 
 static void models_open_without_data(void **state)
 {
-    struct session_options options = options_for(*state);
+    struct session_options options = session_fixture_options(*state);
     options.data_path = NULL;
     options.preprocess_auto = true;
     struct session *session, *again;
     assert_int_equal(session_open(&session, &options, NULL), 0);
     assert_null(session_dataset(session));
     assert_string_equal(session_transform(session)->name, "none");
-    run(session, "set * 50%");
+    session_fixture_run(session, "set * 50%");
     char *path = strdup(session_path(session));
     session_close(session);
     assert_int_equal(session_resume(&again, path, false, NULL), 0);
@@ -238,227 +160,27 @@ static void models_open_without_data(void **state)
     free(path);
 }
 
-static const char *const story[] = {
-    "set @1 50% ; set @2 60%",
-    "set * +1%",
-    "snapshot A",
-    "undo",
-    "criterion random",
-    "set @3 85.5% # a branch",
-    "global 70% magnitude",
-    "older 3",
-    "redo",
-    "goto A",
-    "reset @1",
-    "undo 2",
-};
-
-/* The same session, told without a journal. */
-static struct session *tell(size_t lines)
-{
-    struct session *session = open_session(NULL);
-    for (size_t i = 0; i < lines; i++)
-        run(session, story[i]);
-    return session;
-}
-
-static void killed_sessions_lose_nothing(void **state)
-{
-    for (size_t lines = 1; lines <= ARRAY_LENGTH(story); lines += 3) {
-        pid_t child = fork();
-        if (child == 0) {
-            struct session *session = open_session(*state);
-            for (size_t i = 0; i < lines; i++)
-                run(session, story[i]);
-            kill(getpid(), SIGKILL);
-        }
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-
-        struct session_leftover left;
-        assert_true(session_find_leftover(*state, model, &left));
-        assert_int_equal(left.commands, lines);
-        assert_non_null(strstr(left.model_path, model));
-        assert_non_null(strstr(left.data_path, data));
-        assert_true(left.modified > 0);
-        struct session *resumed, *told = tell(lines);
-        struct error err = {0};
-        if (session_resume(&resumed, left.path, true, &err) < 0)
-            fail_msg("%s", err.message);
-        assert_same_variants(told, resumed);
-        assert_int_equal(dataset_count(session_dataset(resumed)), 100);
-        assert_string_equal(session_path(resumed), left.path);
-
-        /* It is alive again, goes on in its file, and ends. */
-        struct session_leftover none;
-        assert_false(session_find_leftover(*state, NULL, &none));
-        run(resumed, "set @1 3");
-        run(told, "set @1 3");
-        session_close(resumed);
-        assert_false(session_find_leftover(*state, NULL, &none));
-        assert_int_equal(session_resume(&resumed, left.path, false, NULL), 0);
-        assert_same_variants(told, resumed);
-        session_close(resumed);
-        session_close(told);
-        session_leftover_release(&left);
-    }
-}
-
-static void journals_cut_anywhere_give_their_whole_lines(void **state)
-{
-    struct session *session = open_session(*state);
-    size_t bytes, head = (size_t)session->journal.bytes;
-    char *text, *path = strdup(session_path(session));
-    for (size_t i = 0; i < 6; i++)
-        run(session, story[i]);
-    session_leave(session);
-    assert_int_equal(file_read(&text, &bytes, path, NULL), 0);
-    for (size_t cut = head; cut <= bytes; cut += 5) {
-        size_t lines = 0;
-        for (size_t i = head; i < cut; i++)
-            lines += text[i] == '\n';
-        char *torn = path_join(*state, "torn.session");
-        assert_int_equal(file_write(torn, text, cut, NULL), 0);
-        struct session *resumed, *told = tell(lines);
-        assert_int_equal(session_resume(&resumed, torn, true, NULL), 0);
-        assert_same_variants(told, resumed);
-        run(resumed, "set @2 7"); /* behind the cut, on a line of its own */
-        run(told, "set @2 7");
-        session_leave(resumed);
-        assert_int_equal(session_resume(&resumed, torn, false, NULL), 0);
-        assert_same_variants(told, resumed);
-        session_close(resumed);
-        session_close(told);
-        free(torn);
-    }
-    free(text);
-    free(path);
-}
-
-static void changed_models_are_refused(void **state)
-{
-    size_t bytes;
-    char *content, *copy = path_join(*state, "copy.onnx");
-    assert_int_equal(file_read(&content, &bytes, model, NULL), 0);
-    assert_int_equal(file_write(copy, content, bytes, NULL), 0);
-    struct session_options options = options_for(*state);
-    options.model_path = copy;
-    struct session *session;
-    struct error err = {0};
-    assert_int_equal(session_open(&session, &options, NULL), 0);
-    run(session, "set * 50%");
-    char *path = strdup(session_path(session));
-    session_leave(session);
-    content[bytes - 40] ^= 1;
-    assert_int_equal(file_write(copy, content, bytes, NULL), 0);
-    assert_int_equal(session_resume(&session, path, true, &err), -1);
-    assert_int_equal(err.code, ERROR_MISMATCH);
-    assert_non_null(strstr(err.message, "copy.onnx' has changed"));
-    unlink(copy);
-    assert_int_equal(session_resume(&session, path, true, &err), -1);
-    assert_int_equal(err.code, ERROR_IO);
-    /* Neither attempt harmed the journal. */
-    content[bytes - 40] ^= 1;
-    assert_int_equal(file_write(copy, content, bytes, NULL), 0);
-    assert_int_equal(session_resume(&session, path, true, NULL), 0);
-    session_close(session);
-    free(content);
-    free(copy);
-    free(path);
-}
-
-static void bad_journal_lines_are_named(void **state)
-{
-    struct session *session = open_session(*state);
-    char *path = strdup(session_path(session));
-    run(session, "set * 50%");
-    session_leave(session);
-    FILE *file = fopen(path, "a");
-    fputs("set * 500%\nundo\n", file);
-    fclose(file);
-    struct error err = {0};
-    assert_int_equal(session_resume(&session, path, false, &err), -1);
-    assert_non_null(strstr(err.message, ".session:8: set: found 500%"));
-    assert_int_equal(file_write(path, "x", 1, NULL), 0);
-    assert_int_equal(session_resume(&session, path, false, &err), -1);
-    assert_int_equal(err.code, ERROR_FORMAT);
-    assert_int_equal(session_resume(&session, "build/none", true, &err), -1);
-    assert_int_equal(err.code, ERROR_IO);
-    free(path);
-}
-
-static void live_empty_closed_and_discarded_are_not_offered(void **state)
-{
-    struct session_leftover left;
-    struct session *session = open_session(*state);
-    run(session, "set * 50%");
-    assert_false(session_find_leftover(*state, NULL, &left)); /* alive */
-    struct session *second;
-    struct error err = {0};
-    assert_int_equal(session_resume(&second, session_path(session), true, &err),
-                     -1);
-    assert_non_null(strstr(err.message, "still running"));
-    session_leave(session);
-    assert_true(session_find_leftover(*state, NULL, &left));
-    struct session_leftover other;
-    assert_false(session_find_leftover(*state, "data/lenet5.onnx", &other));
-    assert_int_equal(session_discard(left.path, NULL), 0);
-    assert_int_equal(session_discard(left.path, NULL), 0);
-    assert_false(session_find_leftover(*state, NULL, &other));
-    session_leftover_release(&left);
-
-    session = open_session(*state);
-    char *path = strdup(session_path(session));
-    struct command_result result;
-    assert_int_equal(session_execute(session, "set x 5%", &result, NULL), -1);
-    session_close(session); /* nothing was decided: nothing stays */
-    assert_false(file_exists(path));
-    free(path);
-    assert_false(session_find_leftover("build/no-folder", NULL, &left));
-}
-
-static void lines_are_on_disk_before_they_count(void **state)
-{
-    struct session *session = open_session(*state);
-    struct command_result result;
-    struct error err = {0};
-    run(session, "set @1 50%");
-    /* The journal breaks: a descriptor that cannot be written. */
-    int descriptor = session->journal.descriptor;
-    session->journal.descriptor = dup(STDIN_FILENO);
-    close(session->journal.descriptor); /* certainly not open */
-    assert_int_equal(
-        session_execute(session, "set @1 60%; snapshot A", &result, &err), -1);
-    assert_int_equal(err.code, ERROR_IO);
-    assert_int_equal(session_current(session)->id, 1);
-    assert_int_equal(session_variant_count(session), 2);
-    assert_int_equal(session_snapshot(session, "A"), -1);
-    session->journal.descriptor = descriptor;
-    session_close(session);
-}
-
 static void unsaved_follows_the_exported_variant(void **state)
 {
-    struct session *session = open_session(*state), *resumed;
+    struct session *session = session_fixture_open(*state), *resumed;
     assert_false(session_unsaved(session));
-    run(session, "set @1 50%");
+    session_fixture_run(session, "set @1 50%");
     assert_true(session_unsaved(session));
-    run(session, "undo");
+    session_fixture_run(session, "undo");
     assert_false(session_unsaved(session)); /* dense: nothing to lose */
-    run(session, "redo; export x.onnx");
-    run(session, "set @1 60%");
+    session_fixture_run(session, "redo; export x.onnx");
+    session_fixture_run(session, "set @1 60%");
     session_mark_saved(session); /* of the variant that was exported */
     assert_true(session_unsaved(session));
-    run(session, "undo");
+    session_fixture_run(session, "undo");
     assert_false(session_unsaved(session));
-    run(session, "goto 0");
+    session_fixture_run(session, "goto 0");
     assert_true(session_unsaved(session));
     char *path = strdup(session_path(session));
     session_leave(session);
     assert_int_equal(session_resume(&resumed, path, true, NULL), 0);
     assert_true(session_unsaved(resumed));
-    run(resumed, "goto 1");
+    session_fixture_run(resumed, "goto 1");
     assert_false(session_unsaved(resumed));
     session_close(resumed);
     free(path);
@@ -473,9 +195,9 @@ static char *write_recipe(const char *folder, const char *text)
 
 static void recipes_run_whole_or_not_at_all(void **state)
 {
-    struct session *session = open_session(*state), *resumed;
+    struct session *session = session_fixture_open(*state), *resumed;
     struct error err = {0};
-    run(session, "set @1 10%; criterion random");
+    session_fixture_run(session, "set @1 10%; criterion random");
     char *path = write_recipe(*state, "# head\r\n\nset * 50%\r\n"
                                       "criterion random\nset @2 60%\nundo");
     assert_int_equal(session_execute_file(session, path, &err), 0);
@@ -512,7 +234,7 @@ static void recipes_run_whole_or_not_at_all(void **state)
 
     path = strdup(session_path(session));
     session_leave(session);
-    session = open_session(NULL);
+    session = session_fixture_open(NULL);
     assert_int_equal(session_resume(&resumed, path, false, NULL), 0);
     assert_int_equal(session_variant_count(resumed), 4);
     assert_string_equal(session_criterion(resumed)->name, "random");
@@ -526,8 +248,8 @@ static void recipes_run_whole_or_not_at_all(void **state)
 static void recipes_name_model_and_share(void **state)
 {
     (void)state;
-    struct session *session = open_session(NULL);
-    run(session, "set * 85%");
+    struct session *session = session_fixture_open(NULL);
+    session_fixture_run(session, "set * 85%");
     char *recipe = session_recipe(session, session_current(session), NULL);
     assert_string_equal(recipe, "# espalier recipe\n"
                                 "# model mlp.onnx\n"
@@ -556,8 +278,8 @@ static void completes(const struct session *session, const char *line,
 static void completion_knows_the_table(void **state)
 {
     (void)state;
-    struct session *session = open_session(NULL);
-    run(session, "snapshot best");
+    struct session *session = session_fixture_open(NULL);
+    session_fixture_run(session, "snapshot best");
     completes(session, "s", "set structure snapshot");
     completes(session, "set @1 5%; re", "reset redo");
     completes(session, "undo;",
@@ -583,12 +305,12 @@ static void completion_knows_the_table(void **state)
 
 static void thousand_edits_stay_whole(void **state)
 {
-    struct session *session = open_session(*state);
+    struct session *session = session_fixture_open(*state);
     for (int i = 0; i < 1000; i++) {
         char line[80];
         snprintf(line, sizeof line, i % 7 == 6 ? "undo %d" : "set @%d +1%%",
                  i % 3 + 1);
-        run(session, line);
+        session_fixture_run(session, line);
     }
     assert_int_equal(session_variant_count(session) > 500, 1);
     session_close(session);
@@ -613,19 +335,14 @@ static void results_copy_their_layers(void **state)
 
 int main(void)
 {
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test)                                                             \
+    cmocka_unit_test_setup_teardown(test, session_setup, session_teardown)
     const struct CMUnitTest tests[] = {
         WITH(session_holds_what_it_opened),
         WITH(preprocessing_is_found_and_kept),
         WITH(bad_input_is_named_once),
         WITH(journal_needs_a_folder_only_when_wanted),
         WITH(models_open_without_data),
-        WITH(killed_sessions_lose_nothing),
-        WITH(journals_cut_anywhere_give_their_whole_lines),
-        WITH(changed_models_are_refused),
-        WITH(bad_journal_lines_are_named),
-        WITH(live_empty_closed_and_discarded_are_not_offered),
-        WITH(lines_are_on_disk_before_they_count),
         WITH(unsaved_follows_the_exported_variant),
         WITH(recipes_run_whole_or_not_at_all),
         WITH(recipes_name_model_and_share),
