@@ -59,7 +59,7 @@ int key_read(const char **text)
     return key;
 }
 
-char *key_name(int key, char *name, size_t room)
+char *key_text(int key, char *name, size_t room)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
         if (names[i].key == key) {

@@ -37,6 +37,6 @@ enum key {
 int key_read(const char **text);
 
 /* Writes a key's name; returns `name`. */
-char *key_name(int key, char *name, size_t room);
+char *key_text(int key, char *name, size_t room);
 
 #endif

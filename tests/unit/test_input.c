@@ -23,7 +23,7 @@ static void key_names_are_read_back(void **state)
         char name[16];
         int key = key_read(&text);
         assert_int_equal(key, keys[i]);
-        const char *again = key_name(key, name, sizeof name);
+        const char *again = key_text(key, name, sizeof name);
         assert_int_equal(key_read(&again), key);
     }
     assert_int_equal(key_read(&text), KEY_NONE);

@@ -1,0 +1,369 @@
+/*
+ * The program: terminal, session, engine and the loop between them. Keys
+ * paint at once, reports at most thirty times a second, and nothing happens
+ * while nothing changes.
+ */
+#include "app.h"
+
+#include "key.h"
+#include "screen.h"
+#include "term.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FRAME_NS = 1000000000 / 30, SYNC_POLL_NS = 2000000 };
+
+struct explorer {
+    struct app app;
+    struct term *term;
+    struct session *session;
+    struct engine *engine;
+    const struct report *report; /* retained */
+    struct surface surface;
+    struct error error; /* why the program ends */
+    int64_t painted_ns; /* when a report was drawn last */
+    bool news;          /* a report waits to be drawn */
+    bool hung_up;
+    int sync_fd; /* tests: told whenever all is still; -1 */
+    bool synced;
+};
+
+static struct explorer *of(struct app *app)
+{
+    return app->context;
+}
+
+/* --- backend --- */
+
+static int execute(struct app *app, const char *line,
+                   struct command_result *result, struct error *err)
+{
+    return session_execute(of(app)->session, line, result, err);
+}
+
+static void show(struct app *app, int focus)
+{
+    struct explorer *e = of(app);
+    engine_show(e->engine, session_current(e->session), focus);
+}
+
+static void pause_work(struct app *app, bool paused)
+{
+    engine_pause(of(app)->engine, paused);
+}
+
+static void cancel(struct app *app)
+{
+    engine_cancel(of(app)->engine);
+}
+
+static int start_export(struct app *app, const struct engine_export *request,
+                        struct error *err)
+{
+    struct explorer *e = of(app);
+    return engine_export_start(e->engine, session_current(e->session), request,
+                               err);
+}
+
+static void complete(struct app *app, const char *line,
+                     void (*add)(void *context, const char *word),
+                     void *context)
+{
+    session_complete(of(app)->session, line, add, context);
+}
+
+static bool file_exists(struct app *app, const char *path)
+{
+    (void)app;
+    return path[0] != '\0' && access(path, F_OK) == 0;
+}
+
+static void refresh(struct app *app)
+{
+    struct explorer *e = of(app);
+    if (e->engine == NULL)
+        return;
+    report_drop(e->report);
+    e->report = engine_report(e->engine);
+    bool map = app->state.screen == SCREEN_DETAIL ||
+               e->surface.columns >= LAYOUT_WIDE_COLUMNS;
+    if (view_fill(&app->view, e->session, e->engine, e->report, app_layer(app),
+                  map, app->state.reference) != 0 ||
+        app_sync(app) != 0)
+        app_say(app, ROLE_ERROR, "out of memory: the screen may be stale");
+}
+
+static const struct backend backend = {
+    execute,      show,     pause_work, cancel,
+    start_export, complete, refresh,    file_exists,
+};
+
+/* --- what happens behind the screen --- */
+
+static void poll_export(struct explorer *e)
+{
+    struct export_form *form = &e->app.state.form;
+    struct engine_export_result result = {0};
+    if (!form->running || !engine_export_poll(e->engine, &result))
+        return;
+    if (!result.finished) {
+        engine_export_result_release(&result);
+        return;
+    }
+    form->running = false;
+    engine_export_result_release(&form->result);
+    form->result = result;
+    form->exists = false;
+    if (result.failed) {
+        app_say(&e->app, ROLE_ERROR, "export: %s", result.error.message);
+        return;
+    }
+    session_mark_saved(e->session);
+    app_say(&e->app, ROLE_GOOD, "exported %s%s", result.path,
+            result.verified ? ", verified" : "");
+    refresh(&e->app);
+}
+
+/* Lines that libraries wrote to standard error become messages. */
+static void collect_errors(struct explorer *e)
+{
+    char text[4096];
+    if (term_errors(e->term, text, sizeof text) == 0)
+        return;
+    for (char *line = text, *end; *line != '\0'; line = end) {
+        end = line + strcspn(line, "\n");
+        if (*end == '\n')
+            *end++ = '\0';
+        if (*line != '\0')
+            app_say(&e->app, ROLE_DIM, "stderr: %s", line);
+    }
+}
+
+static void paint(struct explorer *e)
+{
+    struct app *app = &e->app;
+    int rows, columns;
+    term_size(e->term, &rows, &columns);
+    if ((rows != e->surface.rows || columns != e->surface.columns) &&
+        surface_resize(&e->surface, rows, columns) != 0)
+        return; /* the old picture stays */
+    if (app->redraw)
+        term_redraw(e->term);
+    app->redraw = false;
+    app_draw(app, &e->surface);
+    term_paint(e->term, &e->surface, app->cursor_row, app->cursor_column);
+    app->dirty = false;
+}
+
+static void handle(struct explorer *e, const struct term_event *event)
+{
+    struct app *app = &e->app;
+    bool mouse = app->state.mouse;
+    switch (event->kind) {
+    case TERM_KEY:
+        app_key(app, event->key);
+        break;
+    case TERM_CLICK:
+        app_click(app, event->row, event->column);
+        break;
+    case TERM_WHEEL:
+        app_wheel(app, event->key);
+        break;
+    case TERM_RESIZE:
+        paint(e);
+        refresh(app); /* a wide screen shows more */
+        app->dirty = true;
+        break;
+    case TERM_WAKE:
+        engine_acknowledge(e->engine);
+        e->news = true;
+        break;
+    case TERM_HANGUP:
+        e->hung_up = app->quit = true;
+        break;
+    case TERM_TIMEOUT:
+        return;
+    }
+    e->synced = false;
+    if (app->suspend)
+        term_suspend(e->term);
+    app->suspend = false;
+    if (mouse != app->state.mouse)
+        term_mouse(e->term, app->state.mouse);
+}
+
+/* Nothing to draw, nothing queued, nothing published that was not seen. */
+static bool still(const struct explorer *e)
+{
+    if (e->app.dirty || e->news ||
+        (e->engine != NULL && !engine_idle(e->engine)))
+        return false;
+    struct pollfd source = {e->engine ? engine_descriptor(e->engine) : -1,
+                            POLLIN, 0};
+    return poll(&source, 1, 0) <= 0;
+}
+
+static void tell_tests(struct explorer *e)
+{
+    if (e->sync_fd < 0 || e->synced || !still(e))
+        return;
+    e->synced = write(e->sync_fd, ".", 1) == 1;
+}
+
+static int64_t next_timeout(const struct explorer *e)
+{
+    int64_t until = -1;
+    if (e->news) {
+        until = e->painted_ns + FRAME_NS - clock_now_ns();
+        until = until < 0 ? 0 : until;
+    }
+    if (e->sync_fd >= 0 && !e->synced && (until < 0 || until > SYNC_POLL_NS))
+        until = SYNC_POLL_NS;
+    return until;
+}
+
+/* Until the user quits, or (asking) answers the resume question. */
+static void run(struct explorer *e, bool asking)
+{
+    struct app *app = &e->app;
+    while (!app->quit && !(asking && app->answer != 0)) {
+        if (e->news && clock_now_ns() - e->painted_ns >= FRAME_NS) {
+            e->news = false;
+            e->painted_ns = clock_now_ns();
+            refresh(app);
+            poll_export(e);
+            collect_errors(e);
+        }
+        if (app->dirty && !term_pending(e->term))
+            paint(e);
+        tell_tests(e);
+        int watch = e->engine ? engine_descriptor(e->engine) : -1;
+        struct term_event event = term_wait(e->term, watch, next_timeout(e));
+        handle(e, &event);
+    }
+}
+
+/* --- opening --- */
+
+static void paint_opening(struct explorer *e, const char *path)
+{
+    int rows, columns;
+    term_size(e->term, &rows, &columns);
+    if (surface_resize(&e->surface, rows, columns) != 0)
+        return;
+    e->surface.ascii = e->app.state.ascii;
+    surface_text(&e->surface, 0, 1, -1, ROLE_TITLE, "espalier");
+    surface_printf(&e->surface, rows / 2, 1, -1, ROLE_TEXT, "opening %s …",
+                   path);
+    surface_text(&e->surface, rows - 1, 1, -1, ROLE_DIM, "^C leaves");
+    term_paint(e->term, &e->surface, -1, -1);
+}
+
+/* Asks whether to go on with a session that did not end; its path, or NULL
+ * for a new one. */
+static bool ask_resume(struct explorer *e,
+                       const struct session_leftover *leftover)
+{
+    struct app *app = &e->app;
+    int64_t age = ((int64_t)time(NULL) - leftover->modified) / 60;
+    snprintf(app->state.resume, sizeof app->state.resume,
+             "%d edit%s, last %lld minute%s ago", leftover->commands,
+             leftover->commands == 1 ? "" : "s", (long long)age,
+             age == 1 ? "" : "s");
+    app->state.overlay = OVERLAY_RESUME;
+    app->dirty = true;
+    run(e, true);
+    return app->answer == 'y';
+}
+
+static int open_session(struct explorer *e,
+                        const struct session_options *options,
+                        const struct ui_options *ui)
+{
+    struct session_options wanted = *options;
+    struct session_leftover leftover = {0};
+    bool resume = false;
+    wanted.journal = !ui->readonly;
+    if (!ui->readonly && session_find_leftover(options->state_folder,
+                                               options->model_path, &leftover))
+        resume = leftover.commands > 0 && ask_resume(e, &leftover);
+    int status = -1;
+    if (!e->app.quit) {
+        paint_opening(e, options->model_path);
+        term_interruptible(e->term, true);
+        status =
+            resume ? session_resume(&e->session, leftover.path, true, &e->error)
+                   : session_open(&e->session, &wanted, &e->error);
+        term_interruptible(e->term, false);
+    }
+    session_leftover_release(&leftover);
+    return status;
+}
+
+static int start(struct explorer *e, const struct engine_options *options)
+{
+    struct app *app = &e->app;
+    if (engine_create(&e->engine, e->session, options, &e->error) != 0)
+        return -1;
+    show(app, -1);
+    refresh(app); /* the order of layers, then the first one's weights */
+    refresh(app);
+    if (app->view.preprocess[0] != '\0')
+        app_say(app, ROLE_TEXT, "%s", app->view.preprocess);
+    app->answer = 0;
+    e->synced = false;
+    return 0;
+}
+
+static void finish(struct explorer *e)
+{
+    engine_destroy(e->engine);
+    report_drop(e->report);
+    /* A dropped connection leaves the journal open: it can be resumed. */
+    if (!e->hung_up)
+        session_close(e->session);
+    term_close(e->term);
+    surface_release(&e->surface);
+    app_release(&e->app);
+}
+
+int ui_main(const struct session_options *session,
+            const struct engine_options *engine,
+            const struct ui_options *options)
+{
+    struct explorer *e = array_create(1, sizeof *e);
+    if (e == NULL)
+        return 1;
+    const char *sync = getenv("ESPALIER_TEST_SYNC_FD");
+    const struct term_options term = {options->no_color, options->no_mouse};
+    setlocale(LC_CTYPE, "");
+    e->sync_fd = sync != NULL ? (int)strtol(sync, NULL, 10) : -1;
+    app_init(&e->app, &backend, e);
+    e->app.state.ascii = options->ascii || !term_utf8();
+    e->app.state.mouse = !options->no_mouse;
+    e->app.state.readonly = options->readonly;
+    int status = term_open(&e->term, &term, &e->error);
+    if (status == 0)
+        status = open_session(e, session, options);
+    if (status == 0)
+        status = start(e, engine);
+    if (status == 0)
+        run(e, false);
+    bool left = e->app.quit && !e->hung_up; /* the user wanted to */
+    struct error error = e->error;
+    finish(e);
+    free(e);
+    if (status != 0 && !left)
+        fprintf(stderr, "espalier: %s\n", error.message);
+    return left || status == 0 ? 0 : 1;
+}

@@ -1,0 +1,259 @@
+/* From session and report to the view. What is known of a variant is kept
+ * with its point, so earlier variants stay on plot and history. */
+#include "view.h"
+
+#include "base/array.h"
+#include "base/cpu.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+/* --- once: model, data, layers --- */
+
+static int fill_names(struct view *view, const struct session *session)
+{
+    const struct dataset *data = session_dataset(session);
+    char text[256] = "";
+    view->model = string_copy(base_name(onnx_path(session_model(session))));
+    if (data != NULL) {
+        char path[200];
+        snprintf(path, sizeof path, "%s", dataset_path(data));
+        size_t length = strlen(path);
+        while (length > 1 && path[length - 1] == '/')
+            path[--length] = '\0';
+        snprintf(text, sizeof text, "%s%s%s", base_name(path),
+                 dataset_split(data)[0] ? "/" : "", dataset_split(data));
+        view->samples = dataset_count(data);
+        view->fidelity = dataset_classes(data) == 0;
+    }
+    view->data = string_copy(text);
+    enum cpu_isa isa = CPU_ISA_SCALAR;
+    cpu_isa_select(&isa, NULL);
+    snprintf(view->machine, sizeof view->machine, "%s, %d cores",
+             cpu_isa_name(isa), cpu_count());
+    const struct preprocess_result *found = session_preprocess(session);
+    if (data != NULL && found != NULL && found->count > 1)
+        snprintf(view->preprocess, sizeof view->preprocess,
+                 "pre-processing found: %s (%.1f%% of %lld samples right)",
+                 found->trials[found->chosen].transform.name,
+                 100 * found->trials[found->chosen].accuracy,
+                 (long long)found->samples);
+    return view->model != NULL && view->data != NULL ? 0 : -1;
+}
+
+static int fill_layer_names(struct view *view, const struct session *session)
+{
+    const struct layer_table *layers = session_layers(session);
+    view->layers = array_create(layers->count + 1, sizeof *view->layers);
+    if (view->layers == NULL)
+        return -1;
+    view->layer_count = layers->count;
+    for (size_t i = 0; i < layers->count; i++) {
+        const struct layer *from = &layers->layers[i];
+        struct view_layer *to = &view->layers[i];
+        char shape[SHAPE_TEXT_BYTES];
+        to->name = string_copy(from->name);
+        if (to->name == NULL)
+            return -1;
+        memcpy(to->description, from->description, sizeof to->description);
+        snprintf(to->shape, sizeof to->shape, "%.39s",
+                 shape_text(&from->shape, shape));
+        to->weights = from->weights;
+        to->prunable = from->prunable;
+        to->reason = from->reason;
+        view->prunable += from->prunable ? from->weights : 0;
+    }
+    return 0;
+}
+
+/* --- points --- */
+
+static void fill_figures(struct view_point *point, const struct result *result)
+{
+    const struct stats_summary *now = &result->latency_ms;
+    const struct cost *cost = &result->cost;
+    point->accuracy = result->accuracy;
+    point->difference = result->difference;
+    if (result->has_latency) {
+        point->latency_ms = now->median;
+        point->latency_spread = (now->p90 - now->p10) / 2;
+        point->speedup = result->dense_latency_ms.median / now->median;
+    }
+    if (cost->parameters > 0) {
+        point->bytes = (double)cost->encoded_bytes;
+        point->size = (double)cost->encoded_bytes / (double)cost->dense_bytes;
+        point->nonzero = (double)cost->nonzeros / (double)cost->parameters;
+        point->macs = cost->macs > 0
+                          ? (double)cost->effective_macs / (double)cost->macs
+                          : NAN;
+    }
+}
+
+static int add_point(struct view *view, const struct session *session,
+                     struct engine *engine, int id)
+{
+    const struct variant *variant = session_variant(session, id);
+    size_t count = variant->layer_count;
+    if (array_reserve(&view->points, &view->point_room, (size_t)id + 1,
+                      sizeof *view->points) != 0)
+        return -1;
+    struct view_point *point = &view->points[id];
+    struct result known = {0};
+    *point = (struct view_point){
+        .id = id,
+        .parent = variant->parent,
+        .hash = variant->hash,
+        .summary = string_copy(variant->summary),
+        .sparsity = variant_sparsity(variant, session_layers(session)),
+        .latency_ms = NAN,
+        .latency_spread = NAN,
+        .speedup = NAN,
+        .bytes = NAN,
+        .size = NAN,
+        .nonzero = NAN,
+        .macs = NAN,
+        .removed = array_create(count + 1, sizeof *point->removed),
+    };
+    view->point_count = (size_t)id + 1;
+    if (point->summary == NULL || point->removed == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        point->removed[i] = variant->decisions[i].remove;
+    if (engine != NULL && engine_lookup(engine, variant->hash, &known)) {
+        fill_figures(point, &known);
+        result_release(&known);
+    }
+    return 0;
+}
+
+static void fill_snapshots(struct view *view, const struct session *session)
+{
+    view->snapshot_a = session_snapshot(session, "A");
+    view->snapshot_b = session_snapshot(session, "B");
+    for (size_t i = 0; i < view->point_count; i++)
+        view->points[i].snapshots[0] = '\0';
+    for (size_t i = 0; i < view->point_count; i++) {
+        struct view_point *point = &view->points[i];
+        bool a = (int)i == view->snapshot_a, b = (int)i == view->snapshot_b;
+        snprintf(point->snapshots, sizeof point->snapshots, "%s%s%s",
+                 a ? "A" : "", a && b ? " " : "", b ? "B" : "");
+    }
+}
+
+/* --- layers of the current variant --- */
+
+static void fill_layers(struct view *view, const struct session *session,
+                        const struct result *result,
+                        const struct result *baseline)
+{
+    const struct variant *now = session_current(session);
+    double total = 0;
+    for (size_t i = 0; result && i < result->layer_count; i++)
+        if (isfinite(result->layers[i].ms))
+            total += result->layers[i].ms;
+    for (size_t i = 0; i < view->layer_count; i++) {
+        struct view_layer *to = &view->layers[i];
+        to->removed = now->decisions[i].remove;
+        to->criterion = now->decisions[i].criterion
+                            ? now->decisions[i].criterion->name
+                            : "";
+        to->structure = now->decisions[i].structure
+                            ? now->decisions[i].structure->name
+                            : "";
+        to->ms = to->dense_ms = to->share = to->reference_ms = NAN;
+        to->kernel = "";
+        to->sparse_kernel = false;
+        if (baseline != NULL && i < baseline->layer_count)
+            to->dense_ms = baseline->layers[i].ms;
+        if (result == NULL || i >= result->layer_count)
+            continue;
+        const struct layer_result *from = &result->layers[i];
+        to->ms = from->ms;
+        if (isfinite(from->dense_ms))
+            to->dense_ms = from->dense_ms;
+        to->share = total > 0 ? from->ms / total : NAN;
+        to->kernel = from->kernel != NULL ? from->kernel : "";
+        to->sparse_kernel = from->sparse_kernel;
+    }
+}
+
+/* The weights removed are those decided, whatever the structure counts. */
+static void fill_reference(struct view *view, struct engine *engine,
+                           enum view_reference reference)
+{
+    int id = reference == REFERENCE_A   ? view->snapshot_a
+             : reference == REFERENCE_B ? view->snapshot_b
+                                        : -1;
+    struct result result = {0};
+    if (id < 0 || engine == NULL ||
+        !engine_lookup(engine, view->points[id].hash, &result))
+        return;
+    for (size_t i = 0; i < view->layer_count && i < result.layer_count; i++) {
+        view->layers[i].reference_ms = result.layers[i].ms;
+        view->layers[i].reference_removed = (double)view->points[id].removed[i];
+    }
+    result_release(&result);
+}
+
+static void fill_progress(struct view *view, const struct report *report)
+{
+    view->stage = report ? report->stage : ENGINE_IDLE;
+    view->stage_variant = report ? report->variant : view->current;
+    view->done = report ? report->done : 0;
+    view->total = report ? report->total : 0;
+    view->seconds = report ? report->seconds : 0;
+    view->complete = report && report->complete;
+    view->failed = report && report->failed;
+    if (view->failed)
+        snprintf(view->error, sizeof view->error, "%.250s",
+                 report->error.message);
+}
+
+/* What a report says belongs to every variant with the same decisions. */
+static void fill_report(struct view *view, const struct report *report)
+{
+    for (size_t i = 0; i < view->point_count; i++)
+        if (view->points[i].hash == report->hash)
+            fill_figures(&view->points[i], &report->result);
+    if (report->has_baseline)
+        fill_figures(&view->points[0], &report->baseline);
+}
+
+int view_fill(struct view *view, const struct session *session,
+              struct engine *engine, const struct report *report, int selected,
+              bool with_map, enum view_reference reference)
+{
+    const struct variant *now = session_current(session);
+    if (view->model == NULL && (fill_names(view, session) != 0 ||
+                                fill_layer_names(view, session) != 0))
+        return -1;
+    int before = (int)view->point_count;
+    for (int id = before; id < session_variant_count(session); id++)
+        if (add_point(view, session, engine, id) != 0)
+            return -1;
+    if (before != (int)view->point_count && view_grow_tree(view) != 0)
+        return -1;
+    view->current = now->id;
+    view->criterion = session_criterion(session)->name;
+    view->structure = session_structure(session)->name;
+    view->unsaved = session_unsaved(session);
+    view->can_undo = session_can_undo(session);
+    view->can_redo = session_can_redo(session);
+    fill_snapshots(view, session);
+    if (report != NULL)
+        fill_report(view, report);
+    bool fits = report != NULL && report->hash == now->hash;
+    fill_layers(view, session, fits ? &report->result : NULL,
+                report && report->has_baseline ? &report->baseline : NULL);
+    fill_reference(view, engine, reference);
+    fill_progress(view, report);
+    return view_fill_weights(&view->weights, session, selected, with_map);
+}

@@ -1,0 +1,169 @@
+/* One layer: its weights, filters, mask, and the amounts tried so far. */
+#include "format.h"
+#include "plot.h"
+#include "screen.h"
+
+#include "base/array.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A cell of the map is the mean of the kernels it covers. */
+static double map_share(const struct view_weights *weights, size_t row,
+                        size_t rows, size_t column, size_t columns)
+{
+    size_t r0 = row * weights->map_rows / rows;
+    size_t r1 = (row + 1) * weights->map_rows / rows;
+    size_t c0 = column * weights->map_columns / columns;
+    size_t c1 = (column + 1) * weights->map_columns / columns;
+    double sum = 0;
+    r1 = r1 > r0 ? r1 : r0 + 1;
+    c1 = c1 > c0 ? c1 : c0 + 1;
+    for (size_t r = r0; r < r1; r++)
+        for (size_t c = c0; c < c1; c++)
+            sum += weights->map[r * weights->map_columns + c];
+    return sum / (double)((r1 - r0) * (c1 - c0));
+}
+
+static void draw_map(const struct app *app, struct surface *surface,
+                     struct rect area)
+{
+    static const uint32_t shades[] = {0xb7, 0x2591, 0x2592, 0x2593, 0x2588};
+    const struct view_weights *weights = &app->view.weights;
+    if (weights->map_rows == 0 || weights->map == NULL) {
+        surface_text(surface, area.row, area.column + 1, area.columns - 2,
+                     ROLE_DIM, "too large to draw");
+        return;
+    }
+    size_t rows = weights->map_rows, columns = weights->map_columns;
+    if (rows > (size_t)area.rows)
+        rows = (size_t)area.rows;
+    if (columns > (size_t)area.columns - 2)
+        columns = (size_t)area.columns - 2;
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < columns; c++) {
+            double share = map_share(weights, r, rows, c, columns);
+            int shade = share <= 0 ? 0 : 1 + (int)fmin(3, share * 4);
+            surface_put(surface, area.row + (int)r, area.column + 1 + (int)c,
+                        shade ? ROLE_KEPT : ROLE_PRUNED, shades[shade]);
+        }
+    }
+}
+
+/* The newest variant of every amount of this layer, amounts ascending. */
+static size_t collect_trials(const struct view *view, size_t layer,
+                             const struct view_point **list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->point_count; i++) {
+        const struct view_point *point = &view->points[i];
+        int64_t removed = point->removed[layer];
+        size_t at = 0;
+        while (at < count && list[at]->removed[layer] < removed)
+            at++;
+        if (at < count && list[at]->removed[layer] == removed) {
+            if (list[at]->id != view->current)
+                list[at] = point;
+            continue;
+        }
+        for (size_t j = count; j > at; j--)
+            list[j] = list[j - 1];
+        list[at] = point;
+        count++;
+    }
+    return count;
+}
+
+static void draw_trials(const struct app *app, struct surface *surface,
+                        struct rect area, size_t layer)
+{
+    const struct view *view = &app->view;
+    const struct view_point **list =
+        array_create(view->point_count + 1, sizeof *list);
+    if (list == NULL)
+        return;
+    size_t count = collect_trials(view, layer, list);
+    size_t now = 0, visible = area.rows > 1 ? (size_t)area.rows - 1 : 0;
+    for (size_t i = 0; i < count; i++)
+        if (list[i]->id == view->current)
+            now = i;
+    int top = layout_scroll(0, (int)now, (int)visible, (int)count);
+    surface_text(surface, area.row, area.column + 1, area.columns - 1, ROLE_DIM,
+                 " here    #  accuracy   Δ dense  speed-up");
+    for (size_t i = 0; i < visible && (size_t)top + i < count; i++) {
+        const struct view_point *p = list[(size_t)top + i];
+        char a[FORMAT_ROOM], b[FORMAT_ROOM], c[FORMAT_ROOM], d[FORMAT_ROOM];
+        int row = area.row + 1 + (int)i, column = area.column + 1;
+        bool here = p->id == view->current;
+        enum role role = here ? ROLE_VALUE : ROLE_TEXT;
+        double share =
+            (double)p->removed[layer] / (double)view->layers[layer].weights;
+        if (here)
+            surface_put(surface, row, column, ROLE_NOW, 0x25b8);
+        widget_right(surface, row, column, 5, role, format_percent(a, share));
+        surface_printf(surface, row, column + 6, 6, ROLE_DIM, "%4d", p->id);
+        widget_right(surface, row, column + 11, 9, role,
+                     format_accuracy(b, &p->accuracy, 2));
+        widget_right(surface, row, column + 20, 10, role,
+                     format_difference(c, &p->difference, 2));
+        widget_right(surface, row, column + 30, 9, role,
+                     format_speed(d, p->speedup));
+    }
+    free(list);
+}
+
+static void draw_title(struct app *app, struct surface *surface,
+                       const struct view_layer *layer)
+{
+    char path[200], count[FORMAT_ROOM], share[FORMAT_ROOM], ms[FORMAT_ROOM];
+    double removed = layer->weights > 0
+                         ? (double)layer->removed / (double)layer->weights
+                         : 0;
+    snprintf(path, sizeof path,
+             "layers › %s   %s %s  %s w  pruned %s  %s ms %s", layer->name,
+             layer->description, layer->shape,
+             format_grouped(count, layer->weights),
+             format_percent(share, removed), format_ms(ms, layer->ms),
+             layer->kernel[0] == '\0' ? ""
+             : layer->sparse_kernel   ? "sparse"
+                                      : "dense");
+    title_draw(app, surface, path);
+}
+
+void detail_draw(struct app *app, struct surface *surface)
+{
+    struct layout_detail l = layout_detail(surface->rows, surface->columns);
+    int layer = app_layer(app);
+    app->state.lists[SCREEN_LAYERS].visible = 1;
+    status_draw(app, surface);
+    bar_draw(app, surface);
+    if (layer < 0) {
+        title_draw(app, surface, "layers");
+        return;
+    }
+    draw_title(app, surface, &app->view.layers[layer]);
+    widget_rule(surface, l.upper_rule.row, 0, l.upper_divider, "weights",
+                false);
+    widget_rule(surface, l.upper_rule.row, l.upper_divider,
+                surface->columns - l.upper_divider, "filters", false);
+    surface_put(surface, l.upper_rule.row, l.upper_divider, ROLE_BORDER,
+                0x252c);
+    weights_pane(app, surface, l.histogram);
+    filters_pane(app, surface, l.filters);
+    widget_rule(surface, l.lower_rule.row, 0, l.lower_divider,
+                "mask  out ↓ in →  · none ░▒▓█ kept", false);
+    widget_rule(surface, l.lower_rule.row, l.lower_divider,
+                surface->columns - l.lower_divider,
+                "amounts of this layer tried", false);
+    surface_put(surface, l.lower_rule.row, l.lower_divider, ROLE_BORDER,
+                0x252c);
+    draw_map(app, surface, l.mask);
+    draw_trials(app, surface, l.trials, (size_t)layer);
+    for (int r = 0; r < l.filters.rows; r++)
+        surface_put(surface, l.filters.row + r, l.upper_divider, ROLE_BORDER,
+                    0x2502);
+    for (int r = 0; r < l.trials.rows; r++)
+        surface_put(surface, l.trials.row + r, l.lower_divider, ROLE_BORDER,
+                    0x2502);
+}

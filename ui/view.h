@@ -1,0 +1,145 @@
+/*
+ * Exactly what the screens draw, as plain values: filled from session and
+ * report in one place (view_fill), made by hand in tests. Ratios run 0…1;
+ * NAN and samples 0 mean "not known (yet)".
+ */
+#ifndef UI_VIEW_H
+#define UI_VIEW_H
+
+#include "engine/engine.h"
+
+enum { VIEW_BINS = 1024, VIEW_NAME_BYTES = 24, VIEW_SHAPE_BYTES = 40 };
+
+struct view_layer {
+    char *name;           /* owned */
+    char description[24]; /* "Conv 3x3" */
+    char shape[VIEW_SHAPE_BYTES];
+    int64_t weights, removed;
+    bool prunable;
+    const char *reason; /* static; why not prunable */
+    const char *criterion, *structure;
+    double ms, dense_ms; /* NAN: not measured */
+    double share;        /* of the variant's latency */
+    double reference_ms; /* in the reference variant */
+    double reference_removed;
+    const char *kernel; /* static, "" not known */
+    bool sparse_kernel;
+};
+
+/* One variant: a point of the plot, a row of the history. */
+struct view_point {
+    int id, parent;
+    uint64_t hash;
+    char *summary; /* owned */
+    double sparsity;
+    struct estimate accuracy, difference;
+    double latency_ms, latency_spread; /* median, (p90 - p10) / 2 */
+    double speedup;
+    double bytes, size;              /* encoded; share of dense */
+    double nonzero;                  /* share of parameters */
+    double macs;                     /* effective share */
+    char snapshots[VIEW_NAME_BYTES]; /* "A", "A B", "" */
+    int64_t *removed;                /* per layer, owned; differences */
+    bool front;                      /* set by view_front */
+};
+
+/* A row of the tree of variants, main line first. */
+struct view_branch {
+    int id;
+    int depth;  /* how many lines pass on the left */
+    bool start; /* the first row of a branch */
+};
+
+/* The selected layer's weights. */
+struct view_weights {
+    int row; /* of the layer, -1: none */
+    int64_t count, removed;
+    int64_t bins[VIEW_BINS]; /* of |w|, 0 … maximum */
+    double maximum;
+    double threshold; /* |w| below is pruned; NAN when not by magnitude */
+    size_t filters;
+    double *norms;                /* owned: L2 per filter, dense */
+    double *kept;                 /* owned: share of weights kept per filter */
+    size_t map_rows, map_columns; /* mask map: out x in, 0: not made */
+    double *map;                  /* owned: share kept per (out, in) */
+    uint64_t content;             /* what it was made from */
+};
+
+enum view_axis {
+    VIEW_LATENCY,
+    VIEW_SIZE,
+    VIEW_NONZERO,
+    VIEW_MACS,
+    VIEW_AXIS_COUNT
+};
+
+enum view_reference { REFERENCE_BASE, REFERENCE_A, REFERENCE_B };
+
+struct view {
+    /* what is open */
+    char *model, *data; /* owned: file name; "fashion-mnist/test" or "" */
+    int64_t samples;
+    bool fidelity; /* no labels: agreement with the dense model */
+    char machine[64];
+    char preprocess[160]; /* what was found, for the messages */
+    const char *criterion, *structure;
+    bool unsaved, can_undo, can_redo;
+
+    size_t layer_count;
+    struct view_layer *layers; /* owned */
+    int64_t prunable;          /* weights */
+
+    size_t point_count, point_room;
+    struct view_point *points;    /* owned; index = variant id */
+    struct view_branch *branches; /* owned, point_count rows */
+    int current;                  /* variant id */
+    int snapshot_a, snapshot_b;   /* ids, -1 */
+
+    struct view_weights weights;
+
+    /* progress */
+    enum engine_stage stage;
+    int stage_variant;
+    int64_t done, total;
+    double seconds;
+    bool complete, failed, paused;
+    char error[256];
+};
+
+/* The current variant's point; never NULL once filled. */
+const struct view_point *view_now(const struct view *view);
+const struct view_point *view_base(const struct view *view);
+double view_axis_value(const struct view_point *point, enum view_axis axis);
+const char *view_axis_name(enum view_axis axis); /* "latency" */
+const char *view_axis_unit(enum view_axis axis); /* "ms" */
+
+/* Marks the points that no other beats in both accuracy and axis. */
+void view_front(struct view *view, enum view_axis axis);
+
+/* Rebuilds `branches` from the points' parents. 0, or -1 out of memory. */
+int view_grow_tree(struct view *view);
+
+void view_release(struct view *view);
+
+/* --- from session and report --- */
+
+/*
+ * Brings everything up to date; cheap when little changed.
+ *
+ * report     may be NULL (nothing known yet)
+ * selected   row of the layer whose weights are shown, -1: none
+ * with_map   also the filters and the mask map (detail, wide screens)
+ * reference  columns of differences
+ *
+ * Returns 0, or -1 when memory is exhausted.
+ */
+int view_fill(struct view *view, const struct session *session,
+              struct engine *engine, const struct report *report, int selected,
+              bool with_map, enum view_reference reference);
+
+/* The part about one layer's weights (weights.c). */
+int view_fill_weights(struct view_weights *weights,
+                      const struct session *session, int row, bool with_map);
+void view_release_weights(struct view_weights *weights);
+
+#endif
