@@ -96,6 +96,14 @@ char *format_percent(char *text, double share)
     return text;
 }
 
+char *format_whole(char *text, double share)
+{
+    if (!isfinite(share))
+        return unknown(text);
+    snprintf(text, FORMAT_ROOM, "%.0f%%", 100 * share);
+    return text;
+}
+
 char *format_accuracy(char *text, const struct estimate *estimate, int digits)
 {
     if (estimate->samples <= 0 || !isfinite(estimate->value))

@@ -23,6 +23,8 @@ char *format_ms(char *text, double ms);
 char *format_speed(char *text, double ratio);
 /* Share as "85%", one digit below 1 % or above 99 % when it is not round. */
 char *format_percent(char *text, double share);
+/* Share as "85%", never with digits behind the point. */
+char *format_whole(char *text, double share);
 /* "91.34", "~91.3" while samples < total, "…" when none; in percent. */
 char *format_accuracy(char *text, const struct estimate *estimate, int digits);
 /* "[90.8,91.9]", "" when none. */

@@ -108,8 +108,10 @@ void help_draw(struct app *app, struct surface *surface)
     draw_selected(app, surface, box, listed(app, list->cursor));
     surface_text(surface, box.row + box.rows - 2, box.column + 2,
                  box.columns - 4, ROLE_DIM,
-                 "~ partial  … unknown  ± interval  * marked  [+] unsaved   "
-                 "colour is never alone");
+                 "~ partial  … unknown  ± interval  * marked  [+] unsaved  # "
+                 "variant");
+    surface_fill(surface, surface->rows - 1, 0, 1, surface->columns, ROLE_TEXT,
+                 ' ');
     surface_text(surface, surface->rows - 1, 1, -1, ROLE_DIM,
                  "Enter runs the selected · arrows move · Esc closes · man "
                  "espalier");

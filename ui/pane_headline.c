@@ -31,6 +31,12 @@ static void add(struct line *line, enum role role, const char *format, ...)
                                      line->end - line->column, role, text);
 }
 
+/* Goes to a column, or one behind the text when that is past it. */
+static void tab(struct line *line, int column)
+{
+    line->column = line->column < column ? column : line->column + 1;
+}
+
 /* "[+] #7 A": unsaved, variant, its names. */
 static void draw_corner(const struct app *app, struct surface *surface)
 {
@@ -101,10 +107,11 @@ static void draw_accuracy(const struct app *app, struct line *line, bool wide)
             format_accuracy(a, &base->accuracy, 2));
 }
 
-/* ".06" for 0.06, as precise as the figure it belongs to. */
+/* ".06" for 0.06; as precise as the figure it belongs to. */
 static char *spread_text(char *text, double spread, double value)
 {
-    int digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : value >= 1 ? 2 : 3;
+    double size = fmax(spread, value);
+    int digits = size >= 99.95 ? 0 : size >= 9.995 ? 1 : size >= 1 ? 2 : 3;
     snprintf(text, FORMAT_ROOM, "%.*f", digits, spread);
     if (text[0] == '0' && text[1] == '.')
         memmove(text, text + 1, strlen(text));
@@ -138,21 +145,21 @@ void headline_draw(struct app *app, struct surface *surface)
     struct line line = {surface, 1, 1, surface->columns};
     draw_names(app, surface);
     draw_accuracy(app, &line, wide);
-    line.column = wide ? 66 : 37;
+    tab(&line, wide ? 66 : 37);
     draw_latency(app, &line, wide);
-    line.column = wide ? 95 : 61;
+    tab(&line, wide ? 95 : 62);
     add(&line, ROLE_DIM, "size ");
-    add(&line, ROLE_VALUE, "%s", format_percent(text, now->size));
+    add(&line, ROLE_VALUE, "%s", format_whole(text, now->size));
     if (wide)
         add(&line, ROLE_TEXT, " %s", format_bytes(text, now->bytes));
-    line.column = wide ? 116 : 71;
+    tab(&line, wide ? 116 : 72);
     add(&line, ROLE_DIM, "nnz ");
-    add(&line, ROLE_VALUE, "%s", format_percent(text, now->nonzero));
+    add(&line, ROLE_VALUE, "%s", format_whole(text, now->nonzero));
     if (!wide)
         return;
-    line.column = 127;
+    tab(&line, 127);
     add(&line, ROLE_DIM, "MACs ");
-    add(&line, ROLE_VALUE, "%s", format_percent(text, now->macs));
+    add(&line, ROLE_VALUE, "%s", format_whole(text, now->macs));
 }
 
 void title_draw(struct app *app, struct surface *surface, const char *path)

@@ -44,6 +44,13 @@ static bool find_ranges(const struct app *app, int cursor, struct range *x,
     *y = range_pad(range_of(ys, count), 0.08);
     if (y->high - y->low < 1) /* noise must not look like a cliff */
         *y = (struct range){y->low - 0.5, y->high + 0.5};
+    double middle = (x->low + x->high) / 2, least = 0.05 * middle;
+    if (x->high - x->low < 2 * least)
+        *x = (struct range){middle - least, middle + least};
+    if (x->low < 0) /* costs are never negative */
+        x->low = 0;
+    if (y->high > 100 && y->low < 99)
+        y->high = 100;
     free(xs);
     if (cursor >= 0 && app->state.plot_zoom > 1) {
         const struct view_point *at = &view->points[cursor];

@@ -138,8 +138,7 @@ void filters_pane(const struct app *app, struct surface *surface,
     }
     qsort(list, weights->filters, sizeof *list, by_norm);
     surface_printf(surface, area.row, area.column + 1, width, ROLE_DIM,
-                   "filter L2 norm, kept  † dead %zu of %zu", dead,
-                   weights->filters);
+                   "L2 norm, kept  † dead %zu/%zu", dead, weights->filters);
     size_t shown =
         weights->filters < (size_t)rows ? weights->filters : (size_t)rows;
     for (size_t i = 0; i < shown; i++) {

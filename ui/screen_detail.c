@@ -90,7 +90,7 @@ static void draw_trials(const struct app *app, struct surface *surface,
             now = i;
     int top = layout_scroll(0, (int)now, (int)visible, (int)count);
     surface_text(surface, area.row, area.column + 1, area.columns - 1, ROLE_DIM,
-                 " here    #  accuracy   Δ dense  speed-up");
+                 " here    # accuracy  Δ dense   speed");
     for (size_t i = 0; i < visible && (size_t)top + i < count; i++) {
         const struct view_point *p = list[(size_t)top + i];
         char a[FORMAT_ROOM], b[FORMAT_ROOM], c[FORMAT_ROOM], d[FORMAT_ROOM];
@@ -103,11 +103,11 @@ static void draw_trials(const struct app *app, struct surface *surface,
             surface_put(surface, row, column, ROLE_NOW, 0x25b8);
         widget_right(surface, row, column, 5, role, format_percent(a, share));
         surface_printf(surface, row, column + 6, 6, ROLE_DIM, "%4d", p->id);
-        widget_right(surface, row, column + 11, 9, role,
+        widget_right(surface, row, column + 11, 8, role,
                      format_accuracy(b, &p->accuracy, 2));
-        widget_right(surface, row, column + 20, 10, role,
+        widget_right(surface, row, column + 19, 9, role,
                      format_difference(c, &p->difference, 2));
-        widget_right(surface, row, column + 30, 9, role,
+        widget_right(surface, row, column + 28, 8, role,
                      format_speed(d, p->speedup));
     }
     free(list);
@@ -116,14 +116,12 @@ static void draw_trials(const struct app *app, struct surface *surface,
 static void draw_title(struct app *app, struct surface *surface,
                        const struct view_layer *layer)
 {
-    char path[200], count[FORMAT_ROOM], share[FORMAT_ROOM], ms[FORMAT_ROOM];
+    char path[200], share[FORMAT_ROOM], ms[FORMAT_ROOM];
     double removed = layer->weights > 0
                          ? (double)layer->removed / (double)layer->weights
                          : 0;
-    snprintf(path, sizeof path,
-             "layers › %s   %s %s  %s w  pruned %s  %s ms %s", layer->name,
-             layer->description, layer->shape,
-             format_grouped(count, layer->weights),
+    snprintf(path, sizeof path, "%s   %s %s   pruned %s   %s ms %s",
+             layer->name, layer->description, layer->shape,
              format_percent(share, removed), format_ms(ms, layer->ms),
              layer->kernel[0] == '\0' ? ""
              : layer->sparse_kernel   ? "sparse"

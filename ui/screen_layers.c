@@ -292,8 +292,8 @@ static void draw_rules(struct app *app, struct surface *surface,
                     surface->columns - l->divider - 1, plot,
                     state->pane == PANE_PLOT);
     if (l->lower_rule.rows > 0 && layer >= 0) {
-        snprintf(title, sizeof title, "%s  %s  %s", view->layers[layer].name,
-                 view->layers[layer].description, view->layers[layer].shape);
+        snprintf(title, sizeof title, "%s  %s", view->layers[layer].name,
+                 view->layers[layer].shape);
         widget_rule(surface, l->lower_rule.row, 0, l->divider, title,
                     state->pane == PANE_WEIGHTS);
     }

@@ -54,9 +54,7 @@ static void add_layers(struct card *card, const struct view *view,
         return;
     card->row++;
     surface_text(card->surface, card->row++, card->column, card->width,
-                 ROLE_DIM,
-                 point == now ? "this is what is loaded"
-                              : "layers that differ, from now");
+                 ROLE_DIM, point == now ? "loaded now" : "layers, now > then");
     for (size_t i = 0; i < view->layer_count && point != now; i++) {
         const struct view_layer *layer = &view->layers[i];
         if (point->removed[i] == now->removed[i] || card->row >= card->end)
@@ -106,15 +104,16 @@ void tradeoff_draw(struct app *app, struct surface *surface)
         front += view->points[i].front;
     }
     snprintf(path, sizeof path,
-             "trade-off   x: %s %s   y: accuracy %%   %d tried, %d on front",
+             "trade-off   x %s %s  y accuracy %%   %d tried, %d on front",
              view_axis_name(app->state.axis), view_axis_unit(app->state.axis),
              tried, front);
     title_draw(app, surface, path);
     plot_pane(app, surface, l.plot, cursor);
     draw_card(app, surface, l.card, cursor);
-    surface_text(surface, l.legend.row, 1, surface->columns - 1, ROLE_DIM,
-                 "◆ now  ○ dense  A B snapshots  ● front  · dominated   hjkl "
-                 "move  n/p front  x axis");
+    surface_text(
+        surface, l.legend.row, 1, surface->columns - 1, ROLE_DIM,
+        "◆ now ○ dense ● front · dominated A B   hjkl move  n/p front  "
+        "x axis  +/- zoom");
     status_draw(app, surface);
     bar_draw(app, surface);
 }
