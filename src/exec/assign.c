@@ -15,10 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASSES = 4, LONGEST_RUN = 48 };
+enum { PASSES = 3, LONGEST_RUN = 12, ALL_RUNS = 32 };
 
-/* What a new choice must gain over the previous plan's. */
-static const double CLEARLY = 0.98;
+/* What a new choice must gain over the previous plan's, and any change over
+ * the choice before it: noise must not move layouts about. */
+static const double CLEARLY = 0.98, ANY = 0.9999;
 
 struct assigning {
     struct choosing *c;
@@ -26,13 +27,17 @@ struct assigning {
     unsigned *wanted; /* per value: layouts its readers want (bits) */
     int *values;      /* those that tasks touch or the graph returns */
     size_t value_count;
+    enum layout *canonical; /* per value and layout */
     double *reorders; /* per value and pair of layouts; NAN: not asked yet */
+    size_t *free;     /* tasks with more than one candidate that serves */
+    size_t free_count;
+    int *scratch; /* choices to go back to */
 };
 
-static enum layout canonical(const struct choosing *c, int value,
+static enum layout canonical(const struct assigning *a, int value,
                              enum layout layout)
 {
-    return value_view_canonical(&c->views[value], layout);
+    return a->canonical[(size_t)value * LAYOUT_COUNT + (size_t)layout];
 }
 
 static const struct candidate *taken(const struct choosing *c, size_t task)
@@ -53,7 +58,7 @@ static double crossing(struct assigning *a, int value, enum layout from,
 
 static void want(struct assigning *a, int value, enum layout layout)
 {
-    a->wanted[value] |= 1u << canonical(a->c, value, layout);
+    a->wanted[value] |= 1u << canonical(a, value, layout);
 }
 
 /* Readers' wishes of one task. Plain code reads everything PLAIN. */
@@ -61,24 +66,25 @@ static void want_operands(struct assigning *a, size_t index)
 {
     const struct choosing *c = a->c;
     const struct task *task = &c->list->tasks[index];
-    const struct node *node = &c->instance->nodes[task->node];
+    const struct candidate *candidate = taken(c, index);
     if (task->spec.kind == KERNEL_NONE) {
+        const struct node *node = &c->instance->nodes[task->node];
         for (int i = 0; i < node->input_count; i++)
             if (node->inputs[i] != GRAPH_NONE)
                 want(a, node->inputs[i], LAYOUT_PLAIN);
         return;
     }
     for (int i = 0; i < task->operand_count; i++)
-        want(a, task->operands[i], taken(c, index)->src);
+        want(a, task->operands[i], candidate->src);
     if (task->other != GRAPH_NONE)
-        want(a, task->other, taken(c, index)->dst);
+        want(a, task->other, candidate->dst);
 }
 
 static enum layout produced(const struct assigning *a, int value)
 {
     int task = a->producer[value];
     return task < 0 ? LAYOUT_PLAIN
-                    : canonical(a->c, value, taken(a->c, (size_t)task)->dst);
+                    : canonical(a, value, taken(a->c, (size_t)task)->dst);
 }
 
 static double total(struct assigning *a)
@@ -97,8 +103,9 @@ static double total(struct assigning *a)
     for (size_t i = 0; i < a->value_count; i++) {
         int value = a->values[i];
         enum layout from = produced(a, value);
-        for (int to = 0; to < LAYOUT_COUNT; to++)
-            if (a->wanted[value] >> to & 1 && to != (int)from)
+        unsigned missing = a->wanted[value] & ~(1u << from);
+        for (int to = 0; missing >> to; to++)
+            if (missing >> to & 1)
                 ns += crossing(a, value, from, (enum layout)to);
     }
     return ns;
@@ -122,16 +129,15 @@ static int fastest(const struct choice *choice, enum layout layout)
 
 static double try_single(struct assigning *a, double best)
 {
-    struct choosing *c = a->c;
-    for (size_t i = 0; i < c->list->count; i++) {
-        struct choice *choice = &c->choices[i];
+    for (size_t i = 0; i < a->free_count; i++) {
+        struct choice *choice = &a->c->choices[a->free[i]];
         int keep = choice->taken;
         for (int k = 0; k < choice->count; k++) {
             if (k == keep || choice->candidates[k].ns == INFINITY)
                 continue;
             choice->taken = k;
             double ns = total(a);
-            if (ns < best * 0.9999) {
+            if (ns < best * ANY) {
                 best = ns;
                 keep = k;
             }
@@ -141,73 +147,76 @@ static double try_single(struct assigning *a, double best)
     return best;
 }
 
-static void move_run(struct choosing *c, size_t first, size_t last,
+/* Moves free tasks [first, last) to a layout; false when nothing moves. */
+static bool move_run(struct assigning *a, size_t first, size_t last,
                      enum layout layout)
 {
+    bool moved = false;
     for (size_t i = first; i < last; i++) {
-        int k = fastest(&c->choices[i], layout);
-        if (k >= 0)
-            c->choices[i].taken = k;
+        struct choice *choice = &a->c->choices[a->free[i]];
+        int k = fastest(choice, layout);
+        moved = moved || (k >= 0 && k != choice->taken);
+        choice->taken = k >= 0 ? k : choice->taken;
     }
+    return moved;
 }
 
-static void restore(struct choosing *c, const int *from)
+static void restore(struct assigning *a, const int *from)
 {
-    for (size_t i = 0; i < c->list->count; i++)
-        c->choices[i].taken = from[i];
+    for (size_t i = 0; i < a->free_count; i++)
+        a->c->choices[a->free[i]].taken = from[i];
 }
 
-static void save(const struct choosing *c, int *to)
+static void save(const struct assigning *a, int *to)
 {
-    for (size_t i = 0; i < c->list->count; i++)
-        to[i] = c->choices[i].taken;
+    for (size_t i = 0; i < a->free_count; i++)
+        to[i] = a->c->choices[a->free[i]].taken;
 }
 
-static double try_runs(struct assigning *a, double best, int *scratch)
+/* Every run of free tasks from `first` on, moved to `layout`. */
+static double try_runs_from(struct assigning *a, size_t first,
+                            enum layout layout, double best)
 {
-    struct choosing *c = a->c;
-    size_t count = c->list->count;
     /* Long graphs get shorter runs, so that the work stays linear. */
-    size_t longest = count <= LONGEST_RUN ? count : 6;
-    save(c, scratch);
-    for (int layout = 0; layout < LAYOUT_COUNT; layout++)
-        for (size_t first = 0; first < count; first++)
-            for (size_t last = first + 2;
-                 last <= count && last <= first + longest; last++) {
-                move_run(c, first, last, (enum layout)layout);
-                double ns = total(a);
-                if (ns < best * 0.9999) {
-                    best = ns;
-                    save(c, scratch);
-                } else {
-                    restore(c, scratch);
-                }
-            }
+    size_t longest = a->free_count <= ALL_RUNS ? ALL_RUNS : LONGEST_RUN;
+    for (size_t last = first + 2;
+         last <= a->free_count && last <= first + longest; last++) {
+        if (!move_run(a, first, last, layout))
+            continue;
+        double ns = total(a);
+        if (ns < best * ANY) {
+            best = ns;
+            save(a, a->scratch);
+        } else {
+            restore(a, a->scratch);
+        }
+    }
     return best;
 }
 
-static double descend(struct assigning *a, int *scratch)
+static double descend(struct assigning *a, double best)
 {
-    double best = total(a);
     for (int pass = 0; pass < PASSES; pass++) {
         double before = best;
+        save(a, a->scratch);
+        for (int layout = 0; layout < LAYOUT_COUNT; layout++)
+            for (size_t first = 0; first < a->free_count; first++)
+                best = try_runs_from(a, first, (enum layout)layout, best);
         best = try_single(a, best);
-        best = try_runs(a, best, scratch);
-        if (best >= before * 0.9999)
+        if (best >= before * ANY)
             break;
     }
     return best;
 }
 
-/* Takes what the previous plan took; false when it has nothing for a task. */
-static bool start_from_previous(struct choosing *c)
+/* Takes what the previous plan took; false when there is none. */
+static bool start_from_previous(struct assigning *a)
 {
+    const struct choosing *c = a->c;
     const struct plan *previous = c->options->previous;
-    if (!previous)
-        return false;
-    for (size_t i = 0; i < c->list->count; i++) {
-        struct choice *choice = &c->choices[i];
-        int step = plan_step_of_node(previous, c->list->tasks[i].node);
+    for (size_t i = 0; previous && i < a->free_count; i++) {
+        struct choice *choice = &c->choices[a->free[i]];
+        int step = plan_step_of_node(previous, c->list->tasks[a->free[i]].node);
         choice->taken = fastest(choice, LAYOUT_COUNT);
         if (step < 0)
             continue;
@@ -222,31 +231,38 @@ static bool start_from_previous(struct choosing *c)
                 choice->taken = k;
         }
     }
-    return true;
+    return previous != NULL;
 }
 
-static void choose_best(struct assigning *a, int *best, int *scratch)
+/* From each start by single changes; the best goes on by runs. The previous
+ * plan's choices stay unless that ends clearly lower. */
+static void choose_best(struct assigning *a, int *best, int *previous)
 {
     static const enum layout starts[] = {LAYOUT_COUNT, LAYOUT_NHWC,
                                          LAYOUT_BLOCK16, LAYOUT_PLANE,
                                          LAYOUT_IMAGE16};
-    struct choosing *c = a->c;
-    double least = INFINITY;
-    if (start_from_previous(c)) {
-        least = total(a) * CLEARLY;
-        save(c, best);
+    double least = INFINITY, kept = INFINITY;
+    if (start_from_previous(a)) {
+        save(a, previous);
+        save(a, best);
+        least = kept = total(a);
     }
     for (size_t s = 0; s < ARRAY_LENGTH(starts); s++) {
-        move_run(c, 0, c->list->count, LAYOUT_COUNT);
-        move_run(c, 0, c->list->count, starts[s]);
-        double ns = descend(a, scratch);
+        move_run(a, 0, a->free_count, LAYOUT_COUNT);
+        move_run(a, 0, a->free_count, starts[s]);
+        double ns = try_single(a, total(a));
         if (ns < least) {
             least = ns;
-            save(c, best);
+            save(a, best);
         }
     }
-    restore(c, best);
-    c->total_ns = total(a);
+    restore(a, best);
+    least = descend(a, least);
+    if (least > kept * CLEARLY) {
+        restore(a, previous);
+        least = kept;
+    }
+    a->c->total_ns = least;
 }
 
 static void touch(struct assigning *a, bool *seen, int value)
@@ -277,39 +293,83 @@ static void collect_values(struct assigning *a, bool *seen)
         touch(a, seen, g->outputs[i]);
 }
 
-int choosing_assign(struct choosing *c, struct error *err)
+/* Tasks with one candidate that serves take it; the others are free. The last
+ * resort, plain code, is no alternative to a kernel. */
+static void find_free(struct assigning *a)
 {
-    size_t values = c->instance->value_count + 1, tasks = c->list->count + 1;
+    struct choosing *c = a->c;
+    for (size_t i = 0; i < c->list->count; i++) {
+        struct choice *choice = &c->choices[i];
+        int serving = 0;
+        for (int k = 0; k < choice->count; k++) {
+            const struct candidate *candidate = &choice->candidates[k];
+            bool last_resort = candidate->method == METHOD_PLAIN ||
+                               candidate->method == METHOD_REFERENCE;
+            serving += candidate->ns != INFINITY && !(last_resort && serving);
+        }
+        choice->taken = fastest(choice, LAYOUT_COUNT);
+        if (serving > 1)
+            a->free[a->free_count++] = i;
+    }
+}
+
+static void fill_tables(struct assigning *a)
+{
+    const struct choosing *c = a->c;
+    size_t values = c->instance->value_count;
     size_t pairs = (size_t)LAYOUT_COUNT * LAYOUT_COUNT;
-    struct assigning a = {.c = c};
+    for (size_t i = 0; i < values * pairs; i++)
+        a->reorders[i] = NAN;
+    for (size_t i = 0; i < values * LAYOUT_COUNT; i++)
+        a->canonical[i] = value_view_canonical(&c->views[i / LAYOUT_COUNT],
+                                               (enum layout)(i % LAYOUT_COUNT));
+}
+
+static int time_candidates(struct choosing *c, struct error *err)
+{
     for (size_t i = 0; i < c->list->count; i++)
         for (int k = 0; k < c->choices[i].count; k++)
             if (candidate_time(c, &c->list->tasks[i],
                                &c->choices[i].candidates[k], err))
                 return -1;
-    a.producer = array_create(values, sizeof(*a.producer));
-    a.wanted = array_create(values, sizeof(*a.wanted));
-    a.values = array_create(values, sizeof(*a.values));
-    a.reorders = array_create(values * pairs, sizeof(*a.reorders));
+    return 0;
+}
+
+int choosing_assign(struct choosing *c, struct error *err)
+{
+    size_t values = c->instance->value_count + 1, tasks = c->list->count + 1;
+    size_t pairs = (size_t)LAYOUT_COUNT * LAYOUT_COUNT;
+    struct assigning a = {
+        .c = c,
+        .producer = array_create(values, sizeof(*a.producer)),
+        .wanted = array_create(values, sizeof(*a.wanted)),
+        .values = array_create(values, sizeof(*a.values)),
+        .canonical = array_create(values * LAYOUT_COUNT, sizeof(*a.canonical)),
+        .reorders = array_create(values * pairs, sizeof(*a.reorders)),
+        .free = array_create(tasks, sizeof(*a.free)),
+        .scratch = array_create(tasks, sizeof(*a.scratch))};
     bool *seen = array_create(values, sizeof(*seen));
-    int *best = array_create(tasks, sizeof(*best));
-    int *scratch = array_create(tasks, sizeof(*scratch));
+    int *choices = array_create(2 * tasks, sizeof(*choices));
     int status = 0;
-    if (!a.producer || !a.wanted || !a.values || !a.reorders || !seen ||
-        !best || !scratch)
+    if (!a.producer || !a.wanted || !a.values || !a.canonical || !a.reorders ||
+        !a.free || !a.scratch || !seen || !choices)
         status = error_memory(err, values * pairs * sizeof(double));
+    if (!status)
+        status = time_candidates(c, err);
     if (!status) {
-        for (size_t i = 0; i < values * pairs; i++)
-            a.reorders[i] = NAN;
+        fill_tables(&a);
         collect_values(&a, seen);
-        choose_best(&a, best, scratch);
+        find_free(&a);
+        choose_best(&a, choices, choices + tasks);
     }
     free(a.producer);
     free(a.wanted);
     free(a.values);
+    free(a.canonical);
     free(a.reorders);
+    free(a.free);
+    free(a.scratch);
     free(seen);
-    free(best);
-    free(scratch);
+    free(choices);
     return status;
 }

@@ -20,7 +20,8 @@ enum {
     WARM_RUNS = 2,
     TIMED_RUNS = 7,
     FEWEST_RUNS = 3,
-    BUDGET_NS = 2000000, /* of timed runs, once there are FEWEST_RUNS */
+    BUDGET_NS = 1000000, /* of timed runs, once there are FEWEST_RUNS */
+    LARGEST_BATCH = 16,  /* larger ones are measured as so many images */
     REORDER_SALT = 0x72656f72,
     ALIGN = 64,
 };
@@ -66,10 +67,6 @@ static double estimate_reorder(const struct layout_desc *from,
 }
 
 /* --- measurement --- */
-
-struct arena_parts {
-    void *parts[4]; /* src, other, dst, scratch */
-};
 
 static void *aligned(size_t bytes)
 {
@@ -138,13 +135,67 @@ static float *random_weights(const struct task *task, double density)
     return weights;
 }
 
+/* The batch that a spec states; NULL: kinds whose batch is not told. */
+static int64_t *batch_of(struct kernel_spec *spec)
+{
+    int64_t *const rows[KERNEL_KIND_COUNT] = {
+        [KERNEL_CONV] = &spec->conv.n,       [KERNEL_DECONV] = &spec->conv.n,
+        [KERNEL_PRODUCT] = &spec->product.n, [KERNEL_POOL] = &spec->pool.n,
+        [KERNEL_AFFINE] = &spec->affine.n,
+    };
+    return rows[spec->kind];
+}
+
+/* Makes `task` and the views of its values one of fewer images, where all of
+ * them say the same batch. Returns the factor that its time grows by. */
+static double shrink_batch(struct task *task, struct value_view *views)
+{
+    int64_t *batch = batch_of(&task->spec);
+    struct value_view *ends[] = {
+        &views[task->operands[0]], &views[task->dst],
+        task->other == GRAPH_NONE ? &views[task->dst] : &views[task->other]};
+    if (!batch || *batch <= LARGEST_BATCH)
+        return 1;
+    for (size_t i = 0; i < ARRAY_LENGTH(ends); i++)
+        if (!ends[i]->mapped || ends[i]->desc.n != *batch)
+            return 1;
+    double factor = (double)*batch / LARGEST_BATCH;
+    for (size_t i = 0; i < ARRAY_LENGTH(ends); i++)
+        ends[i]->desc.n = LARGEST_BATCH;
+    *batch = LARGEST_BATCH;
+    return factor;
+}
+
+/* Compiles and times a copy of the task. */
+static int measure_copy(struct choosing *c, struct task *copy,
+                        const struct candidate *candidate, double *ns,
+                        struct error *err)
+{
+    size_t count = c->instance->value_count;
+    struct value_view *views = array_create(count, sizeof(*views));
+    struct compile_context context = *c->context;
+    struct compiled *compiled = NULL;
+    if (!views)
+        return error_memory(err, count * sizeof(*views));
+    memcpy(views, c->views, count * sizeof(*views));
+    context.views = views;
+    double factor = shrink_batch(copy, views);
+    int status = compiled_create(&compiled, copy, candidate, &context, err);
+    if (status == 0)
+        *ns = factor * time_compiled(compiled, c,
+                                     copy->other != GRAPH_NONE ||
+                                         copy->operand_count > 1);
+    compiled_drop(compiled);
+    free(views);
+    return status < 0 ? -1 : 0;
+}
+
 /* density < 0: the task's own weights. */
 static int measure(struct choosing *c, const struct task *task,
                    const struct candidate *candidate, double density,
                    double *ns, struct error *err)
 {
     struct task copy = *task;
-    struct compiled *compiled = NULL;
     float *weights = NULL;
     *ns = INFINITY;
     if (cancel_raised(c->options->cancel))
@@ -158,13 +209,9 @@ static int measure(struct choosing *c, const struct task *task,
         else
             copy.spec.conv.weight = weights;
     }
-    int status = compiled_create(&compiled, &copy, candidate, c->context, err);
-    if (status == 0)
-        *ns = time_compiled(
-            compiled, c, task->other != GRAPH_NONE || task->operand_count > 1);
-    compiled_drop(compiled);
+    int status = measure_copy(c, &copy, candidate, ns, err);
     free(weights);
-    return status < 0 ? -1 : 0;
+    return status;
 }
 
 /* As measure, but remembered. */
@@ -218,9 +265,15 @@ int candidate_time(struct choosing *c, const struct task *task,
 double reorder_time(struct choosing *c, int value, enum layout from,
                     enum layout to)
 {
-    const struct layout_desc a = value_view_desc(&c->views[value], from);
-    const struct layout_desc b = value_view_desc(&c->views[value], to);
-    double ns = estimate_reorder(&a, &b);
+    struct value_view view = c->views[value];
+    double factor = 1;
+    if (view.mapped && view.desc.n > LARGEST_BATCH) {
+        factor = (double)view.desc.n / LARGEST_BATCH;
+        view.desc.n = LARGEST_BATCH;
+    }
+    const struct layout_desc a = value_view_desc(&view, from);
+    const struct layout_desc b = value_view_desc(&view, to);
+    double ns = factor * estimate_reorder(&a, &b);
     if (!c->measures)
         return ns;
     const int64_t numbers[] = {
@@ -229,7 +282,7 @@ double reorder_time(struct choosing *c, int value, enum layout from,
     uint64_t key = hash_bytes(0, numbers, sizeof(numbers));
     struct compiled *compiled = NULL;
     if (timing_get(c->options->timing, key, &ns))
-        return ns;
+        return factor * ns;
     if (compiled_create_reorder(&compiled, &a, &b, c->context, NULL))
         return ns;
     double measured = time_compiled(compiled, c, false);
@@ -237,5 +290,5 @@ double reorder_time(struct choosing *c, int value, enum layout from,
     if (measured == INFINITY)
         return ns;
     timing_put(c->options->timing, key, measured);
-    return measured;
+    return factor * measured;
 }
