@@ -101,9 +101,11 @@ int dataset_add_inputs(struct dataset *dataset, size_t count, struct error *err)
     return 0;
 }
 
-static bool is_channels(int64_t dim)
+/* Whether (n, a, b, c) is (n, h, w, c): images are not 1 or 3 rows high. */
+static bool is_channels_last(const struct shape *shape)
 {
-    return dim == 1 || dim == 3 || dim == 4;
+    int64_t first = shape->dims[1], last = shape->dims[3];
+    return first != 1 && first != 3 && (last == 1 || last == 3 || last == 4);
 }
 
 /* (n, h, w, c) to (n, c, h, w). */
@@ -139,8 +141,7 @@ int dataset_set_images(struct dataset_input *input, struct error *err)
         input->image = true;
     } else if (bytes && s->rank == 4) {
         input->image = true;
-        if (!is_channels(s->dims[1]) && is_channels(s->dims[3]) &&
-            channels_to_front(&input->tensor, err) < 0)
+        if (is_channels_last(s) && channels_to_front(&input->tensor, err) < 0)
             return -1;
         input->sample = (struct shape){3, {s->dims[1], s->dims[2], s->dims[3]}};
     }
