@@ -9,6 +9,7 @@
 #include "prune/decision.h"
 
 extern const struct criterion criterion_magnitude;
+extern const struct criterion criterion_lamp;
 extern const struct criterion criterion_random;
 
 extern const struct structure structure_weight;

@@ -7,6 +7,7 @@
 
 const struct criterion *const criteria[] = {
     &criterion_magnitude,
+    &criterion_lamp,
     &criterion_random,
     NULL,
 };

@@ -1,4 +1,5 @@
 #include "base/array.h"
+#include "base/file.h"
 #include "base/rng.h"
 #include "prune/criteria.h"
 #include "prune_fixture.h"
@@ -489,6 +490,41 @@ static void every_command_has_its_row(void **state)
     assert_null(edit_command_find("budget"));
 }
 
+/* Whether the manual has a line that begins with `macro` and this word. */
+static bool is_in_manual(const char *manual, const char *macro,
+                         const char *word)
+{
+    char line[80];
+    snprintf(line, sizeof line, "\n%s %s", macro, word);
+    while ((manual = strstr(manual, line))) {
+        manual += strlen(line);
+        if (strchr(" \n\\", *manual))
+            return true;
+    }
+    return false;
+}
+
+static void manual_describes_every_word(void **state)
+{
+    (void)state;
+    char *manual;
+    size_t bytes;
+    assert_int_equal(file_read(&manual, &bytes, "man/espalier-recipe.5", NULL),
+                     0);
+    for (const struct command_info *info = session_commands(); info->name;
+         info++)
+        if (!is_in_manual(manual, ".BI", info->name))
+            fail_msg("command '%s' is not in the manual", info->name);
+    for (size_t i = 0; criteria[i]; i++)
+        if (!is_in_manual(manual, ".B", criteria[i]->name))
+            fail_msg("criterion '%s' is not in the manual", criteria[i]->name);
+    for (size_t i = 0; structures[i]; i++)
+        if (!is_in_manual(manual, ".B", structures[i]->name))
+            fail_msg("structure '%s' is not in the manual",
+                     structures[i]->name);
+    free(manual);
+}
+
 static void distance_counts_edits(void **state)
 {
     (void)state;
@@ -561,6 +597,7 @@ int main(void)
         WITH(export_hands_its_path_out),
         WITH(hash_speaks_of_decisions_alone),
         cmocka_unit_test(every_command_has_its_row),
+        cmocka_unit_test(manual_describes_every_word),
         cmocka_unit_test(distance_counts_edits),
         WITH(random_lines_keep_the_tree_whole),
     };

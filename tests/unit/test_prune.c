@@ -329,6 +329,66 @@ static void global_leaves_other_rows_alone(void **state)
     fixture_release(&f);
 }
 
+static void lamp_scores_share_what_is_left(void **state)
+{
+    (void)state;
+    const float weights[] = {0, -3, 1, 2, -1, NAN, 0};
+    /* Squares ascending by (size, index): 0 0 | 1 1 4 9; sums from each to
+     * the end: 15 15 | 15 14 13 9. */
+    const float expected[] = {0, 1, 1.0f / 15, 4.0f / 13, 1.0f / 14, NAN, 0};
+    struct layer layer = {.weights = 7, .prunable = true};
+    float scores[7];
+    assert_int_equal(criterion_lamp.score(&layer, weights, scores, NULL), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(scores); i++)
+        assert_true(isnan(expected[i]) ? isnan(scores[i])
+                                       : scores[i] == expected[i]);
+}
+
+static void lamp_equals_its_definition(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 8);
+    enum { COUNT = 3000 };
+    static float weights[COUNT], scores[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        weights[i] = (float)rng_normal(&rng) * (i % 3 ? 1 : 1e-3f);
+    struct layer layer = {.weights = COUNT, .prunable = true};
+    assert_int_equal(criterion_lamp.score(&layer, weights, scores, NULL), 0);
+    for (int i = 0; i < COUNT; i++) {
+        double square = (double)weights[i] * (double)weights[i], rest = 0;
+        for (int j = 0; j < COUNT; j++) {
+            double other = (double)weights[j] * (double)weights[j];
+            if (other > square || (other == square && j >= i))
+                rest += other;
+        }
+        assert_true(fabs((double)scores[i] - square / rest) <=
+                    1e-6 * square / rest);
+    }
+}
+
+static void lamp_empties_no_layer(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, LAYERS, names, sizes, 6);
+    const size_t rows[LAYERS] = {0, 1, 2, 3};
+    struct decision decisions[LAYERS] = {{0}};
+    float *tiny = fixture_weights(&f, 0);
+    for (int64_t i = 0; i < sizes[0]; i++)
+        tiny[i] *= 1e-4f; /* magnitude would remove all of it first */
+    assert_int_equal(allocate_global(decisions, f.graph, &f.layers, rows,
+                                     LAYERS, &criterion_lamp, 0.99, NULL),
+                     0);
+    for (size_t i = 0; i < LAYERS; i++)
+        assert_true(decisions[i].remove > 0 && decisions[i].remove < sizes[i]);
+    assert_int_equal(allocate_global(decisions, f.graph, &f.layers, rows,
+                                     LAYERS, &criterion_magnitude, 0.5, NULL),
+                     0);
+    assert_int_equal(decisions[0].remove, sizes[0]);
+    fixture_release(&f);
+}
+
 static void random_repeats_and_nests(void **state)
 {
     (void)state;
@@ -373,6 +433,9 @@ int main(void)
         cmocka_unit_test(too_many_units_are_an_error),
         cmocka_unit_test(global_equals_a_full_sort),
         cmocka_unit_test(global_leaves_other_rows_alone),
+        cmocka_unit_test(lamp_scores_share_what_is_left),
+        cmocka_unit_test(lamp_equals_its_definition),
+        cmocka_unit_test(lamp_empties_no_layer),
         cmocka_unit_test(random_repeats_and_nests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

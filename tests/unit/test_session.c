@@ -286,9 +286,9 @@ static void completion_knows_the_table(void **state)
               "set global reset criterion structure undo "
               "redo older newer goto snapshot export");
     completes(session, "set @1 ", "");
-    completes(session, "set @1 5% ", "weight magnitude random");
+    completes(session, "set @1 5% ", "weight magnitude lamp random");
     completes(session, "set @1 5% weight m", "magnitude");
-    completes(session, "criterion ", "magnitude random");
+    completes(session, "criterion ", "magnitude lamp random");
     completes(session, "structure w", "weight");
     completes(session, "goto ", "best");
     completes(session, "unknown x", "");
