@@ -6,6 +6,8 @@
  * compiled for every processor, sparse_<method>_run_<isa> in the files of the
  * instruction sets, and its rows here.
  *
+ * Of two rows that serve alike the first is preferred.
+ *
  * X(method, kind, layout, isa, cpu_isa)
  */
 #ifndef KERNEL_KERNEL_LIST_H
@@ -13,6 +15,7 @@
 
 #define SPARSE_RUN_METHODS(X, isa, cpu_isa)                                    \
     X(conv_plane, KERNEL_CONV, LAYOUT_PLANE, isa, cpu_isa)                     \
+    X(conv_rows16, KERNEL_CONV, LAYOUT_IMAGE16, isa, cpu_isa)                  \
     X(conv_image16, KERNEL_CONV, LAYOUT_IMAGE16, isa, cpu_isa)                 \
     X(product_image16, KERNEL_PRODUCT, LAYOUT_IMAGE16, isa, cpu_isa)
 

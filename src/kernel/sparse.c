@@ -4,6 +4,7 @@
 #include "kernel/kernel_list.h"
 #include "kernel/sparse_lookup.h"
 #include "kernel/sparse_pack.h"
+#include "kernel/sparse_rows16.h"
 
 #define DECLARE(method, kind, layout, isa, cpu_isa)                            \
     void sparse_##method##_run_##isa(                                          \

@@ -3,8 +3,10 @@
 #define SPARSE_AVX2
 
 #include "kernel/sparse_rows.h"
+#include "kernel/sparse_rows16_run.h"
 
 SPARSE_BY_RUNS(sparse_conv_plane_run_avx2, LAYOUT_PLANE)
+SPARSE_BY_ROWS16(sparse_conv_rows16_run_avx2)
 SPARSE_BY_RUNS(sparse_conv_image16_run_avx2, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_product_image16_run_avx2, LAYOUT_IMAGE16)
 SPARSE_BY_VECTOR(sparse_product_plain_run_avx2)

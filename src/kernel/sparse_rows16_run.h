@@ -1,0 +1,236 @@
+/*
+ * The convolution of blocks of 16 images over rows of the source as it lies;
+ * see sparse_rows16.h. Included by sparse_<isa>.c after sparse_run.h.
+ */
+#ifndef KERNEL_SPARSE_ROWS16_RUN_H
+#define KERNEL_SPARSE_ROWS16_RUN_H
+
+#include "kernel/sparse_rows16.h"
+#include "kernel/sparse_run.h"
+
+enum { PARTS = SPARSE_BLOCK / LANES, MOST_PIXELS = 14 / PARTS };
+
+/* One tile: part of one output row of one block of images. */
+struct row_tile {
+    const struct run *run; /* bias, activation, channels */
+    const struct sparse_entry *entries;
+    const int32_t *starts; /* of the row's class: slices * oc + 1 */
+    int64_t slices;
+    const float *src;   /* pixel (oy * sh, ox * sw) of channel 0 */
+    float *dst;         /* pixel (oy, ox) of channel 0 */
+    const float *other; /* as dst; or NULL */
+    float *waiting;     /* (oc, n) pixels */
+    int32_t misses;     /* bits of edges that this tile touches */
+};
+
+/* Adds one kept weight times n pixels, `step` apart in the source. */
+ALWAYS_INLINE void add_pixels(const struct row_tile *t,
+                              const struct sparse_entry *e, vec *sum,
+                              const int n, const int step)
+{
+    static const float zeros[SPARSE_BLOCK] = {0};
+    const float *from = t->src + (e->offset & ~(SPARSE_BLOCK - 1));
+    const float *first = from, *last = from + (n - 1) * step * SPARSE_BLOCK;
+    int32_t misses = e->offset & t->misses;
+    if ((misses & ROWS16_MISSES_FIRST) != 0)
+        first = zeros;
+    if ((misses & ROWS16_MISSES_LAST) != 0)
+        last = zeros;
+    if (n == 1 && misses != 0)
+        first = zeros;
+    vec w = vec_all(e->value);
+#pragma GCC unroll 14
+    for (int j = 0; j < n; j++) {
+        const float *pixel = j == 0       ? first
+                             : j == n - 1 ? last
+                                          : from + j * step * SPARSE_BLOCK;
+#pragma GCC unroll 4
+        for (int k = 0; k < PARTS; k++)
+            sum[j * PARTS + k] = vec_multiply_add(
+                w, vec_load(pixel + k * LANES), sum[j * PARTS + k]);
+    }
+}
+
+ALWAYS_INLINE void finish_pixels(const struct row_tile *t, int64_t channel,
+                                 const vec *sum, const int vectors)
+{
+    const struct run *r = t->run;
+    float *dst = t->dst + channel * r->dst_plane;
+    const float *other =
+        t->other != NULL ? t->other + channel * r->dst_plane : NULL;
+    const vec low = vec_all(r->low), high = vec_all(r->high);
+#pragma GCC unroll 14
+    for (int j = 0; j < vectors; j++) {
+        vec v = sum[j];
+        if (other != NULL)
+            v = vec_add(v, vec_load(other + j * LANES));
+        vec_store(dst + j * LANES, vec_clamp(v, low, high));
+    }
+    for (int j = 0; r->slow && j < vectors; j++)
+        vec_store(dst + j * LANES,
+                  activate_slowly(r, vec_load(dst + j * LANES)));
+}
+
+/* All channels of a tile of n pixels. As in run_tile, `sets` of sums hide the
+ * latency of few pixels. */
+ALWAYS_INLINE void run_pixels(const struct row_tile *t, const int n,
+                              const int step, const int sets)
+{
+    const struct run *r = t->run;
+    const int vectors = n * PARTS;
+    for (int64_t slice = 0; slice < t->slices; slice++) {
+        const int32_t *starts = t->starts + slice * r->conv->oc;
+        for (int64_t channel = r->first; channel < r->last; channel++) {
+            const struct sparse_entry *e = t->entries + starts[channel];
+            const struct sparse_entry *end = t->entries + starts[channel + 1];
+            float *waiting = t->waiting + channel * vectors * LANES;
+            vec sum[14];
+#pragma GCC unroll 14
+            for (int j = 0; j < vectors; j++)
+                sum[j] = slice > 0 ? vec_load(waiting + j * LANES)
+                                   : vec_all(r->bias[channel]);
+#pragma GCC unroll 14
+            for (int j = vectors; j < vectors * sets; j++)
+                sum[j] = vec_all(0.0F);
+            for (; sets > 1 && end - e >= sets; e += sets)
+#pragma GCC unroll 4
+                for (int k = 0; k < sets; k++)
+                    add_pixels(t, e + k, sum + k * vectors, n, step);
+            for (; e < end; e++)
+                add_pixels(t, e, sum, n, step);
+#pragma GCC unroll 14
+            for (int j = vectors; j < vectors * sets; j++)
+                sum[j % vectors] = vec_add(sum[j % vectors], sum[j]);
+            if (slice == t->slices - 1) {
+                finish_pixels(t, channel, sum, vectors);
+                continue;
+            }
+#pragma GCC unroll 14
+            for (int j = 0; j < vectors; j++)
+                vec_store(waiting + j * LANES, sum[j]);
+        }
+    }
+}
+
+typedef void pixels_function(const struct row_tile *t);
+
+#define PIXELS(n, sets)                                                        \
+    static void pixels_##n##_step_1(const struct row_tile *t)                  \
+    {                                                                          \
+        run_pixels(t, n, 1, sets);                                             \
+    }                                                                          \
+    static void pixels_##n##_step_2(const struct row_tile *t)                  \
+    {                                                                          \
+        run_pixels(t, n, 2, sets);                                             \
+    }
+#if defined(SPARSE_AVX512)
+PIXELS(1, 4)
+PIXELS(2, 4)
+PIXELS(3, 4)
+PIXELS(4, 2)
+PIXELS(5, 1)
+PIXELS(6, 1)
+PIXELS(7, 1)
+PIXELS(8, 1)
+PIXELS(9, 1)
+PIXELS(10, 1)
+PIXELS(11, 1)
+PIXELS(12, 1)
+PIXELS(13, 1)
+PIXELS(14, 1)
+#elif defined(SPARSE_AVX2)
+PIXELS(1, 4)
+PIXELS(2, 2)
+PIXELS(3, 1)
+PIXELS(4, 1)
+PIXELS(5, 1)
+PIXELS(6, 1)
+PIXELS(7, 1)
+#else
+PIXELS(1, 2)
+PIXELS(2, 1)
+PIXELS(3, 1)
+#endif
+#undef PIXELS
+
+#define ROW(n)                                                                 \
+    {                                                                          \
+        pixels_##n##_step_1, pixels_##n##_step_2                               \
+    }
+static pixels_function *const pixels_functions[MOST_PIXELS + 1][2] = {
+    {NULL, NULL}, ROW(1), ROW(2),  ROW(3),
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
+    ROW(4),       ROW(5), ROW(6),  ROW(7),
+#endif
+#if defined(SPARSE_AVX512)
+    ROW(8),       ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14),
+#endif
+};
+#undef ROW
+
+/* Cuts an output row into tiles of nearly equal size. */
+static inline void run_row(struct row_tile *t, int64_t most)
+{
+    const struct conv_spec *c = t->run->conv;
+    const float *src = t->src, *other = t->other;
+    float *dst = t->dst;
+    int64_t count = (c->ow + most - 1) / most, done = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t next = c->ow * (i + 1) / count;
+        t->src = src + done * c->sw * SPARSE_BLOCK;
+        t->dst = dst + done * SPARSE_BLOCK;
+        t->other = other != NULL ? other + done * SPARSE_BLOCK : NULL;
+        t->misses = (done == 0 ? ROWS16_MISSES_FIRST : 0) |
+                    (next == c->ow ? ROWS16_MISSES_LAST : 0);
+        pixels_functions[next - done][c->sw - 1](t);
+        done = next;
+    }
+}
+
+static inline void run_rows16(const struct conv_spec *c,
+                              const void *packed_weights, const float *src,
+                              float *dst, const struct epilogue *epilogue,
+                              const float *other, void *scratch, int64_t first,
+                              int64_t last)
+{
+    const struct rows16_packed *h = packed_weights;
+    const char *base = packed_weights;
+    const uint8_t *row_class = (const uint8_t *)base + h->row_class;
+    const int32_t *starts = (const int32_t *)(const void *)(base + h->starts);
+    struct run r = {.conv = c,
+                    .bias = (const float *)(const void *)(base + h->bias),
+                    .epilogue = epilogue,
+                    .first = first,
+                    .last = last,
+                    .dst_plane = c->oh * c->ow * SPARSE_BLOCK};
+    struct row_tile t = {
+        .run = &r,
+        .entries =
+            (const struct sparse_entry *)(const void *)(base + h->entries),
+        .slices = h->slices,
+        .waiting = scratch};
+    int64_t blocks = (c->n + SPARSE_BLOCK - 1) / SPARSE_BLOCK;
+    set_activation(&r);
+    for (int64_t row = 0; row < blocks * c->oh; row++) {
+        int64_t block = row / c->oh, y = row % c->oh;
+        int64_t from = block * c->ic * c->ih + y * c->sh;
+        int64_t to = (block * c->oc * c->oh + y) * c->ow * SPARSE_BLOCK;
+        t.starts = starts + row_class[y] * h->slices * c->oc;
+        t.src = src + from * c->iw * SPARSE_BLOCK;
+        t.dst = dst + to;
+        t.other = other != NULL ? other + to : NULL;
+        run_row(&t, smaller(h->pixels, MOST_PIXELS));
+    }
+}
+
+#define SPARSE_BY_ROWS16(name)                                                 \
+    void name(SPARSE_ARGUMENTS);                                               \
+    void name(SPARSE_ARGUMENTS)                                                \
+    {                                                                          \
+        (void)src_border;                                                      \
+        (void)dst_border;                                                      \
+        run_rows16(&spec->conv, packed, src, dst, epilogue, other, scratch,    \
+                   first, last);                                               \
+    }
+
+#endif
