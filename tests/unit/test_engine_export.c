@@ -1,0 +1,193 @@
+#include "engine_fixture.h"
+
+#include "base/file.h"
+#include "dataset/npz.h"
+#include "engine/bench.h"
+#include "engine/outputs.h"
+#include "engine/pool.h"
+#include "engine/setup.h"
+#include "engine/verify.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void export_of(struct engine *engine, const struct variant *variant,
+                      const char *path, struct engine_export_result *result)
+{
+    char copy[256];
+    struct error err = {0};
+    snprintf(copy, sizeof copy, "%s", path);
+    struct engine_export request = {.path = copy,
+                                    .masks = true,
+                                    .recipe = true,
+                                    .report = true,
+                                    .verify = true};
+    assert_int_equal(engine_export_start(engine, variant, &request, &err), 0);
+    assert_true(engine_wait(engine, -1));
+    assert_true(engine_export_poll(engine, result));
+    assert_true(result->finished);
+}
+
+static void an_export_is_read_back_and_equal(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session("labelled.npz");
+    struct engine *engine = engine_start(session, false);
+    const struct variant *variant = engine_edit(session, "set * 90%");
+    engine_show(engine, variant, 0); /* the export interrupts this */
+    char path[256];
+    engine_path("out.onnx", path, sizeof path);
+    struct engine_export_result result;
+    export_of(engine, variant, path, &result);
+    if (result.failed)
+        print_error("%s\n", result.error.message);
+    assert_false(result.failed);
+    assert_true(result.verified);
+    assert_int_equal(result.samples, SAMPLES);
+    assert_int_equal(result.different_answers, 0);
+    assert_true(result.accuracy_before == result.accuracy_after);
+    assert_int_equal(result.file_bytes, file_size(path));
+    assert_string_equal(result.path, path);
+    engine_export_result_release(&result);
+    const struct report *report = engine_report(engine);
+    assert_true(report->complete); /* the evaluation went on */
+    assert_int_equal(report->variant, variant->id);
+    report_drop(report);
+    engine_destroy(engine);
+    session_close(session);
+}
+
+static void an_export_that_cannot_be_written_fails_alone(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session("labelled.npz");
+    struct engine *engine = engine_start(session, false);
+    const struct variant *variant = engine_edit(session, "set fc1 90%");
+    struct engine_export_result result;
+    export_of(engine, variant, "/nonexistent/folder/out.onnx", &result);
+    assert_true(result.failed);
+    assert_int_equal(result.error.code, ERROR_IO);
+    assert_non_null(strstr(result.error.message, "/nonexistent/folder"));
+    engine_export_result_release(&result);
+    report_drop(engine_shown(engine, variant));
+    engine_destroy(engine);
+    session_close(session);
+}
+
+static void verification_notices_another_model(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session("labelled.npz");
+    const struct variant *variant = engine_edit(session, "set * 97%");
+    struct error err = {0};
+    struct setup setup;
+    struct engine_options options = {.workers = 2};
+    struct mask_set masks;
+    struct graph *graph;
+    struct plan *plan;
+    struct pool *pool;
+    struct verification found;
+    assert_int_equal(setup_init(&setup, session, &options, &err), 0);
+    assert_int_equal(mask_set_init(&masks, session_graph(session),
+                                   session_layers(session), variant->decisions,
+                                   NULL, NULL, &err),
+                     0);
+    assert_int_equal(
+        setup_masked(&setup, &graph, setup.eval_graph, &masks, &err), 0);
+    assert_int_equal(setup_plan(&setup, &plan, graph, 1, NULL, NULL, &err), 0);
+    assert_int_equal(pool_create(&pool, 2, true, &err), 0);
+    assert_int_equal(verify_file(&found, &setup, plan, ENGINE_MODEL, pool, NULL,
+                                 NULL, NULL, &err),
+                     -1);
+    assert_int_equal(err.code, ERROR_MISMATCH);
+    assert_non_null(strstr(err.message, ENGINE_MODEL));
+    assert_true(found.different_answers > 0);
+    assert_int_equal(verify_file(&found, &setup, plan, "data/lenet5.onnx", pool,
+                                 NULL, NULL, NULL, &err),
+                     -1);
+    pool_destroy(pool);
+    plan_drop(plan);
+    graph_drop(graph);
+    mask_set_release(&masks);
+    setup_release(&setup);
+    session_close(session);
+}
+
+static void outputs_are_written_in_stored_order(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session("labelled.npz");
+    struct engine *engine = engine_start(session, false);
+    engine_wait(engine, -1);
+    char path[256];
+    engine_path("outputs.npz", path, sizeof path);
+    struct engine_options options = {.workers = 2};
+    struct error err = {0};
+    struct npz npz;
+    const struct variant *variant = session_current(session);
+    assert_int_equal(
+        engine_write_outputs(session, variant, &options, path, NULL, &err), 0);
+    assert_int_equal(npz_read(&npz, path, &err), 0);
+    assert_int_equal(npz.count, 1);
+    assert_int_equal(npz.arrays[0].tensor.shape.dims[0], SAMPLES);
+    assert_int_equal(npz.arrays[0].tensor.shape.dims[1], CLASSES);
+    struct outcome outcomes[SAMPLES];
+    assert_int_equal(
+        engine_outcomes(engine, variant->hash, outcomes, SAMPLES, &err), 0);
+    const float *logits = npz.arrays[0].tensor.data;
+    for (int i = 0; i < SAMPLES; i++)
+        assert_int_equal(
+            outcome_of(logits + i * CLASSES, CLASSES, -1).predicted,
+            outcomes[i].predicted);
+    npz_release(&npz);
+    engine_destroy(engine);
+    session_close(session);
+}
+
+static void bench_names_every_layer(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session(NULL);
+    struct engine_options options = {.latency_batch = 2, .latency_threads = 1};
+    struct error err = {0};
+    struct bench bench;
+    struct cancel cancel = {true};
+    const struct variant *variant = session_current(session);
+    assert_int_equal(
+        engine_bench(&bench, session, variant, &options, &cancel, &err), -1);
+    assert_int_equal(err.code, ERROR_CANCELLED);
+    options.kernels = "magic";
+    assert_int_equal(
+        engine_bench(&bench, session, variant, &options, NULL, &err), -1);
+    assert_int_equal(err.code, ERROR_USAGE);
+    options.kernels = "dense";
+    assert_int_equal(
+        engine_bench(&bench, session, variant, &options, NULL, &err), 0);
+    assert_int_equal(bench.batch, 2);
+    assert_true(bench.latency_ms.median > 0);
+    int layers = 0;
+    for (size_t i = 0; i < bench.count; i++)
+        layers += bench.steps[i].layer >= 0;
+    assert_int_equal(layers, 3);
+    bench_release(&bench);
+    session_close(session);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_export_is_read_back_and_equal),
+        cmocka_unit_test(an_export_that_cannot_be_written_fails_alone),
+        cmocka_unit_test(verification_notices_another_model),
+        cmocka_unit_test(outputs_are_written_in_stored_order),
+        cmocka_unit_test(bench_names_every_layer),
+    };
+    return cmocka_run_group_tests(tests, engine_make_folder,
+                                  engine_remove_folder);
+}
