@@ -42,8 +42,10 @@ static int check_data(const struct session *session, struct error *err)
         return error_memory(err, graph->input_count * sizeof *map);
     int result = evaluation_match(graph, session->dataset, map, err);
     free(map);
-    if (result < 0)
-        return error_prefix(err, "%s", path);
+    if (result < 0) /* some of its errors name the data already */
+        return err && !strncmp(err->message, path, strlen(path))
+                   ? -1
+                   : error_prefix(err, "%s", path);
     if (!graph->output_count)
         return 0;
     const struct value *output = &graph->values[graph->outputs[0]];

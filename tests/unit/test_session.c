@@ -76,6 +76,9 @@ static void open_fails(const struct session_options *options,
     if (!strstr(err.message, message) || err.code != code)
         fail_msg("found %d '%s', expected %d '%s'", err.code, err.message, code,
                  message);
+    const char *again = strstr(err.message + 1, options->data_path);
+    if (!strncmp(err.message, options->data_path, strlen(options->data_path)))
+        assert_null(again); /* the file is named once */
 }
 
 /* An IDX pair of four 28x28 images with one label of `label`. */
