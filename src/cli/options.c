@@ -157,13 +157,14 @@ static int take_memory(struct cli_options *o, const char *t, struct error *e)
     static const char units[] = "kMGT";
     char *end;
     double size = strtod(t, &end);
+    bool found = end != t;
     const char *unit = *end ? strchr(units, *end == 'K' ? 'k' : *end) : NULL;
     if (unit) {
         for (const char *u = units; u <= unit; u++)
             size *= 1024;
         end++;
     }
-    if (end == t || *end || !(size >= 0) || size > 1e15)
+    if (!found || *end || !(size >= 0) || size > 1e15)
         return error_set(e, ERROR_USAGE,
                          "found '%s', expected a size as 512M or 2G", t);
     o->memory_bytes = (int64_t)size;

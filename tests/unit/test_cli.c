@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { ALL = ~0, MAX_WORDS = 12 };
+enum { ALL = ~0, MAX_WORDS = 24 };
 
 /* Parses words separated by blanks. */
 static int parse(struct cli_options *options, unsigned groups, const char *text,
