@@ -1,6 +1,7 @@
 /* Lifetime, copies and questions; graph/build.c makes templates. */
 #include "graph/graph.h"
 #include "base/hash.h"
+#include "graph/view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -112,17 +113,10 @@ int graph_copy(struct graph **out, const struct graph *graph, struct error *err)
     return 0;
 }
 
-static bool is_identity(const struct node *node)
-{
-    return strcmp(node->type, "Identity") == 0 && !node->domain[0] &&
-           node->input_count == 1 && node->output_count == 1 &&
-           node->inputs[0] >= 0 && node->outputs[0] >= 0;
-}
-
 int graph_stored(const struct graph *graph, int id)
 {
     while (graph->values[id].producer >= 0 &&
-           is_identity(&graph->nodes[graph->values[id].producer]))
+           view_is(&graph->nodes[graph->values[id].producer]))
         id = graph->nodes[graph->values[id].producer].inputs[0];
     return id;
 }
@@ -147,22 +141,25 @@ static int replace(struct graph *graph, int id, const struct tensor *tensor,
 }
 
 /* Nodes are in order, so one pass carries a change through chains. */
-static void follow_identities(struct graph *graph, bool *replaced)
+static int follow_views(struct graph *graph, bool *replaced, struct error *err)
 {
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct node *node = &graph->nodes[i];
-        if (!is_identity(node) || !replaced[node->inputs[0]])
+        if (!view_is(node) || !replaced[node->inputs[0]] ||
+            replaced[node->outputs[0]] ||
+            !graph->values[node->outputs[0]].constant.data)
             continue;
-        struct value *from = &graph->values[node->inputs[0]];
-        struct value *to = &graph->values[node->outputs[0]];
-        if (!to->constant.data || replaced[node->outputs[0]])
-            continue;
-        struct tensor shared = tensor_share(&from->constant);
-        tensor_release(&to->constant);
-        to->constant = shared;
-        to->content_hash = from->content_hash;
+        struct tensor view;
+        if (view_compute(&view, node, &graph->values[node->inputs[0]].constant,
+                         &graph->values[node->outputs[0]], err) < 0)
+            return -1;
+        int result = graph_set_constant(graph, node->outputs[0], &view, err);
+        tensor_release(&view);
+        if (result < 0)
+            return -1;
         replaced[node->outputs[0]] = true;
     }
+    return 0;
 }
 
 int graph_with_constants(struct graph **out, const struct graph *graph,
@@ -181,7 +178,7 @@ int graph_with_constants(struct graph **out, const struct graph *graph,
             replaced[ids[i]] = true;
     }
     if (result == 0)
-        follow_identities(copy, replaced);
+        result = follow_views(copy, replaced, err);
     free(replaced);
     if (result < 0) {
         graph_drop(copy);

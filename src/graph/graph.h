@@ -138,8 +138,8 @@ int graph_copy(struct graph **out, const struct graph *graph,
 /*
  * A copy of `graph` in which `count` constants are replaced by tensors of
  * the same type and shape (masked weights). Shares everything else.
- * A folded Identity of a replaced constant is replaced with it, so the ids
- * may be those of the initializers behind such nodes (graph_stored).
+ * Folded nodes that only move or retype a replaced constant (graph/view.h)
+ * follow it, so ids are those of the values that the file stores.
  *
  * ids      value ids of constants
  * tensors  shared, not consumed
@@ -152,8 +152,9 @@ const struct attribute *graph_attribute(const struct node *node,
                                         const char *name);
 int graph_find_value(const struct graph *graph, const char *name);
 
-/* The value that value `id` repeats: walks back through Identity nodes. An
- * initializer or a Constant's output where `id` is stored in the file. */
+/* The value whose elements the constant `id` holds: walks back through nodes
+ * that only move or retype (graph/view.h) to an initializer or a Constant's
+ * output; elsewhere where `id` is computed by other nodes. */
 int graph_stored(const struct graph *graph, int id);
 
 /* Nodes that read value `id`: writes up to `room` node ids in order, returns

@@ -41,8 +41,8 @@ const char *onnx_producer(const struct onnx_model *model); /* "" if none */
  * Writes the model with some initializers' (or Constant nodes') values
  * replaced, everything else untouched, atomically.
  *
- * ids      value ids of stored constants; one behind Identity nodes stands
- *          for the initializer it repeats (graph_stored)
+ * ids      value ids of stored constants; one behind Identity stands for
+ *          the initializer it repeats (graph_stored)
  * tensors  same shape; converted back to the type stored in the file
  *          (float16 stays float16)
  *

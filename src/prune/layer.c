@@ -109,9 +109,10 @@ static char *make_name(const struct node *node, const struct value *weight,
 
 /* --- facts --- */
 
-static void describe(struct layer *layer, const struct node *node)
+/* shape: of the weight as the node reads it */
+static void describe(struct layer *layer, const struct node *node,
+                     const struct shape *shape)
 {
-    const struct shape *shape = &layer->shape;
     int n = snprintf(layer->description, sizeof layer->description, "%s",
                      node->type);
     size_t used = (size_t)n, size = sizeof layer->description;
@@ -226,7 +227,8 @@ static int add_layer(struct layer_table *table, const struct graph *instance,
         cost.parameters > layer->weights ? cost.parameters : layer->weights;
     layer->reason = reason_against(instance, value, layer->weights);
     layer->prunable = !layer->reason[0];
-    describe(layer, node);
+    describe(layer, node,
+             &instance->values[node->inputs[node->op->weight_input]].shape);
     layer->name = make_name(node, value, taken);
     if (!layer->name)
         return error_memory(err, strlen(node->name));

@@ -27,9 +27,10 @@ struct layer_table {
 
 /*
  * Finds every node with a constant weight. `weight` is the initializer (or
- * the Constant's output) where the weight is stored, also when Identity nodes
- * lie between it and the node: graph_with_constants carries a replacement
- * through them and onnx_write writes it there. A layer is named by its weight's
+ * the Constant's output) where the weight is stored, also when nodes that only
+ * move or retype (Identity, Transpose, Cast, Reshape ...) lie between it and
+ * the node: graph_with_constants carries a replacement through them and
+ * onnx_write writes it there. A layer is named by its weight's
  * initializer without ".weight"; where the exporter invented that name
  * ("onnx::Conv_203", or a name without letters of its own), by its node's
  * path: "/layers/layers.0/conv1/Conv" -> "layers.0.conv1"; else by the node.

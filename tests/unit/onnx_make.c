@@ -15,7 +15,7 @@ static void *need(void *memory)
     return memory;
 }
 
-static char *text(struct onnx_make *make, const char *value)
+char *make_text(struct onnx_make *make, const char *value)
 {
     return need(arena_strdup(&make->arena, value));
 }
@@ -39,15 +39,15 @@ void make_begin(struct onnx_make *make, int64_t opset)
     Onnx__OperatorSetIdProto *set =
         need(arena_alloc(&make->arena, sizeof *set));
     onnx__operator_set_id_proto__init(set);
-    set->domain = text(make, "");
+    set->domain = make_text(make, "");
     set->has_version = 1;
     set->version = opset;
     push(make, &make->model.opset_import, &make->model.n_opset_import, set);
     make->model.has_ir_version = 1;
     make->model.ir_version = 7;
-    make->model.producer_name = text(make, "make");
+    make->model.producer_name = make_text(make, "make");
     make->model.graph = &make->graph;
-    make->graph.name = text(make, "main");
+    make->graph.name = make_text(make, "main");
 }
 
 void make_end(struct onnx_make *make)
@@ -67,7 +67,7 @@ static Onnx__ValueInfoProto *make_info(struct onnx_make *make, const char *name)
 {
     Onnx__ValueInfoProto *info = need(arena_alloc(&make->arena, sizeof *info));
     onnx__value_info_proto__init(info);
-    info->name = text(make, name);
+    info->name = make_text(make, name);
     return info;
 }
 
@@ -89,7 +89,7 @@ void make_input(struct onnx_make *make, const char *name, enum dtype dtype,
         if (*dims < 0) {
             dim->value_case =
                 ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
-            dim->dim_param = text(make, "n");
+            dim->dim_param = make_text(make, "n");
         } else {
             dim->value_case =
                 ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
@@ -144,7 +144,7 @@ Onnx__TensorProto *make_tensor(struct onnx_make *make, const char *name,
     Onnx__TensorProto *tensor = need(arena_alloc(arena, sizeof *tensor));
     onnx__tensor_proto__init(tensor);
     size_t count = 1, size = dtype_size(dtype);
-    tensor->name = text(make, name);
+    tensor->name = make_text(make, name);
     tensor->n_dims = count_dims(dims);
     tensor->dims =
         need(arena_memdup(arena, dims, tensor->n_dims * sizeof *dims));
@@ -214,8 +214,8 @@ static void add_entry(struct onnx_make *make, Onnx__TensorProto *tensor,
     Onnx__StringStringEntryProto *entry =
         need(arena_alloc(&make->arena, sizeof *entry));
     onnx__string_string_entry_proto__init(entry);
-    entry->key = text(make, key);
-    entry->value = text(make, value);
+    entry->key = make_text(make, key);
+    entry->value = make_text(make, value);
     push(make, &tensor->external_data, &tensor->n_external_data, entry);
 }
 
@@ -256,8 +256,8 @@ Onnx__NodeProto *make_node(struct onnx_make *make, const char *type,
 {
     Onnx__NodeProto *node = need(arena_alloc(&make->arena, sizeof *node));
     onnx__node_proto__init(node);
-    node->op_type = text(make, type);
-    node->name = text(make, name);
+    node->op_type = make_text(make, type);
+    node->name = make_text(make, name);
     push_names(make, &node->input, &node->n_input, inputs);
     push_names(make, &node->output, &node->n_output, outputs);
     push(make, &make->graph.node, &make->graph.n_node, node);
@@ -270,7 +270,7 @@ Onnx__AttributeProto *make_attribute(struct onnx_make *make,
     Onnx__AttributeProto *attribute =
         need(arena_alloc(&make->arena, sizeof *attribute));
     onnx__attribute_proto__init(attribute);
-    attribute->name = text(make, name);
+    attribute->name = make_text(make, name);
     attribute->has_type = 1;
     push(make, &node->attribute, &node->n_attribute, attribute);
     return attribute;

@@ -20,6 +20,9 @@ struct onnx_make {
 void make_begin(struct onnx_make *make, int64_t opset);
 void make_end(struct onnx_make *make);
 
+/* A copy that lives as long as the messages. */
+char *make_text(struct onnx_make *make, const char *value);
+
 /* dims ends with 0; -1 becomes the symbolic dimension "n". */
 void make_input(struct onnx_make *make, const char *name, enum dtype dtype,
                 const int64_t *dims);

@@ -360,6 +360,48 @@ static void folded_identity_follows_its_constant(void **state)
     graph_drop(graph);
 }
 
+/* Two folded nodes behind "w" (2x3): a Transpose and a Reshape. */
+static void folded_views_follow_their_constant(void **state)
+{
+    (void)state;
+    struct graph *graph = begin(), *instance, *edited;
+    struct tensor w = numbers(6, 0), moved = numbers(6, 0);
+    w.shape = (struct shape){.rank = 2, .dims = {2, 3}};
+    int id = graph_add_value(graph, "w", NULL);
+    assert_int_equal(graph_set_constant(graph, id, &w, NULL), 0);
+    add(graph, "t", "Transpose", "w", NULL, "wt", NULL);
+    add(graph, "r", "Reshape", "wt", "shape", "y", NULL);
+    set_constant(graph, "shape", 1, 6);
+    end_with(graph, "y");
+    assert_int_equal(graph_finish(graph, NULL), 0);
+    assert_int_equal(graph_copy(&instance, graph, NULL), 0);
+    int wt = graph_find_value(graph, "wt"), y = graph_find_value(graph, "y");
+    assert_int_equal(graph_set_constant(instance, y, &moved, NULL), 0);
+    moved.shape = (struct shape){.rank = 2, .dims = {3, 2}};
+    assert_int_equal(graph_set_constant(instance, wt, &moved, NULL), 0);
+    assert_int_equal(graph_stored(instance, y), id);
+    assert_int_equal(graph_with_constants(&edited, instance, 1, &id, &w, NULL),
+                     0);
+    const float expected[] = {0, 3, 1, 4, 2, 5};
+    assert_memory_equal(edited->values[wt].constant.data, expected,
+                        sizeof expected);
+    assert_memory_equal(edited->values[y].constant.data, expected,
+                        sizeof expected);
+    assert_int_equal(edited->values[y].constant.shape.rank, 1);
+    graph_drop(edited);
+    /* A transpose to a shape that is none is an error, not a read beyond. */
+    struct error err = {0};
+    moved.shape = (struct shape){.rank = 2, .dims = {6, 1}};
+    assert_int_equal(graph_set_constant(instance, wt, &moved, NULL), 0);
+    assert_int_equal(graph_with_constants(&edited, instance, 1, &id, &w, &err),
+                     -1);
+    assert_string_equal(err.message, "'wt' is no transpose of a constant");
+    tensor_release(&w);
+    tensor_release(&moved);
+    graph_drop(instance);
+    graph_drop(graph);
+}
+
 static void replacing_what_does_not_fit_is_an_error(void **state)
 {
     (void)state;
@@ -425,6 +467,7 @@ int main(void)
         cmocka_unit_test(content_hash_tells_contents_apart),
         cmocka_unit_test(replaced_constants_leave_the_original_alone),
         cmocka_unit_test(folded_identity_follows_its_constant),
+        cmocka_unit_test(folded_views_follow_their_constant),
         cmocka_unit_test(replacing_what_does_not_fit_is_an_error),
         cmocka_unit_test(consumers_are_listed_in_order),
     };

@@ -165,6 +165,71 @@ static void weight_behind_identity_is_the_initializer(void **state)
     close_layers(&o);
 }
 
+/* conv1.weight and fc.weight stored in other forms than they are used. */
+static void move_weights(struct fixture *f)
+{
+    struct onnx_make *make = &f->make;
+    make->graph.n_initializer = 0;
+    make_initializer(make, "conv1.weight", DTYPE_FLOAT16,
+                     (int64_t[]){3, 3, 3, 2, 0});
+    make_initializer(make, "conv1.bias", DTYPE_FLOAT32, (int64_t[]){2, 0});
+    make_initializer(make, "fc.weight", DTYPE_FLOAT32, (int64_t[]){2, 4, 5, 0});
+    make_initializer(make, "fc.bias", DTYPE_FLOAT32, (int64_t[]){5, 0});
+    make_int(make, make_node(make, "Cast", "", "conv1.weight", "c1"), "to",
+             DTYPE_FLOAT32);
+    make_ints(make, make_node(make, "Transpose", "", "c1", "c2"), "perm",
+              (int64_t[]){3, 0, 2, 1}, 4);
+    make_node(make, "Identity", "", "c2", "c3");
+    make_tensor_attribute(
+        make, make_node(make, "Constant", "", "", "shape"), "value",
+        make_tensor(make, "t", DTYPE_INT64, (int64_t[]){2, 0}));
+    Onnx__NodeProto *flat = make_node(make, "Flatten", "", "fc.weight", "f1");
+    make_int(make, flat, "axis", 2);
+    make_node(make, "Transpose", "", "f1", "f2");
+    make->graph.node[0]->input[1] = make_text(make, "c3");
+    make->graph.node[3]->input[1] = make_text(make, "f2");
+}
+
+static void moved_weights_follow_as_folding_would(void **state)
+{
+    struct fixture *f = *state;
+    move_weights(f);
+    struct opened o = open_network(f);
+    const char *const names[] = {"conv1", "fc"};
+    assert_names(&o.table, names, 2);
+    assert_string_equal(o.table.layers[0].description, "Conv 3x3");
+    int ids[2];
+    struct tensor tensors[2];
+    for (size_t i = 0; i < 2; i++) {
+        const struct layer *layer = &o.table.layers[i];
+        assert_true(layer->prunable);
+        ids[i] = layer->weight;
+        const struct tensor *weight = &o.instance->values[ids[i]].constant;
+        assert_int_equal(
+            tensor_convert(&tensors[i], weight, weight->dtype, NULL), 0);
+        memset(tensors[i].data, 0, tensor_bytes(weight) / 3);
+    }
+    struct graph *edited;
+    struct error err = {0};
+    if (graph_with_constants(&edited, o.instance, 2, ids, tensors, &err) < 0 ||
+        onnx_write(o.model, f->path, 2, ids, tensors, &err) < 0)
+        fail_msg("%s", err.message);
+    /* Reading the written file folds everything anew. */
+    struct opened again = open_layers(f->path);
+    size_t changed = 0;
+    for (size_t i = 0; i < edited->value_count; i++) {
+        uint64_t hash = edited->values[i].content_hash;
+        assert_true(hash == again.instance->values[i].content_hash);
+        changed += hash != o.instance->values[i].content_hash;
+    }
+    assert_int_equal(changed, 4 + 3);
+    for (size_t i = 0; i < 2; i++)
+        tensor_release(&tensors[i]);
+    graph_drop(edited);
+    close_layers(&again);
+    close_layers(&o);
+}
+
 static void weight_in_a_constant_node_is_a_layer(void **state)
 {
     struct fixture *f = *state;
@@ -325,6 +390,7 @@ int main(void)
         cmocka_unit_test(layers_state_their_facts),
         WITH_FOLDER(costs_are_those_of_one_sample),
         WITH_FOLDER(weight_behind_identity_is_the_initializer),
+        WITH_FOLDER(moved_weights_follow_as_folding_would),
         WITH_FOLDER(weight_in_a_constant_node_is_a_layer),
         WITH_FOLDER(shared_weight_is_one_layer),
         WITH_FOLDER(names_are_unique_and_fit_a_command_line),
