@@ -7,10 +7,17 @@
 
 enum { ALIGN = 64, SLACK = 64 };
 
+/* Graph inputs are written before the first step and stay: a runner may run
+ * again on the same input. */
+static bool stays(const struct slot *slot)
+{
+    return slot->first < 0;
+}
+
 static bool overlap_in_time(const struct slot *a, const struct slot *b)
 {
     /* A step reads its operands while it writes its result. */
-    return a->first <= b->last && b->first <= a->last;
+    return stays(a) || stays(b) || (a->first <= b->last && b->first <= a->last);
 }
 
 static int64_t room_of(const struct slot *slot)

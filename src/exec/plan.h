@@ -80,7 +80,8 @@ void runner_destroy(struct runner *runner);
 
 /*
  * Where to write input i of the graph (in the order of graph->inputs), as
- * the caller's type and shape say: plain row-major, the graph's dtype.
+ * the caller's type and shape say: plain row-major, the graph's dtype. What
+ * was written stays until it is written again.
  */
 void *runner_input(struct runner *runner, size_t input);
 
