@@ -49,6 +49,8 @@ static bool find_ranges(const struct app *app, int cursor, struct range *x,
         *x = (struct range){middle - least, middle + least};
     if (x->low < 0) /* costs are never negative */
         x->low = 0;
+    if (app->state.axis != VIEW_LATENCY && x->high > 100)
+        x->high = 100;
     if (y->high > 100 && y->low < 99)
         y->high = 100;
     free(xs);

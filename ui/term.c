@@ -170,10 +170,12 @@ static void return_stderr(struct term *term)
 
 static void make_roles(struct term *term, bool no_color)
 {
-    bool colour = has_colors() && start_color() == OK;
-    enum theme_depth depth = theme_depth(colour ? COLORS : 0, no_color);
-    if (depth != THEME_MONO)
-        use_default_colors();
+    static char capability[] = "colors";
+    enum theme_depth depth = theme_depth(tigetnum(capability), no_color);
+    /* start_color alone would paint white on black */
+    if (depth != THEME_MONO &&
+        (start_color() != OK || use_default_colors() != OK))
+        depth = THEME_MONO;
     for (int role = 0; role < ROLE_COUNT; role++) {
         struct style style = theme_style(depth, (enum role)role);
         term->attributes[role] = (style.bold ? A_BOLD : 0) |
@@ -187,8 +189,23 @@ static void make_roles(struct term *term, bool no_color)
     }
 }
 
+/* Terminals that stay in normal mode send these, whatever terminfo says. */
+static void define_arrows(void)
+{
+    static const struct {
+        const char *bytes;
+        int key;
+    } arrows[] = {
+        {"\033[A", KEY_UP},   {"\033[B", KEY_DOWN}, {"\033[C", KEY_RIGHT},
+        {"\033[D", KEY_LEFT}, {"\033[H", KEY_HOME}, {"\033[F", KEY_END},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(arrows); i++)
+        define_key(arrows[i].bytes, arrows[i].key);
+}
+
 static void set_modes(struct term *term)
 {
+    define_arrows();
     cbreak();
     noecho();
     nonl();
