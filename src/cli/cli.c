@@ -115,7 +115,7 @@ static enum cli_status run_command(const struct cli_command *command, int count,
  * by the caller; NULL without memory. */
 static char *default_model(char **folder)
 {
-    static const char name[] = "resnet20.onnx";
+    static const char name[] = "resnet20-bn.onnx";
     *folder = strdup("data");
     char *path = *folder ? path_join(*folder, name) : NULL;
     if (!path || file_exists(path))
