@@ -227,7 +227,7 @@ static bool start_from_previous(struct assigning *a)
             if (candidate->method == old->method &&
                 candidate->sparse == old->sparse &&
                 candidate->src == old->src && candidate->dst == old->dst &&
-                candidate->ns != INFINITY)
+                candidate->threads == old->threads && candidate->ns != INFINITY)
                 choice->taken = k;
         }
     }

@@ -85,8 +85,14 @@ static void list_sparse(struct choosing *c, const struct task *task,
                                           LAYOUT_IMAGE16};
     for (size_t i = 0; i < ARRAY_LENGTH(layouts); i++) {
         const struct sparse_kernel *kernel = sparse_for(c, task, layouts[i]);
-        if (kernel)
-            add(choice, METHOD_SPARSE, kernel, layouts[i], layouts[i]);
+        if (!kernel)
+            continue;
+        add(choice, METHOD_SPARSE, kernel, layouts[i], layouts[i]);
+        if (c->context->threads == 1)
+            continue;
+        /* Little work is done sooner by one thread than handed to two. */
+        add(choice, METHOD_SPARSE, kernel, layouts[i], layouts[i]);
+        choice->candidates[choice->count - 1].threads = 1;
     }
 }
 

@@ -73,6 +73,12 @@ static void set_name(struct compiled *c, const struct task *task,
     }
 }
 
+static int threads_of(const struct candidate *candidate,
+                      const struct compile_context *context)
+{
+    return candidate->threads ? candidate->threads : context->threads;
+}
+
 uint64_t compiled_key(const struct task *task,
                       const struct candidate *candidate,
                       const struct compile_context *context)
@@ -82,7 +88,7 @@ uint64_t compiled_key(const struct task *task,
     const struct layout_desc *descs[] = {&p.src, &p.other, &p.dst};
     uint64_t key = hash_u64(task->problem, task->constants);
     key = hash_u64(key, (uint64_t)candidate->method);
-    key = hash_u64(key, (uint64_t)context->threads);
+    key = hash_u64(key, (uint64_t)threads_of(candidate, context));
     if (candidate->sparse)
         key = hash_bytes(key, candidate->sparse->name,
                          strlen(candidate->sparse->name));
@@ -193,7 +199,7 @@ int compiled_create(struct compiled **out, const struct task *task,
     c->epilogue = task->epilogue;
     c->src = p.src;
     c->dst = p.dst;
-    c->threads = context->threads;
+    c->threads = threads_of(candidate, context);
     set_name(c, task, context);
     int status =
         task->folds ? fold_affine(&c->spec, &task->affine, &c->weight, &c->bias)

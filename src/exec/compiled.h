@@ -28,7 +28,8 @@ struct candidate {
     enum method method;
     const struct sparse_kernel *sparse;
     enum layout src, dst;
-    double ns; /* expected; INFINITY: does not serve */
+    int threads; /* that share a sparse kernel's rows; 0: the plan's */
+    double ns;   /* expected; INFINITY: does not serve */
     bool measured;
 };
 

@@ -31,6 +31,8 @@ static struct view view_of(const struct kernel_spec *spec)
 
 static double scale_of(const struct affine_spec *affine, int64_t channel)
 {
+    if (!affine->gamma)
+        return 1;
     return affine->gamma[channel] /
            sqrt((double)affine->variance[channel] + affine->epsilon);
 }
@@ -60,7 +62,8 @@ int fold_affine(struct kernel_spec *spec, const struct affine_spec *affine,
         }
     }
     for (int64_t c = 0; c < affine->c; c++)
-        (*bias)[c] = (float)(((v.bias ? v.bias[c] : 0.0) - affine->mean[c]) *
+        (*bias)[c] = (float)(((v.bias ? v.bias[c] : 0.0) -
+                              (affine->mean ? affine->mean[c] : 0.0)) *
                                  scale_of(affine, c) +
                              affine->beta[c]);
     if (spec->kind == KERNEL_PRODUCT) {

@@ -7,6 +7,7 @@
 /*
  * Replaces weight and bias of a CONV, DECONV or PRODUCT by folded copies.
  *
+ * affine        gamma NULL: only beta is added
  * spec          its pointers are set to the copies
  * weight, bias  written: the copies, owned by the caller (free)
  *

@@ -20,6 +20,8 @@ enum {
     WARM_RUNS = 2,
     TIMED_RUNS = 7,
     FEWEST_RUNS = 3,
+    MOST_RUNS = 20,      /* when the machine seems to do something else */
+    SUSPICIOUS = 10,     /* times the estimate */
     BUDGET_NS = 1000000, /* of timed runs, once there are FEWEST_RUNS */
     LARGEST_BATCH = 16,  /* larger ones are measured as so many images */
     REORDER_SALT = 0x72656f72,
@@ -55,8 +57,8 @@ static double estimate(const struct choosing *c, const struct task *task,
         return 500 + macs * density * (padded > 0 ? padded : 1) / vector +
                traffic * 0.1;
     }
-    default: /* a last resort, however small */
-        return 1e6 + macs * 10 + traffic * 100;
+    default: /* a last resort, whatever the others measure */
+        return 1e15 + macs * 10 + traffic * 100;
     }
 }
 
@@ -77,7 +79,7 @@ static void *aligned(size_t bytes)
     return memory;
 }
 
-static double time_bound(const struct bound *bound)
+static double time_bound(const struct bound *bound, double estimated)
 {
     double best = INFINITY;
     int64_t start = clock_now_ns();
@@ -88,12 +90,14 @@ static double time_bound(const struct bound *bound)
     int64_t begin = clock_now_ns();
     if (begin - start > 10 * (int64_t)BUDGET_NS)
         return (double)(begin - start) / WARM_RUNS;
-    for (int i = 0; i < TIMED_RUNS; i++) {
+    for (int i = 0; i < MOST_RUNS; i++) {
         int64_t before = clock_now_ns();
         bound_run(bound);
         int64_t after = clock_now_ns();
         best = fmin(best, (double)(after - before));
-        if (i + 1 >= FEWEST_RUNS && after - begin > BUDGET_NS)
+        bool enough = i + 1 >= TIMED_RUNS ||
+                      (i + 1 >= FEWEST_RUNS && after - begin > BUDGET_NS);
+        if (enough && best < SUSPICIOUS * estimated)
             break;
     }
     return best;
@@ -101,7 +105,8 @@ static double time_bound(const struct bound *bound)
 
 /* Times a compiled kernel on memory of its own. */
 static double time_compiled(const struct compiled *compiled,
-                            const struct choosing *c, bool has_other)
+                            const struct choosing *c, bool has_other,
+                            double estimated)
 {
     size_t src = (size_t)layout_elements(&compiled->src) * sizeof(float);
     size_t dst = (size_t)layout_elements(&compiled->dst) * sizeof(float);
@@ -117,7 +122,7 @@ static double time_compiled(const struct compiled *compiled,
     double ns = INFINITY;
     if (parts[0] && parts[2] && parts[3] && (!has_other || parts[1]) &&
         bound_init(&bound) == 0)
-        ns = time_bound(&bound);
+        ns = time_bound(&bound, estimated);
     bound_release(&bound);
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
         free(parts[i]);
@@ -184,7 +189,8 @@ static int measure_copy(struct choosing *c, struct task *copy,
     if (status == 0)
         *ns = factor * time_compiled(compiled, c,
                                      copy->other != GRAPH_NONE ||
-                                         copy->operand_count > 1);
+                                         copy->operand_count > 1,
+                                     estimate(c, copy, candidate) / factor);
     compiled_drop(compiled);
     free(views);
     return status < 0 ? -1 : 0;
@@ -285,7 +291,7 @@ double reorder_time(struct choosing *c, int value, enum layout from,
         return factor * ns;
     if (compiled_create_reorder(&compiled, &a, &b, c->context, NULL))
         return ns;
-    double measured = time_compiled(compiled, c, false);
+    double measured = time_compiled(compiled, c, false, ns);
     compiled_drop(compiled);
     if (measured == INFINITY)
         return ns;

@@ -239,6 +239,17 @@ static bool fuses_affine(const struct task *task,
     return next->affine.c == task->spec.conv.oc;
 }
 
+/* A vector that is added to the channels: the bias of frameworks that keep it
+ * as a node of its own. */
+static bool fuses_bias(const struct task *task, const struct kernel_spec *next)
+{
+    int64_t channels = task->spec.kind == KERNEL_PRODUCT
+                           ? task->spec.product.out
+                           : task->spec.conv.oc;
+    return next->kind == KERNEL_BINARY && next->binary.kind == BINARY_ADD &&
+           next->binary.constant && next->binary.constant_channels == channels;
+}
+
 /* The operand that an addition adds to the task's result, when its value is
  * there before the task runs; else GRAPH_NONE. */
 static int addend(const struct lowering *l, const struct task *task, int node)
@@ -266,6 +277,14 @@ static void fuse(struct lowering *l, struct task *task)
     if (next >= 0 && fuses_affine(task, &l->specs[next])) {
         task->folds = true;
         task->affine = l->specs[next].affine;
+        take(l, task, next);
+        next = only_reader(l, task);
+    } else if (next >= 0 && fuses_bias(task, &l->specs[next])) {
+        task->folds = true;
+        task->affine =
+            (struct affine_spec){.c = l->specs[next].binary.constant_channels,
+                                 .inner = 1,
+                                 .beta = l->specs[next].binary.constant};
         take(l, task, next);
         next = only_reader(l, task);
     }

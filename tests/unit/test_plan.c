@@ -224,6 +224,26 @@ static void an_alias_of_the_input_can_be_the_output(void **state)
     graph_drop(instance);
 }
 
+/* MatMul, then Add of a vector: how Keras' exporter writes a dense layer. */
+static void a_bias_of_its_own_joins_the_product(void **state)
+{
+    (void)state;
+    struct timing *timing = make_timing();
+    const int64_t x[] = {3, 8}, w[] = {8, 5}, b[] = {5};
+    struct graph *g = exec_graph();
+    exec_constant(g, "w", 1, 1, 2, w);
+    exec_constant(g, "b", 2, 1, 1, b);
+    node(g, "MatMul", "x", "w", "m", NULL);
+    node(g, "Add", "m", "b", "a", NULL);
+    node(g, "Relu", "a", NULL, "y", NULL);
+    struct graph *instance = exec_finish(g, "x", 2, x, "y");
+    struct plan *plan = exec_plan(instance, PLAN_KERNELS_DENSE, NULL, NULL);
+    assert_int_equal(plan_step_count(plan), 1);
+    plan_drop(plan);
+    assert_families_agree(instance, timing);
+    timing_destroy(timing);
+}
+
 static void folding_keeps_zeros_exactly_zero(void **state)
 {
     (void)state;
@@ -613,6 +633,7 @@ int main(void)
         cmocka_unit_test(values_with_other_readers_are_not_swallowed),
         cmocka_unit_test(plain_steps_and_aliases_join_kernels),
         cmocka_unit_test(an_alias_of_the_input_can_be_the_output),
+        cmocka_unit_test(a_bias_of_its_own_joins_the_product),
         cmocka_unit_test(folding_keeps_zeros_exactly_zero),
         cmocka_unit_test(example_models_agree_in_every_family),
         cmocka_unit_test(families_agree_at_large_batches),
