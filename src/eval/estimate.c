@@ -4,6 +4,8 @@
 
 #include <gsl/gsl_cdf.h>
 
+enum { HALVINGS = 60 };
+
 /* The normal quantile that leaves (1 - confidence)/2 on each side. */
 static double quantile(double confidence)
 {
@@ -34,19 +36,37 @@ struct estimate estimate_wilson(int64_t successes, int64_t n, double confidence)
     return e;
 }
 
+/*
+ * The x between low and high where the distribution function of
+ * Beta(a, b) is p, by halving. GSL's own gsl_cdf_beta_Pinv fails to converge
+ * for some ordinary counts (258 of 260), and then ends the process.
+ */
+static double beta_quantile(double p, double a, double b, double low,
+                            double high)
+{
+    for (int i = 0; i < HALVINGS; i++) {
+        double middle = (low + high) / 2;
+        if (gsl_cdf_beta_P(middle, a, b) < p)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (low + high) / 2;
+}
+
 struct estimate estimate_clopper_pearson(int64_t successes, int64_t n,
                                          double confidence)
 {
     if (n <= 0)
         return nothing(0);
     double k = (double)successes, rest = (double)(n - successes);
-    double tail = (1 - confidence) / 2;
+    double tail = (1 - confidence) / 2, value = k / (double)n;
     struct estimate e = {
-        .value = k / (double)n, .low = 0, .high = 1, .samples = n, .total = n};
+        .value = value, .low = 0, .high = 1, .samples = n, .total = n};
     if (successes > 0)
-        e.low = gsl_cdf_beta_Pinv(tail, k, rest + 1);
+        e.low = beta_quantile(tail, k, rest + 1, 0, value);
     if (successes < n)
-        e.high = gsl_cdf_beta_Qinv(tail, k + 1, rest);
+        e.high = beta_quantile(1 - tail, k + 1, rest, value, 1);
     return e;
 }
 

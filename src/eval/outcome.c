@@ -32,7 +32,7 @@ static double cross_entropy(const float *logits, int64_t classes, int64_t label,
     double sum = 0;
     for (int64_t c = 0; c < classes; c++)
         sum += exp((double)logits[c] - maximum);
-    return log(sum) + maximum - (double)logits[label];
+    return log(sum) + (maximum - (double)logits[label]);
 }
 
 struct outcome outcome_of(const float *logits, int64_t classes, int64_t label)
