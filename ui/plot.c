@@ -112,7 +112,7 @@ static void draw_x_axis(struct surface *surface, const struct axes *axes,
         surface_text(surface, row + 1, start, length, ROLE_DIM, text);
         free_from = start + length + 2;
     }
-    if (free_from - 1 <= edge)
+    if (free_from - 2 <= edge)
         surface_text(surface, row + 1, edge + 1, unit_columns, ROLE_DIM, unit);
 }
 

@@ -106,7 +106,8 @@ static void draw_trials(const struct app *app, struct surface *surface,
         widget_right(surface, row, column + 11, 8, role,
                      format_accuracy(b, &p->accuracy, 2));
         widget_right(surface, row, column + 19, 9, role,
-                     format_difference(c, &p->difference, 2));
+                     p->id == 0 ? "dense"
+                                : format_difference(c, &p->difference, 2));
         widget_right(surface, row, column + 28, 8, role,
                      format_speed(d, p->speedup));
     }

@@ -119,7 +119,8 @@ static void draw_kernel(const struct place *p)
                                            : "dense");
 }
 
-/* Columns of the table; name takes what the others leave. */
+/* Columns of the table; name takes what the others leave, up to a width from
+ * which on the bar is the better use. */
 struct column {
     const char *title;
     int width;
@@ -128,7 +129,7 @@ struct column {
     void (*draw)(const struct place *place);
 };
 
-enum { COLUMN_NAME = 1, COLUMN_DELTA = 7 };
+enum { COLUMN_NAME = 1, COLUMN_BAR = 5, NAME_COLUMNS = 32, BAR_COLUMNS = 56 };
 
 static const struct column columns[] = {
     {"   #", 5, false, false, SORT_INDEX, draw_mark},
@@ -152,10 +153,17 @@ static bool column_place(size_t i, int width, int *begin, int *size)
     for (size_t c = 0; c < ARRAY_LENGTH(columns); c++)
         if (wide || !columns[c].wide_only)
             fixed += columns[c].width;
+    int spare = width - 1 - fixed;
+    int name = spare < NAME_COLUMNS ? spare : NAME_COLUMNS;
+    int bar = columns[COLUMN_BAR].width + spare - name;
+    if (bar > BAR_COLUMNS)
+        bar = BAR_COLUMNS;
     for (size_t c = 0; c <= i; c++) {
         if (columns[c].wide_only && !wide)
             continue;
-        int own = c == COLUMN_NAME ? width - 1 - fixed : columns[c].width;
+        int own = c == COLUMN_NAME  ? name
+                  : c == COLUMN_BAR ? bar
+                                    : columns[c].width;
         *begin = at;
         *size = own;
         at += own;

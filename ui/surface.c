@@ -69,7 +69,7 @@ static const struct twin twins[] = {
     {0x25b8, ">"},  /* ▸ */
     {0x25c6, "@"},  /* ◆ */
     {0x25cb, "o"},  /* ○ */
-    {0x25cf, "@"},  /* ● */
+    {0x25cf, "*"},  /* ● */
 };
 
 static const struct twin *twin_of(uint32_t glyph)

@@ -1,0 +1,11 @@
+/* A view with fixed figures, for goldens of every screen. */
+#ifndef SCREENS_SAMPLE_H
+#define SCREENS_SAMPLE_H
+
+#include "app.h"
+
+/* Twelve layers of a small residual network, seven variants with a branch,
+ * two snapshots, an evaluation under way. Never fails but by the test. */
+void sample_init(struct app *app);
+
+#endif

@@ -1,0 +1,169 @@
+/* Every screen from fixed figures: text and roles, sizes and alphabets. */
+#include "golden.h"
+#include "sample.h"
+
+#include "key.h"
+
+#include "base/array.h"
+
+#include <locale.h>
+#include <setjmp.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct app app;
+static struct surface surface;
+
+static int start(void **state)
+{
+    (void)state;
+    setlocale(LC_CTYPE, "C.UTF-8");
+    sample_init(&app);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    app_release(&app);
+    surface_release(&surface);
+    return 0;
+}
+
+static void press(const char *keys)
+{
+    for (int key = key_read(&keys); key != KEY_NONE; key = key_read(&keys))
+        app_key(&app, key);
+}
+
+/* Text, and below it one letter of role per cell. */
+static void assert_drawn(const char *name, int rows, int columns)
+{
+    assert_int_equal(surface_resize(&surface, rows, columns), 0);
+    app_draw(&app, &surface);
+    char *text = surface_dump(&surface), *roles = surface_dump_roles(&surface);
+    assert_true(text != NULL && roles != NULL);
+    size_t bytes = strlen(text) + strlen(roles) + 16;
+    char *both = malloc(bytes);
+    assert_non_null(both);
+    snprintf(both, bytes, "%s-- roles\n%s", text, roles);
+    golden_assert(name, both, NULL);
+    free(text);
+    free(roles);
+    free(both);
+}
+
+static void every_screen_is_drawn_as_before(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *keys;
+    } screens[] = {
+        {"layers", "1"},      {"detail", "2"},       {"tradeoff", "3"},
+        {"history", "6"},     {"messages", "1 y 7"}, {"help", "1 ?"},
+        {"palette", "Esc :"}, {"export", "Esc w"},   {"quit", "Esc q"},
+        {"zoom", "Esc 1 z"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(screens); i++) {
+        char name[64];
+        press(screens[i].keys);
+        snprintf(name, sizeof name, "draw-%s-80x24", screens[i].name);
+        assert_drawn(name, 24, 80);
+        snprintf(name, sizeof name, "draw-%s-140x40", screens[i].name);
+        assert_drawn(name, 40, 140);
+    }
+}
+
+static void ascii_screens_hold_only_ascii(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"1", "2", "3", "6", "?", "Esc w"};
+    app.state.ascii = true;
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+        press(keys[i]);
+        char name[64];
+        snprintf(name, sizeof name, "draw-ascii-%zu-80x24", i);
+        assert_drawn(name, 24, 80);
+        for (int c = 0; c < 24 * 80; c++)
+            assert_true(surface.cells[c].glyph < 0x80);
+    }
+}
+
+static void unknown_figures_are_marked_not_invented(void **state)
+{
+    (void)state;
+    struct view *view = &app.view;
+    struct view_point *now = &view->points[view->current];
+    now->accuracy = now->difference = (struct estimate){0};
+    now->latency_ms = now->speedup = now->size = now->nonzero = NAN;
+    for (size_t i = 0; i < view->layer_count; i++) {
+        view->layers[i].ms = view->layers[i].share = NAN;
+        view->layers[i].kernel = "";
+    }
+    view->stage = ENGINE_PLANNING;
+    view->done = 0;
+    assert_drawn("draw-unknown-80x24", 24, 80);
+}
+
+static void model_without_data_says_so(void **state)
+{
+    (void)state;
+    app.view.data[0] = '\0';
+    for (size_t i = 0; i < app.view.point_count; i++)
+        app.view.points[i].accuracy = app.view.points[i].difference =
+            (struct estimate){0};
+    assert_drawn("draw-nodata-80x24", 24, 80);
+}
+
+static void failure_is_told_on_the_status_line(void **state)
+{
+    (void)state;
+    app.view.failed = true;
+    snprintf(app.view.error, sizeof app.view.error,
+             "layer 's3.conv2': out of memory");
+    assert_drawn("draw-failed-80x24", 24, 80);
+}
+
+static void too_small_says_what_is_needed(void **state)
+{
+    (void)state;
+    assert_drawn("draw-small-60x20", 20, 60);
+}
+
+static void difference_within_its_interval_is_dim(void **state)
+{
+    (void)state;
+    struct estimate *difference = &app.view.points[app.view.current].difference;
+    assert_int_equal(surface_resize(&surface, 24, 80), 0);
+    app_draw(&app, &surface);
+    int column = 0;
+    while (surface.cells[80 + column].glyph != 0x394)
+        column++;
+    assert_int_equal(surface.cells[80 + column].role, ROLE_BAD);
+    difference->high = 0.001;
+    app_draw(&app, &surface);
+    assert_int_equal(surface.cells[80 + column].role, ROLE_DIM);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_screen_is_drawn_as_before),
+        TEST(ascii_screens_hold_only_ascii),
+        TEST(unknown_figures_are_marked_not_invented),
+        TEST(model_without_data_says_so),
+        TEST(failure_is_told_on_the_status_line),
+        TEST(too_small_says_what_is_needed),
+        TEST(difference_within_its_interval_is_dim),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
