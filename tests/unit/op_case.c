@@ -182,7 +182,7 @@ static int add_operand(struct graph *graph, const char *name, const char *text,
 static int fill_graph(struct graph *graph, const struct op_case *row,
                       struct error *err)
 {
-    char names[MAX_OPERANDS][8], outs[MAX_OPERANDS][8], text[TEXT_BYTES];
+    char names[MAX_OPERANDS][24], outs[MAX_OPERANDS][16], text[TEXT_BYTES];
     const char *inputs[MAX_OPERANDS], *outputs[MAX_OPERANDS];
     struct parsed parsed = {0};
     size_t count = 0;
