@@ -9,6 +9,7 @@
 #include "kernel/sparse_pack.h"
 #include "kernel/sparse_vector.h"
 
+#include <math.h>
 #include <string.h>
 
 /* How sums reach the destination: as whole vectors with the border between
@@ -186,12 +187,44 @@ static tile_function *const tiles[MOST_VECTORS + 1] = {
 #endif
 };
 
+static vec leaky_relu(vec x, const struct eltwise_spec *spec)
+{
+    const vec none = vec_all(0.0F);
+    vec above = vec_clamp(x, none, vec_all(INFINITY));
+    vec below = vec_clamp(x, vec_all(-INFINITY), none);
+    return vec_multiply_add(vec_all(spec->alpha), below, above);
+}
+
+static vec hard_sigmoid(vec x, const struct eltwise_spec *spec)
+{
+    vec line = vec_multiply_add(vec_all(spec->alpha), x, vec_all(spec->beta));
+    return vec_clamp(line, vec_all(0.0F), vec_all(1.0F));
+}
+
+static vec hard_swish(vec x, const struct eltwise_spec *spec)
+{
+    const struct eltwise_spec gate = {ELTWISE_HARDSIGMOID, 1.0F / 6, 0.5F};
+    (void)spec;
+    return vec_multiply_add(x, hard_sigmoid(x, &gate), vec_all(0.0F));
+}
+
+/* Activations that are no clamp but are worth vectors. */
+static vec (*const activations[ELTWISE_KIND_COUNT])(
+    vec x, const struct eltwise_spec *spec) = {
+    [ELTWISE_RELU] = leaky_relu,
+    [ELTWISE_HARDSIGMOID] = hard_sigmoid,
+    [ELTWISE_HARDSWISH] = hard_swish,
+};
+
 static vec activate_slowly(const struct run *r, vec v)
 {
+    const struct eltwise_spec *spec = &r->epilogue->activation;
+    if (activations[spec->kind] != NULL)
+        return activations[spec->kind](v, spec);
     float lane[LANES];
     vec_store(lane, v);
     for (int i = 0; i < LANES; i++)
-        lane[i] = reference_eltwise(&r->epilogue->activation, lane[i]);
+        lane[i] = reference_eltwise(spec, lane[i]);
     return vec_load(lane);
 }
 

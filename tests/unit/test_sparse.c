@@ -62,10 +62,15 @@ static const int64_t products[][4] = {{1, 784, 300, 0}, {1, 37, 10, 1},
                                       {5, 64, 10, 1},   {70, 19, 17, 0}};
 
 static const struct epilogue epilogues[] = {
-    {false, {ELTWISE_NONE, 0, 0}},       {false, {ELTWISE_RELU, 0, 0}},
-    {true, {ELTWISE_RELU, 0, 0}},        {true, {ELTWISE_NONE, 0, 0}},
-    {true, {ELTWISE_CLIP, -0.5F, 0.7F}}, {true, {ELTWISE_RELU, 0.1F, 0}},
+    {false, {ELTWISE_NONE, 0, 0}},
+    {false, {ELTWISE_RELU, 0, 0}},
+    {true, {ELTWISE_RELU, 0, 0}},
+    {true, {ELTWISE_NONE, 0, 0}},
+    {true, {ELTWISE_CLIP, -0.5F, 0.7F}},
+    {true, {ELTWISE_RELU, 0.1F, 0}},
     {false, {ELTWISE_SIGMOID, 0, 0}},
+    {true, {ELTWISE_HARDSWISH, 0, 0}},
+    {true, {ELTWISE_HARDSIGMOID, 0.2F, 0.5F}},
 };
 
 /* One problem with everything that it needs in plain layout. */
@@ -373,6 +378,51 @@ static void every_convolution_agrees_with_the_reference(void **state)
     }
 }
 
+static int64_t between(struct rng *rng, int64_t least, int64_t most)
+{
+    return least + (int64_t)rng_below(rng, (uint64_t)(most - least + 1));
+}
+
+static struct shape random_shape(struct rng *rng)
+{
+    struct shape s = {.n = between(rng, 1, 18), .groups = between(rng, 1, 3)};
+    s.ic = s.groups * between(rng, 1, 5);
+    s.oc = s.groups * between(rng, 1, 5);
+    s.kh = between(rng, 1, 4);
+    s.kw = between(rng, 1, 4);
+    s.stride = between(rng, 1, 3);
+    s.dilation = between(rng, 1, 2);
+    s.ih = (s.kh - 1) * s.dilation + between(rng, 1, 12);
+    s.iw = (s.kw - 1) * s.dilation + between(rng, 1, 24);
+    s.top = between(rng, 0, 2);
+    s.left = between(rng, 0, 2);
+    s.bottom = between(rng, 0, 2);
+    s.right = between(rng, 0, 2);
+    return s;
+}
+
+static void random_convolutions_agree_with_the_reference(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, SEED);
+    for (int i = 0; i < 60; i++) {
+        char text[256];
+        struct problem p;
+        struct shape s = random_shape(&rng);
+        (void)snprintf(
+            text, sizeof text,
+            "n %d groups %d ic %d oc %d in %dx%d kernel %dx%d stride %d "
+            "dilation %d pads %d %d %d %d, seed %d number %d",
+            (int)s.n, (int)s.groups, (int)s.ic, (int)s.oc, (int)s.ih, (int)s.iw,
+            (int)s.kh, (int)s.kw, (int)s.stride, (int)s.dilation, (int)s.top,
+            (int)s.left, (int)s.bottom, (int)s.right, SEED, i);
+        conv_problem(&p, &rng, &s, rng_uniform(&rng), i % 2 == 0);
+        check_all(&p, &epilogues[i % COUNT(epilogues)], text);
+        release_problem(&p);
+    }
+}
+
 static void every_epilogue_agrees_with_the_reference(void **state)
 {
     (void)state;
@@ -523,6 +573,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_of_the_list_is_registered),
         cmocka_unit_test(every_convolution_agrees_with_the_reference),
+        cmocka_unit_test(random_convolutions_agree_with_the_reference),
         cmocka_unit_test(every_epilogue_agrees_with_the_reference),
         cmocka_unit_test(every_product_agrees_with_the_reference),
         cmocka_unit_test(the_best_family_that_serves_is_found),
