@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NAME_BYTES = 80, MAX_ATTEMPTS = 100 };
+enum { NAME_BYTES = 80, MAX_ATTEMPTS = 100, LOCK_ATTEMPTS = 10 };
 
 static int fail_errno(struct error *err, const char *what, const char *path)
 {
@@ -70,14 +70,34 @@ static int create_file(struct journal *journal, const char *folder,
     return fail_errno(err, "cannot create a journal here", folder);
 }
 
+/* Somebody who only asks whether we live holds the lock for a moment, so a
+ * refusal counts when it lasts. */
 static int lock_file(const struct journal *journal, struct error *err)
 {
-    if (flock(journal->descriptor, LOCK_EX | LOCK_NB) == 0)
-        return 0;
+    const struct timespec pause = {.tv_nsec = 2000000};
+    for (int i = 0; i < LOCK_ATTEMPTS; i++) {
+        if (flock(journal->descriptor, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break;
+        nanosleep(&pause, NULL);
+        errno = EWOULDBLOCK;
+    }
     if (errno == EWOULDBLOCK)
         return error_set(err, ERROR_IO, "%s: this session is still running",
                          journal->path);
     return fail_errno(err, "cannot lock", journal->path);
+}
+
+/* Makes the new file's name as durable as its bytes, where folders can be
+ * synchronised. */
+static void sync_folder(const char *folder)
+{
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    fsync(descriptor);
+    close(descriptor);
 }
 
 int journal_create(struct journal *journal, const char *folder,
@@ -93,6 +113,7 @@ int journal_create(struct journal *journal, const char *folder,
         journal_close(journal);
         return -1;
     }
+    sync_folder(folder);
     return 0;
 }
 
