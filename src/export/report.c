@@ -286,7 +286,9 @@ static int add_repeat(struct strbuf *out, const struct session *session,
         return -1;
     strbuf_add(out, "\n## How to repeat it\n\n");
     add_command(out, session, path);
-    strbuf_add(out, "\nwith this recipe:\n\n");
+    strbuf_add(out, request->recipe
+                        ? "\nwith this recipe:\n\n"
+                        : "\nwith these lines in the recipe's file:\n\n");
     for (const char *line = recipe; *line;) {
         size_t length = strcspn(line, "\n");
         strbuf_addf(out, "    %.*s\n", (int)length, line);

@@ -316,6 +316,24 @@ static int sort_nodes(struct graph *graph, struct error *err)
     return result;
 }
 
+/* Appends "#2", "#3" ... to a name that is taken. `taken` keeps the last
+ * number of each name, so a thousand equal names do not search anew. */
+static int make_unique(struct map *taken, char *name, size_t room)
+{
+    size_t length = strlen(name), last = 1;
+    if (!map_get(taken, name, &last))
+        return map_set(taken, name, 1);
+    do
+        snprintf(name + length, room - length, "#%zu", ++last);
+    while (map_get(taken, name, NULL));
+    int result = map_set(taken, name, 1);
+    char mark = name[length];
+    name[length] = '\0';
+    result = map_set(taken, name, last) < 0 ? -1 : result;
+    name[length] = mark;
+    return result;
+}
+
 /* Names in the file are kept; "Conv_12" where there is none, "#2" behind a
  * name that was taken. */
 static int name_nodes(struct graph *graph, struct error *err)
@@ -334,11 +352,8 @@ static int name_nodes(struct graph *graph, struct error *err)
             snprintf(name, room, "%s", node->name);
         else
             snprintf(name, room, "%s_%zu", node->type, i);
-        size_t length = strlen(name), again = 1;
-        while (map_get(&taken, name, NULL))
-            snprintf(name + length, room - length, "#%zu", ++again);
         node->name = name;
-        if (map_set(&taken, name, i) < 0)
+        if (make_unique(&taken, name, room) < 0)
             result = error_memory(err, room);
     }
     map_release(&taken);

@@ -292,6 +292,7 @@ static void report_holds_what_one_needs_to_repeat(void **state)
         "    espalier prune data/mlp.onnx data/fashion-mnist-sample --split "
         "test --samples 40 --seed 5 --scale 255 --mean 0.286 --std 0.353 "
         "--recipe ",
+        "\nwith these lines in the recipe's file:\n",
         "    set fc1 90%\n",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)

@@ -245,6 +245,23 @@ static void node_names_become_unique(void **state)
     graph_drop(graph);
 }
 
+static void many_equal_names_become_unique_in_time(void **state)
+{
+    (void)state;
+    struct graph *graph = begin();
+    enum { COUNT = 50000 }; /* searching each number anew would take minutes */
+    char from[16] = "x", to[16];
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(to, sizeof to, "v%d", i);
+        assert_int_equal(add(graph, "a", "Relu", from, NULL, to, NULL), 0);
+        memcpy(from, to, sizeof from);
+    }
+    end_with(graph, to);
+    assert_int_equal(graph_finish(graph, NULL), 0);
+    assert_string_equal(graph->nodes[COUNT - 1].name, "a#50000");
+    graph_drop(graph);
+}
+
 static void attributes_are_copied_and_found(void **state)
 {
     (void)state;
@@ -463,6 +480,7 @@ int main(void)
         cmocka_unit_test(same_input_twice_is_an_error),
         cmocka_unit_test(omitted_inputs_and_outputs_have_no_value),
         cmocka_unit_test(node_names_become_unique),
+        cmocka_unit_test(many_equal_names_become_unique_in_time),
         cmocka_unit_test(attributes_are_copied_and_found),
         cmocka_unit_test(content_hash_tells_contents_apart),
         cmocka_unit_test(replaced_constants_leave_the_original_alone),
