@@ -65,6 +65,9 @@ void widget_box(struct surface *surface, struct rect box, const char *title);
 /* Text that may be too long: its end is replaced by "›". */
 void widget_clip(struct surface *surface, int row, int column, int width,
                  enum role role, const char *text);
+/* The same for names, whose ends tell them apart: "‹4.conv.0". */
+void widget_clip_start(struct surface *surface, int row, int column, int width,
+                       enum role role, const char *text);
 /* Right-aligned in `width`. */
 void widget_right(struct surface *surface, int row, int column, int width,
                   enum role role, const char *text);

@@ -35,8 +35,9 @@ static void draw_mark(const struct place *p)
 
 static void draw_name(const struct place *p)
 {
-    widget_clip(p->surface, p->row, p->column, p->width,
-                p->layer->prunable ? ROLE_TEXT : ROLE_DIM, p->layer->name);
+    widget_clip_start(p->surface, p->row, p->column, p->width,
+                      p->layer->prunable ? ROLE_TEXT : ROLE_DIM,
+                      p->layer->name);
 }
 
 static void draw_op(const struct place *p)
@@ -199,7 +200,7 @@ static void draw_head(struct app *app, struct surface *surface,
             column++;
         enum role role = sorted ? ROLE_TITLE : ROLE_DIM;
         if (columns[i].right)
-            widget_right(surface, head.row, column, size, role, title);
+            widget_right(surface, head.row, column - 1, size + 1, role, title);
         else
             surface_text(surface, head.row, column, size, role, title);
     }

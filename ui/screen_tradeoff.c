@@ -65,8 +65,8 @@ static void add_layers(struct card *card, const struct view *view,
                  format_percent(a, (double)now->removed[i] / count),
                  format_percent(b, (double)point->removed[i] / count));
         int width = surface_width(text);
-        widget_clip(card->surface, card->row, card->column,
-                    card->width - width - 1, ROLE_TEXT, layer->name);
+        widget_clip_start(card->surface, card->row, card->column,
+                          card->width - width - 1, ROLE_TEXT, layer->name);
         widget_right(card->surface, card->row++, card->column, card->width,
                      ROLE_TEXT, text);
     }

@@ -54,6 +54,25 @@ void widget_clip(struct surface *surface, int row, int column, int width,
         surface_put(surface, row, column + width - 1, role, 0x203a);
 }
 
+void widget_clip_start(struct surface *surface, int row, int column, int width,
+                       enum role role, const char *text)
+{
+    int used = surface_width(text);
+    if (width <= 0)
+        return;
+    if (used > width) {
+        surface_put(surface, row, column++, role, 0x2039);
+        width--;
+    }
+    while (used > width) {
+        text++;
+        while (((unsigned char)*text & 0xc0) == 0x80)
+            text++; /* whole characters */
+        used = surface_width(text);
+    }
+    surface_text(surface, row, column, width, role, text);
+}
+
 void widget_right(struct surface *surface, int row, int column, int width,
                   enum role role, const char *text)
 {

@@ -245,6 +245,22 @@ static void nonsense_typed_anywhere_does_no_harm(void **state)
     assert_shows("espalier  mlp.onnx");
 }
 
+static void mouse_selects_opens_sorts_and_presses_the_bar(void **state)
+{
+    (void)state;
+    start(24, 80, resnet, NULL);
+    terminal_press(terminal,
+                   "\033[<0;10;8M\033[<0;10;8m"); /* row 8 of the screen */
+    assert_shows("\xe2\x96\xb8  5 layers.1.conv2");
+    terminal_press(terminal, "\033[<65;10;8M"); /* the wheel */
+    assert_shows("\xe2\x96\xb8  8 layers.3.conv1");
+    terminal_press(terminal,
+                   "\033[<0;36;3M\033[<0;36;3m"); /* the title "params" */
+    assert_shows("params\xe2\x86\x91");
+    terminal_press(terminal, "\033[<0;17;24M\033[<0;17;24m"); /* F5Plot */
+    assert_shows("trade-off");
+}
+
 /* --- export and quit --- */
 
 static void export_is_verified_and_then_quit_does_not_ask(void **state)
@@ -469,6 +485,7 @@ int main(void)
         TEST(help_is_drawn_from_the_table_and_filters),
         TEST(palette_completes_layer_names),
         TEST(nonsense_typed_anywhere_does_no_harm),
+        TEST(mouse_selects_opens_sorts_and_presses_the_bar),
         TEST(export_is_verified_and_then_quit_does_not_ask),
         TEST(quit_asks_when_something_is_unsaved),
         TEST(killed_session_is_offered_and_resumed),
