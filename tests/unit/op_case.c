@@ -48,6 +48,8 @@ static int64_t put_list(struct tensor *tensor, const char *text)
         char *end;
         if (tensor->data && tensor->dtype == DTYPE_INT64)
             ((int64_t *)tensor->data)[count] = strtoll(text, NULL, 10);
+        else if (tensor->data && tensor->dtype == DTYPE_BOOL)
+            ((uint8_t *)tensor->data)[count] = strtoll(text, NULL, 10) != 0;
         else if (tensor->data)
             ((float *)tensor->data)[count] = strtof(text, NULL);
         strtod(text, &end);

@@ -1,0 +1,206 @@
+/* What an operator cannot compute rightly it refuses before anything runs. */
+#include "op_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct refusal {
+    const char *type;
+    int opset, outputs;
+    const char *attributes, *inputs, *message;
+};
+
+static const struct refusal refusals[] = {
+    {"Conv", 13, 1, "", "f:1x2x3x5x5 F:3x2x3x3x3", "3-D convolution"},
+    {"Conv", 13, 1, "", "f:1x2x5x5 F:3x2x3",
+     "'W' has 3 dimensions, expected 4"},
+    {"Conv", 13, 1, "", "f:1x4x5x5 F:3x2x3x3", "'X' has 4 channels"},
+    {"Conv", 13, 1, "group=2", "f:1x4x5x5 F:3x2x3x3", "expects 4"},
+    {"Conv", 13, 1, "group=0", "f:1x4x5x5 F:3x2x3x3", "group 0"},
+    {"Conv", 13, 1, "", "f:1x2x5x5 F:3x2x3x3 F:4", "'B' has 4 elements"},
+    {"Conv", 13, 1, "", "f:1x2x2x5 F:3x2x3x3", "does not fit"},
+    {"Conv", 13, 1, "kernel_shape=[5,5]", "f:1x2x7x7 F:3x2x3x3",
+     "kernel_shape is 5, but the weight has 3"},
+    {"Conv", 13, 1, "strides=[0,1]", "f:1x2x7x7 F:3x2x3x3", "strides 0"},
+    {"Conv", 13, 1, "strides=[1]", "f:1x2x7x7 F:3x2x3x3", "expected 2"},
+    {"Conv", 13, 1, "pads=[-1,0,0,0]", "f:1x2x7x7 F:3x2x3x3", "pads -1"},
+    {"Conv", 13, 1, "pads=[1,1]", "f:1x2x7x7 F:3x2x3x3", "expected 4"},
+    {"Conv", 13, 1, "auto_pad='SAME'", "f:1x2x7x7 F:3x2x3x3",
+     "auto_pad 'SAME' is not known"},
+    {"Conv", 13, 1, "blocked=1", "f:1x2x7x7 F:3x2x3x3",
+     "attribute 'blocked' is not supported"},
+    {"Conv", 13, 1, "group=1.0", "f:1x2x7x7 F:3x2x3x3",
+     "attribute 'group' is a float, expected an integer"},
+    {"Conv", 13, 1, "", "i:1x2x7x7 F:3x2x3x3", "only float32"},
+    {"Conv", 13, 1, "", "f:1x2x7x7", "found 1 inputs, expected 2 to 3"},
+    {"Conv", 13, 1, "", "f:1x2x7x7 - F:2", "input 2 is missing"},
+    {"ConvTranspose", 13, 1, "output_padding=[1]", "f:1x2x3x3 F:2x3x3x3",
+     "output_padding has 1 values"},
+    {"ConvTranspose", 13, 1, "pads=[9,9,9,9]", "f:1x2x3x3 F:2x3x3x3",
+     "no extent"},
+    {"ConvTranspose", 13, 1, "group=3", "f:1x4x3x3 F:4x3x3x3", "do not divide"},
+    {"Gemm", 13, 1, "", "f:2x3 F:4x5", "inner sizes differ"},
+    {"Gemm", 13, 1, "", "f:2x3 F:3x5 F:4", "does not broadcast"},
+    {"Gemm", 13, 1, "", "f:2x3 F:3x5 F:7x2x5", "does not broadcast"},
+    {"Gemm", 13, 1, "", "f:2x3x1 F:3x5", "'A' has 3 dimensions"},
+    {"MatMul", 13, 1, "", "f:2x3 F:4x5", "do not multiply"},
+    {"MatMul", 13, 1, "", "f:2x3 F#2.0", "'B' has 0 dimensions"},
+    {"MatMul", 13, 1, "", "f:2x4x3 f:3x3x5", "do not multiply"},
+    {"BatchNormalization", 13, 1, "", "f:2x3x4 F:3 F:3 F:4 P:3",
+     "'mean' has 4 elements, expected 3"},
+    {"BatchNormalization", 7, 1, "spatial=0", "f:2x3 F:3 F:3 F:3 P:3",
+     "spatial 0"},
+    {"BatchNormalization", 14, 3, "training_mode=1", "f:2x3 F:3 F:3 F:3 P:3",
+     "output 'y1' is not computed by inference"},
+    {"MaxPool", 12, 2, "kernel_shape=[2,2]", "f:1x2x4x4",
+     "output 'y1' is not computed by inference"},
+    {"MaxPool", 12, 1, "", "f:1x2x4x4", "kernel_shape is missing"},
+    {"MaxPool", 12, 1, "kernel_shape=[2,2] pads=[2,0,0,0]", "f:1x2x4x4",
+     "padding is not smaller than the window"},
+    {"AveragePool", 12, 1, "kernel_shape=[2,2,2]", "f:1x2x4x4x4",
+     "3-D pooling"},
+    {"GlobalAveragePool", 12, 1, "", "f:1x2", "'X' has 2 dimensions"},
+    {"GlobalMaxPool", 12, 1, "", "f:1x2x0x3", "empty"},
+    {"LRN", 13, 1, "", "f:1x2x3x3", "size 0"},
+    {"Gelu", 20, 1, "approximate='fast'", "f:2x3", "approximate 'fast'"},
+    {"Sigmoid", 13, 1, "", "i:2x3", "'X' is int64"},
+    {"Clip", 13, 1, "", "f:2x3 I#1", "'min' is int64"},
+    {"Clip", 13, 1, "", "f:2x3 F=1.0,2.0", "'min' has 2 elements"},
+    {"Clip", 13, 1, "min=0.0", "f:2x3", "attribute 'min'"},
+    {"Clip", 9, 1, "", "f:2x3 F#1.0", "found 2 inputs, expected 1 to 1"},
+    {"PRelu", 13, 1, "", "f:2x3 F:4x2x3", "'slope' does not broadcast"},
+    {"Add", 13, 1, "", "f:2x3 f:4", "do not broadcast"},
+    {"Add", 13, 1, "", "f:2x3 i:3", "'B' is int64, only float32"},
+    {"Add", 13, 1, "", "b:2x3 b:3", "Add of bool"},
+    {"Add", 7, 1, "axis=1", "f:2x3 f:3", "attribute 'axis'"},
+    {"Mod", 13, 1, "", "f:2x3 f:3", "Mod of float32"},
+    {"Div", 13, 1, "", "I=1,2 I=1,0", "integer division by zero"},
+    {"And", 13, 1, "", "i:3 b:3", "And of int64"},
+    {"Max", 13, 1, "", "f:2x3 -  f:3", "input 2 is missing"},
+    {"Where", 13, 1, "", "i:3 f:3 f:3", "'condition' is int64"},
+    {"ReduceMean", 13, 1, "axes=[3]", "f:2x3", "axis 3 is outside"},
+    {"ReduceMean", 13, 1, "axes=[1,-1]", "f:2x3", "axis 1 appears twice"},
+    {"ReduceMean", 18, 1, "axes=[1]", "f:2x3", "attribute 'axes'"},
+    {"ReduceMean", 13, 1, "axes=[1]", "i:2x3", "ReduceMean of int64"},
+    {"ReduceSum", 13, 1, "", "f:2x3 i:1", "computed from the data"},
+    {"ArgMax", 13, 1, "axis=1", "f:2x0", "axis 1 is empty"},
+    {"Softmax", 13, 1, "axis=2", "f:2x3", "axis 2 is outside"},
+    {"Reshape", 13, 1, "", "f:2x3 I=4,-1", "do not divide by 4"},
+    {"Reshape", 13, 1, "", "f:2x3 I=7", "target has 7 elements"},
+    {"Reshape", 13, 1, "", "f:2x3 I=-1,-1", "-1 twice"},
+    {"Reshape", 13, 1, "", "f:2x3 I=2,3,0", "dimension 2 is 0"},
+    {"Reshape", 13, 1, "", "f:2x3 i=2,3", "computed from the data"},
+    {"Reshape", 14, 1, "allowzero=1", "f:2x3 I=0,-1", "do not divide by 0"},
+    {"Flatten", 13, 1, "axis=3", "f:2x3", "axis 3 is outside"},
+    {"Squeeze", 13, 1, "", "f:2x3 I=0", "dimension 0 is 2, expected 1"},
+    {"Unsqueeze", 7, 1, "", "f:2x3", "axes are missing"},
+    {"Unsqueeze", 13, 1, "", "f:2x3 I=0,1,2,3,4,5,6",
+     "has 9 dimensions, at most 8"},
+    {"Dropout", 12, 1, "", "f:2x3 F#0.5 B#1", "training_mode"},
+    {"Transpose", 13, 1, "perm=[0,0]", "f:2x3", "not a permutation"},
+    {"DepthToSpace", 13, 1, "blocksize=2", "f:1x3x2x2", "does not divide"},
+    {"DepthToSpace", 13, 1, "blocksize=2 mode='XYZ'", "f:1x4x2x2",
+     "mode 'XYZ'"},
+    {"Concat", 13, 1, "", "f:2x3 f:2x3", "axis is missing"},
+    {"Concat", 13, 1, "axis=0", "f:2x3 f:2x4", "do not join along axis 0"},
+    {"Concat", 13, 1, "axis=0", "f:2x3 i:2x3", "is int64, only float32"},
+    {"Split", 13, 2, "", "f:3x2", "does not divide into 2 parts"},
+    {"Split", 13, 2, "", "f:4x2 I=1,2", "leave 1 over"},
+    {"Split", 13, 2, "", "f:4x2 I=3,2", "part 2 has 2 of 1 left"},
+    {"Split", 13, 2, "split=[2,2]", "f:4x2", "since opset 13"},
+    {"Split", 18, 2, "num_outputs=3", "f:6x2", "num_outputs is 3"},
+    {"Slice", 13, 1, "", "f:4x2 I=0 I=1 I=5", "axis 5 is outside"},
+    {"Slice", 13, 1, "", "f:4x2 I=0,0 I=1,1 I=0,-2", "axis 0 appears twice"},
+    {"Slice", 13, 1, "", "f:4x2 I=0 I=1 I=0 I=0", "step along axis 0 is 0"},
+    {"Slice", 13, 1, "", "f:4x2 I=0 I=1,2", "differ in length"},
+    {"Slice", 13, 1, "", "f:4x2 i=0 I=1", "computed from the data"},
+    {"Gather", 13, 1, "", "F:4x2 I=4", "index 4 is outside the 4"},
+    {"Gather", 13, 1, "", "f:4x2 F:1", "'indices' is float32"},
+    {"Pad", 13, 1, "mode='mirror'", "f:2x3 I=0,0,0,0", "mode 'mirror'"},
+    {"Pad", 13, 1, "mode='wrap'", "f:2x3 I=0,0,0,0", "mode 'wrap'"},
+    {"Pad", 13, 1, "mode='reflect'", "f:2x3 I=0,3,0,0", "reach beyond"},
+    {"Pad", 13, 1, "mode='edge'", "f:2x3 I=0,-1,0,0", "not supported with"},
+    {"Pad", 13, 1, "", "f:2x3 I=0,1", "pads has 2 values, expected 4"},
+    {"Pad", 13, 1, "", "f:2x3 I=0,-4,0,0", "out of range"},
+    {"Tile", 13, 1, "", "f:2x3 I=2", "repeats has 1 values"},
+    {"Expand", 13, 1, "", "f:2x3 I=4,3", "does not broadcast"},
+    {"Cast", 13, 1, "to=8", "f:2x3", "type 8"},
+    {"Constant", 13, 1, "", "", "found 0 values"},
+    {"Constant", 13, 1, "value_int=1 value_float=2.0", "", "found 2 values"},
+    {"Constant", 13, 1, "value_string='a'", "", "attribute 'value_string'"},
+    {"ConstantOfShape", 13, 1, "", "I=2,-3", "dimension 1 is -3"},
+    {"ConstantOfShape", 13, 1, "", "I=100000,100000", "too large"},
+    {"ConstantOfShape", 13, 1, "", "I=4000000000,4000000000", "too large"},
+    {"Range", 13, 1, "", "I#1 I#5 I#0", "by 0"},
+    {"Range", 13, 1, "", "I#1 i#5 I#1", "computed from the data"},
+    {"Relu", 13, 2, "", "f:2x3", "found 2 outputs, expected 1 to 1"},
+    {"Relu", 13, 1, "alpha=0.5", "f:2x3", "attribute 'alpha'"},
+};
+
+enum { REFUSAL_COUNT = sizeof refusals / sizeof refusals[0] };
+
+static int try_case(const struct refusal *refusal, struct error *err)
+{
+    struct op_case row = {.name = "here",
+                          .type = refusal->type,
+                          .opset = refusal->opset,
+                          .outputs = refusal->outputs,
+                          .seed = 1,
+                          .attributes = refusal->attributes,
+                          .inputs = refusal->inputs};
+    struct graph *graph = NULL, *instance = NULL;
+    if (op_case_build(&graph, &row, err) < 0)
+        fail_msg("%s: %s", refusal->type, err->message);
+    int result = op_resolve(graph, err);
+    if (result == 0)
+        result = op_instantiate(&instance, graph, op_case_batch(graph), err);
+    graph_drop(instance);
+    graph_drop(graph);
+    return result;
+}
+
+static void what_is_not_served_is_refused_with_its_reason(void **state)
+{
+    (void)state;
+    for (int i = 0; i < REFUSAL_COUNT; i++) {
+        struct error err = {0};
+        const struct refusal *refusal = &refusals[i];
+        if (try_case(refusal, &err) == 0)
+            fail_msg("%s (%s) [%s] is accepted", refusal->type, refusal->inputs,
+                     refusal->attributes);
+        if (!strstr(err.message, refusal->message))
+            fail_msg("%s (%s) [%s]: found '%s', expected '%s'", refusal->type,
+                     refusal->inputs, refusal->attributes, err.message,
+                     refusal->message);
+    }
+}
+
+static void a_refusal_names_its_node(void **state)
+{
+    (void)state;
+    for (int i = 0; i < REFUSAL_COUNT; i++) {
+        struct error err = {0};
+        char prefix[80];
+        try_case(&refusals[i], &err);
+        if (strstr(err.message, "is not computed by inference"))
+            continue; /* names the output */
+        snprintf(prefix, sizeof prefix,
+                 "node 'here' (%s, 1 of 1): ", refusals[i].type);
+        if (strncmp(err.message, prefix, strlen(prefix)) != 0)
+            fail_msg("'%s' does not begin with '%s'", err.message, prefix);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_served_is_refused_with_its_reason),
+        cmocka_unit_test(a_refusal_names_its_node),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
