@@ -225,13 +225,15 @@ int engine_evaluate(struct engine *engine, const struct job *job,
             trial_destroy(run.trial);
         return -1;
     }
-    /* The workers run: this thread counts meanwhile. */
+    /* The workers run: this thread counts and tidies meanwhile. */
     struct error cost_error = {0};
     int costs = engine_costs(engine, job->variant, result, &cost_error);
+    prefix_sweep(engine->prefix);
     watch_trial(engine, job, &run, result);
     int code = trial_finish(&run, err);
     keep_trial(engine, hash, run.trial, result);
-    if (trial_complete(engine->base) && engine->base_plan) {
+    /* Until a variant has a plan the dense one is what plans share from. */
+    if (trial_complete(engine->base) && engine->plan && engine->base_plan) {
         plan_drop(engine->base_plan);
         engine->base_plan = NULL;
     }

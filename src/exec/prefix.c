@@ -26,6 +26,11 @@ struct entry {
     void *bytes; /* NULL: nothing kept */
 };
 
+/* What a dropped entry's memory holds. */
+struct stale {
+    struct stale *next;
+};
+
 /* The entries of one batch, entry i belonging to cut i. */
 struct batch {
     pthread_mutex_t mutex;
@@ -39,6 +44,7 @@ struct prefix {
     atomic_llong kept;            /* bytes; workers add and subtract */
     struct cut cuts[PREFIX_CUTS]; /* by step; written when no worker runs */
     size_t cut_count;
+    struct stale *stale; /* dropped, not freed yet: see prefix_sweep */
 };
 
 int prefix_create(struct prefix **out, int64_t budget_bytes, int64_t batches,
@@ -71,10 +77,32 @@ static void forget(struct prefix *prefix, struct entry *entry)
     *entry = (struct entry){0};
 }
 
+/* As forget, but the memory is given back by prefix_sweep. */
+static void drop(struct prefix *prefix, struct entry *entry)
+{
+    if (entry->bytes) {
+        struct stale *stale = entry->bytes;
+        atomic_fetch_sub(&prefix->kept, (long long)entry->size);
+        stale->next = prefix->stale;
+        prefix->stale = stale;
+    }
+    *entry = (struct entry){0};
+}
+
+void prefix_sweep(struct prefix *prefix)
+{
+    while (prefix->stale) {
+        struct stale *next = prefix->stale->next;
+        free(prefix->stale);
+        prefix->stale = next;
+    }
+}
+
 void prefix_destroy(struct prefix *prefix)
 {
     if (!prefix)
         return;
+    prefix_sweep(prefix);
     for (int64_t b = 0; b < prefix->batch_count; b++) {
         for (size_t i = 0; i < PREFIX_CUTS; i++)
             forget(prefix, &prefix->batches[b].entries[i]);
@@ -104,7 +132,8 @@ static double *cumulative(const struct plan *plan)
 struct picking {
     const struct plan *plan;
     const double *sums;
-    int64_t left; /* bytes of one batch that are not spent */
+    int64_t budget; /* bytes of all batches */
+    int64_t left;   /* bytes of one batch that are not spent */
     struct cut cuts[PREFIX_CUTS];
     size_t count;
 };
@@ -125,13 +154,20 @@ static void pick(struct picking *p, size_t step)
     p->left -= live_bytes(p->plan, step);
 }
 
-/* Of the cuts before `focus` that fit, the one that leaves least to run. */
+/* The cut before `focus` that saves most in a whole evaluation: where it does
+ * not fit for all batches, the first ones have it. */
 static void pick_focus(struct picking *p, int focus)
 {
     int best = -1;
-    for (int i = 0; i < focus && i < (int)p->plan->step_count; i++)
-        if (live_bytes(p->plan, (size_t)i) <= p->left)
+    double most = 0;
+    for (int i = 0; i < focus && i < (int)p->plan->step_count; i++) {
+        double bytes = (double)live_bytes(p->plan, (size_t)i);
+        double share = bytes > (double)p->left ? (double)p->left / bytes : 1;
+        if (bytes <= (double)p->budget && p->sums[i] * share > most) {
+            most = p->sums[i] * share;
             best = i;
+        }
+    }
     if (best >= 0)
         pick(p, (size_t)best);
 }
@@ -153,11 +189,12 @@ static double gain(const struct picking *p, size_t step)
     return (p->sums[step] - before) * (double)(end - step);
 }
 
-static bool pick_next(struct picking *p)
+/* Steps from `end` on are left: what the user edits changes them again. */
+static bool pick_next(struct picking *p, size_t end)
 {
     double best = 0;
     size_t step = 0;
-    for (size_t i = 0; i + 1 < p->plan->step_count; i++) {
+    for (size_t i = 0; i + 1 < end; i++) {
         int64_t bytes = live_bytes(p->plan, i);
         if (bytes > p->left)
             continue;
@@ -184,7 +221,7 @@ static void sort_entries(struct prefix *prefix, struct batch *batch)
             kept[k] = *entry;
             *entry = (struct entry){0};
         }
-        forget(prefix, entry);
+        drop(prefix, entry);
     }
     for (size_t i = 0; i < PREFIX_CUTS; i++)
         batch->entries[i] = kept[i];
@@ -193,12 +230,13 @@ static void sort_entries(struct prefix *prefix, struct batch *batch)
 void prefix_choose(struct prefix *prefix, const struct plan *plan, int focus)
 {
     double *sums = cumulative(plan);
-    struct picking p = {.plan = plan, .sums = sums};
+    struct picking p = {.plan = plan, .sums = sums, .budget = prefix->budget};
     /* Without memory for the sums nothing is cut: a slower run, no error. */
     if (sums && prefix->batch_count > 0 && prefix->budget > 0) {
         p.left = prefix->budget / prefix->batch_count;
         pick_focus(&p, focus);
-        while (p.count < PREFIX_CUTS && pick_next(&p))
+        size_t end = focus < 0 ? plan->step_count : (size_t)focus;
+        while (p.count < PREFIX_CUTS && pick_next(&p, end))
             continue;
     }
     free(sums);
@@ -257,7 +295,7 @@ static void keep(struct prefix *prefix, const struct plan *plan,
         atomic_fetch_sub(&prefix->kept, (long long)info->live_bytes);
         return;
     }
-    void *bytes = malloc((size_t)info->live_bytes + 1);
+    void *bytes = malloc((size_t)info->live_bytes + sizeof(struct stale));
     if (!bytes) {
         atomic_fetch_sub(&prefix->kept, (long long)info->live_bytes);
         return;

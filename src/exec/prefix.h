@@ -29,6 +29,13 @@ void prefix_destroy(struct prefix *prefix);
 void prefix_choose(struct prefix *prefix, const struct plan *plan, int focus);
 
 /*
+ * Frees what the last prefix_choose dropped. Apart from it, because giving
+ * back hundreds of megabytes takes longer than a first figure may: by the
+ * thread that chooses, also while workers run.
+ */
+void prefix_sweep(struct prefix *prefix);
+
+/*
  * Runs batch `batch` through `runner`, whose input is set: resumes at the
  * last cut whose entry has the right hash, saves entries at cuts on the way.
  * input_needed (may be NULL) is asked by prefix_resumes.

@@ -148,11 +148,35 @@ static void the_budget_holds(void **state)
             assert_memory_equal(found, expected, sizeof(found));
         }
         assert_true(prefix_bytes(prefix) <= budgets[i]);
-        assert_true(i < 2 || prefix_bytes(prefix) > 0);
+        assert_true(i < 3 || prefix_bytes(prefix) > 0);
         assert_false(prefix_resumes(prefix, plan, BATCHES));
         prefix_destroy(prefix);
     }
     prefix_destroy(NULL);
+    plan_drop(plan);
+    graph_drop(g);
+}
+
+static void a_cut_too_large_for_all_serves_the_first_batches(void **state)
+{
+    (void)state;
+    struct graph *g = exec_model("resnet20", BATCH);
+    struct plan *plan = exec_plan(g, PLAN_KERNELS_DENSE, NULL, NULL);
+    int focus = step_of_layer(plan, 5);
+    int64_t bytes = plan_step_at(plan, (size_t)focus - 1).live_bytes;
+    struct prefix *prefix;
+    float found[OUTPUTS];
+    assert_int_equal(prefix_create(&prefix, bytes + 1, BATCHES, NULL), 0);
+    prefix_choose(prefix, plan, focus);
+    for (int64_t b = 0; b < BATCHES; b++)
+        run(prefix, plan, b, true, found);
+    assert_true(prefix_resumes(prefix, plan, 0));
+    assert_false(prefix_resumes(prefix, plan, BATCHES - 1));
+    /* Dropped at once, freed by the sweep (or the end). */
+    prefix_choose(prefix, plan, -1);
+    prefix_sweep(prefix);
+    assert_true(prefix_bytes(prefix) <= bytes + 1);
+    prefix_destroy(prefix);
     plan_drop(plan);
     graph_drop(g);
 }
@@ -214,6 +238,7 @@ int main(void)
         cmocka_unit_test(resumed_mixed_runs_equal_full_runs),
         cmocka_unit_test(an_edit_resumes_right_before_its_layer),
         cmocka_unit_test(the_budget_holds),
+        cmocka_unit_test(a_cut_too_large_for_all_serves_the_first_batches),
         cmocka_unit_test(entries_that_no_cut_wants_are_dropped),
         cmocka_unit_test(a_cancelled_run_keeps_the_cache_sound),
     };
