@@ -17,9 +17,10 @@
 
 enum { PASSES = 3, LONGEST_RUN = 12, ALL_RUNS = 32 };
 
-/* What a new choice must gain over the previous plan's, and any change over
- * the choice before it: noise must not move layouts about. */
-static const double CLEARLY = 0.98, ANY = 0.9999;
+/* What a new choice must gain over the previous plan's, as a share of the
+ * time of the tasks that it changes, and what any change must gain over the
+ * choice before it: noise must not move layouts about. */
+static const double CLEARLY = 0.05, ANY = 0.9999;
 
 struct assigning {
     struct choosing *c;
@@ -31,6 +32,7 @@ struct assigning {
     double *reorders; /* per value and pair of layouts; NAN: not asked yet */
     size_t *free;     /* tasks with more than one candidate that serves */
     size_t free_count;
+    size_t *near; /* room for as many */
     int *scratch; /* choices to go back to */
 };
 
@@ -209,29 +211,71 @@ static double descend(struct assigning *a, double best)
     return best;
 }
 
+/* Takes what `old` was, where it is a candidate still. */
+static void take_again(struct choice *choice, const struct candidate *old)
+{
+    for (int k = 0; k < choice->count; k++) {
+        const struct candidate *candidate = &choice->candidates[k];
+        if (candidate->method == old->method &&
+            candidate->sparse == old->sparse && candidate->src == old->src &&
+            candidate->dst == old->dst && candidate->threads == old->threads &&
+            candidate->ns != INFINITY)
+            choice->taken = k;
+    }
+}
+
 /* Takes what the previous plan took; false when there is none. */
 static bool start_from_previous(struct assigning *a)
 {
     const struct choosing *c = a->c;
     const struct plan *previous = c->options->previous;
     for (size_t i = 0; previous && i < a->free_count; i++) {
-        struct choice *choice = &c->choices[a->free[i]];
         int step = plan_step_of_node(previous, c->list->tasks[a->free[i]].node);
-        choice->taken = fastest(choice, LAYOUT_COUNT);
-        if (step < 0)
-            continue;
-        const struct candidate *old =
-            &previous->steps[step].compiled->candidate;
-        for (int k = 0; k < choice->count; k++) {
-            const struct candidate *candidate = &choice->candidates[k];
-            if (candidate->method == old->method &&
-                candidate->sparse == old->sparse &&
-                candidate->src == old->src && candidate->dst == old->dst &&
-                candidate->threads == old->threads && candidate->ns != INFINITY)
-                choice->taken = k;
-        }
+        if (step >= 0)
+            take_again(&c->choices[a->free[i]],
+                       &previous->steps[step].compiled->candidate);
     }
     return previous != NULL;
+}
+
+/* Only tasks near one that changed stay free: far away the previous plan's
+ * choice is as good as it was. */
+static void free_only_near_changes(struct assigning *a)
+{
+    const struct choosing *c = a->c;
+    const struct plan *previous = c->options->previous;
+    if (!previous || previous->kernels != c->options->kernels ||
+        previous->threads != c->context->threads)
+        return;
+    size_t kept = 0, reach = 0;
+    for (size_t i = 0; i < a->free_count; i++) {
+        /* Ahead of i by the longest run, behind it as far. */
+        size_t end = i + LONGEST_RUN < a->free_count ? i + LONGEST_RUN
+                                                     : a->free_count - 1;
+        for (size_t k = i ? end : 0; k <= end; k++) {
+            const struct task *task = &c->list->tasks[a->free[k]];
+            if (plan_step_of_node(previous, task->node) >= 0 &&
+                !plan_unchanged(previous, task))
+                reach = k + LONGEST_RUN + 1;
+        }
+        if (i < reach)
+            a->near[kept++] = a->free[i];
+    }
+    for (size_t i = 0; i < kept; i++)
+        a->free[i] = a->near[i];
+    a->free_count = kept;
+}
+
+/* Time of the tasks whose choice differs from `other`, by that choice. */
+static double time_of_changes(const struct assigning *a, const int *other)
+{
+    double ns = 0;
+    for (size_t i = 0; i < a->free_count; i++) {
+        const struct choice *choice = &a->c->choices[a->free[i]];
+        if (choice->taken != other[i])
+            ns += choice->candidates[other[i]].ns;
+    }
+    return ns;
 }
 
 /* From each start by single changes; the best goes on by runs. The previous
@@ -243,6 +287,7 @@ static void choose_best(struct assigning *a, int *best, int *previous)
                                          LAYOUT_IMAGE16};
     double least = INFINITY, kept = INFINITY;
     if (start_from_previous(a)) {
+        free_only_near_changes(a);
         save(a, previous);
         save(a, best);
         least = kept = total(a);
@@ -258,7 +303,8 @@ static void choose_best(struct assigning *a, int *best, int *previous)
     }
     restore(a, best);
     least = descend(a, least);
-    if (least > kept * CLEARLY) {
+    if (kept != INFINITY &&
+        kept - least < CLEARLY * time_of_changes(a, previous)) {
         restore(a, previous);
         least = kept;
     }
@@ -347,12 +393,13 @@ int choosing_assign(struct choosing *c, struct error *err)
         .canonical = array_create(values * LAYOUT_COUNT, sizeof(*a.canonical)),
         .reorders = array_create(values * pairs, sizeof(*a.reorders)),
         .free = array_create(tasks, sizeof(*a.free)),
+        .near = array_create(tasks, sizeof(*a.near)),
         .scratch = array_create(tasks, sizeof(*a.scratch))};
     bool *seen = array_create(values, sizeof(*seen));
     int *choices = array_create(2 * tasks, sizeof(*choices));
     int status = 0;
     if (!a.producer || !a.wanted || !a.values || !a.canonical || !a.reorders ||
-        !a.free || !a.scratch || !seen || !choices)
+        !a.free || !a.near || !a.scratch || !seen || !choices)
         status = error_memory(err, values * pairs * sizeof(double));
     if (!status)
         status = time_candidates(c, err);
@@ -368,6 +415,7 @@ int choosing_assign(struct choosing *c, struct error *err)
     free(a.canonical);
     free(a.reorders);
     free(a.free);
+    free(a.near);
     free(a.scratch);
     free(seen);
     free(choices);

@@ -218,8 +218,12 @@ static void list_binary(struct choosing *c, const struct task *task,
             list_layouts(c, task, choice, METHOD_ONEDNN, SET_DENSE);
         return;
     }
-    if (!b->same_shape)
+    if (!b->same_shape) {
+        if (shape_equal(&c->instance->values[task->operands[0]].shape,
+                        &c->instance->values[task->dst].shape))
+            list_layouts(c, task, choice, METHOD_ONEDNN, SET_DENSE);
         return;
+    }
     if (b->kind != BINARY_DIV)
         set |= SET_PLANE;
     list_layouts(c, task, choice, METHOD_ONEDNN, set);

@@ -193,6 +193,9 @@ int compiled_create(struct compiled **out, const struct task *task,
         task_problem(task, candidate, context->views);
     atomic_init(&c->holders, 1);
     c->key = compiled_key(task, candidate, context);
+    c->problem = task->problem;
+    c->constants = task->constants;
+    c->nonzeros = task->nonzeros;
     c->candidate = *candidate;
     c->box = engine_box_retain(context->box);
     c->spec = task->spec;

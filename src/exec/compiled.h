@@ -46,7 +46,9 @@ enum { COMPILED_NAME_BYTES = 64 };
 
 struct compiled {
     atomic_int holders;
-    uint64_t key; /* problem, constants, candidate, threads */
+    uint64_t key;                /* problem, constants, candidate, threads */
+    uint64_t problem, constants; /* of its task, as are the nonzeros */
+    int64_t nonzeros;
     char name[COMPILED_NAME_BYTES];
     struct candidate candidate;
     struct engine_box *box;

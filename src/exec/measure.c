@@ -19,11 +19,12 @@
 enum {
     WARM_RUNS = 2,
     TIMED_RUNS = 7,
-    FEWEST_RUNS = 3,
-    MOST_RUNS = 20,      /* when the machine seems to do something else */
-    SUSPICIOUS = 10,     /* times the estimate */
-    BUDGET_NS = 1000000, /* of timed runs, once there are FEWEST_RUNS */
-    LARGEST_BATCH = 16,  /* larger ones are measured as so many images */
+    FEWEST_RUNS = 2,
+    MOST_RUNS = 20,         /* when the machine seems to do something else */
+    SUSPICIOUS = 10,        /* times the estimate */
+    BUDGET_NS = 1000000,    /* of timed runs, once there are FEWEST_RUNS */
+    PATIENCE_NS = 10000000, /* with a disturbed measurement */
+    LARGEST_BATCH = 16,     /* larger ones are measured as so many images */
     REORDER_SALT = 0x72656f72,
     ALIGN = 64,
 };
@@ -83,13 +84,13 @@ static double time_bound(const struct bound *bound, double estimated)
 {
     double best = INFINITY;
     int64_t start = clock_now_ns();
-    for (int i = 0; i < WARM_RUNS; i++)
+    for (int i = 0; i < WARM_RUNS; i++) {
         if (bound_run(bound))
             return INFINITY;
-    /* A single run may use the budget up: then the warm runs must do. */
+        if (clock_now_ns() - start > BUDGET_NS)
+            break; /* so long a run warms up itself */
+    }
     int64_t begin = clock_now_ns();
-    if (begin - start > 10 * (int64_t)BUDGET_NS)
-        return (double)(begin - start) / WARM_RUNS;
     for (int i = 0; i < MOST_RUNS; i++) {
         int64_t before = clock_now_ns();
         bound_run(bound);
@@ -97,7 +98,8 @@ static double time_bound(const struct bound *bound, double estimated)
         best = fmin(best, (double)(after - before));
         bool enough = i + 1 >= TIMED_RUNS ||
                       (i + 1 >= FEWEST_RUNS && after - begin > BUDGET_NS);
-        if (enough && best < SUSPICIOUS * estimated)
+        if (enough &&
+            (best < SUSPICIOUS * estimated || after - begin > PATIENCE_NS))
             break;
     }
     return best;

@@ -353,6 +353,38 @@ static int compile_all(struct building *b, struct error *err)
     return 0;
 }
 
+const struct compiled *plan_unchanged(const struct plan *plan,
+                                      const struct task *task)
+{
+    int step = plan ? plan_step_of_node(plan, task->node) : -1;
+    if (step < 0)
+        return NULL;
+    const struct compiled *compiled = plan->steps[step].compiled;
+    return compiled->problem == task->problem &&
+                   compiled->constants == task->constants
+               ? compiled
+               : NULL;
+}
+
+/* Counting reads every weight: what the previous plan counted is taken. */
+static void count_nonzeros(struct building *b)
+{
+    const struct plan *previous = b->options->previous;
+    if (b->options->kernels == PLAN_KERNELS_DENSE ||
+        b->options->kernels == PLAN_KERNELS_REFERENCE)
+        return;
+    if (previous && previous->kernels != b->options->kernels)
+        previous = NULL;
+    for (size_t i = 0; i < b->list.count; i++) {
+        struct task *task = &b->list.tasks[i];
+        const struct compiled *same = plan_unchanged(previous, task);
+        if (same)
+            task->nonzeros = same->nonzeros;
+        else
+            task_count_nonzeros(task);
+    }
+}
+
 static int choose_and_compile(struct building *b, struct error *err)
 {
     int status;
@@ -415,6 +447,7 @@ static int build(struct building *b, struct error *err)
                                           .threads = plan->threads};
     if (!b->compiled || !choices)
         return no_memory(err);
+    count_nonzeros(b);
     if (choose_and_compile(b, err) || emit_steps(b, err))
         return -1;
     finish_steps(plan);
@@ -444,6 +477,7 @@ int plan_create(struct plan **out, const struct graph *instance,
     plan->instance = graph_retain(instance);
     plan->threads = options->threads > 0 ? options->threads : 1;
     plan->isa = options->isa;
+    plan->kernels = options->kernels;
     plan->box = options->previous ? engine_box_retain(options->previous->box)
                                   : engine_box_create();
     struct building b = {.plan = plan, .options = options};

@@ -31,6 +31,7 @@ struct plan {
     struct engine_box *box;
     int threads;
     enum cpu_isa isa;
+    enum plan_kernels kernels;
     struct step *steps;
     size_t step_count;
     struct slot *slots;
@@ -40,6 +41,11 @@ struct plan {
     int64_t arena_bytes, scratch_bytes, packed_bytes;
     struct arena arena; /* operands and results */
 };
+
+/* The kernel that `plan` (may be NULL) has for the same problem with the same
+ * constants at the task's node; NULL: none. */
+const struct compiled *plan_unchanged(const struct plan *plan,
+                                      const struct task *task);
 
 /* Offsets of all slots; the arena's size is written. Returns 0 or -1. */
 int memory_assign(struct plan *plan);

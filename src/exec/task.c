@@ -146,22 +146,18 @@ static void count_weights(struct task *task)
     const struct conv_spec *c = &task->spec.conv;
     const struct product_spec *p = &task->spec.product;
     const struct matmul_spec *m = &task->spec.matmul;
-    const float *weight = NULL;
     switch (task->spec.kind) {
     case KERNEL_CONV:
         task->weights = c->oc * (c->ic / c->groups) * c->kh * c->kw;
         task->macs = task->weights * c->n * c->oh * c->ow;
-        weight = c->weight;
         break;
     case KERNEL_DECONV:
         task->weights = c->ic * (c->oc / c->groups) * c->kh * c->kw;
         task->macs = task->weights * c->n * c->ih * c->iw;
-        weight = c->weight;
         break;
     case KERNEL_PRODUCT:
         task->weights = p->in * p->out;
         task->macs = task->weights * p->n;
-        weight = p->weight;
         break;
     case KERNEL_MATMUL:
         task->macs = m->batch * m->m * m->k * m->n;
@@ -169,7 +165,15 @@ static void count_weights(struct task *task)
     default:
         break;
     }
-    if (weight)
+    task->nonzeros = task->weights;
+}
+
+void task_count_nonzeros(struct task *task)
+{
+    const float *weight = task->spec.kind == KERNEL_PRODUCT
+                              ? task->spec.product.weight
+                              : task->spec.conv.weight;
+    if (task->weights > 0)
         task->nonzeros = sparse_nonzeros(weight, task->weights);
 }
 
@@ -193,6 +197,21 @@ static uint64_t hash_constants(const struct graph *g, const struct task *task)
     return hash;
 }
 
+/* The larger operand first, where they may change places: kernels broadcast
+ * the second. */
+static void order_operands(const struct graph *g, struct task *task)
+{
+    const struct node *node = &g->nodes[task->node];
+    enum binary_kind kind = task->spec.binary.kind;
+    if (task->spec.kind != KERNEL_BINARY || kind == BINARY_SUB ||
+        kind == BINARY_DIV ||
+        shape_equal(&g->values[node->inputs[0]].shape,
+                    &g->values[node->outputs[0]].shape))
+        return;
+    task->operands[0] = node->inputs[1];
+    task->operands[1] = node->inputs[0];
+}
+
 /* Which inputs a lowered node reads at run time. */
 static void set_operands(const struct graph *g, struct task *task)
 {
@@ -204,6 +223,7 @@ static void set_operands(const struct graph *g, struct task *task)
         (task->spec.kind == KERNEL_BINARY && !b->constant)) {
         task->operands[1] = node->inputs[1];
         task->operand_count = 2;
+        order_operands(g, task);
     } else if (task->spec.kind == KERNEL_BINARY && b->constant_operand == 0) {
         task->operands[0] = node->inputs[1];
     }

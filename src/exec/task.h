@@ -23,12 +23,13 @@ struct task {
     struct affine_spec affine;
     int operands[TASK_MAX_OPERANDS]; /* value ids; plain: see the node */
     int operand_count;
-    int other;                 /* value that the epilogue adds, GRAPH_NONE */
-    int dst;                   /* value id of the result; plain: see the node */
-    int64_t weights, nonzeros; /* of the constant weight; 0: none */
-    int64_t macs;              /* dense work */
-    uint64_t problem;          /* the numbers: spec, epilogue, shapes */
-    uint64_t constants;        /* the contents of all constant operands */
+    int other;          /* value that the epilogue adds, GRAPH_NONE */
+    int dst;            /* value id of the result; plain: see the node */
+    int64_t weights;    /* of the constant weight; 0: none */
+    int64_t nonzeros;   /* as many until they are counted */
+    int64_t macs;       /* dense work */
+    uint64_t problem;   /* the numbers: spec, epilogue, shapes */
+    uint64_t constants; /* the contents of all constant operands */
 };
 
 struct task_list {
@@ -43,6 +44,9 @@ struct task_list {
 int task_list_init(struct task_list *out, const struct graph *instance,
                    bool fuse, struct error *err);
 void task_list_release(struct task_list *list);
+
+/* Counts the nonzero weights of a task that has weights. */
+void task_count_nonzeros(struct task *task);
 
 /* What a value looks like to kernels: logical (n, c, h, w) when `mapped`
  * (float32 of rank 2 to 4), else one flat row that stays PLAIN. */

@@ -66,11 +66,22 @@ static int second_operand(struct onednn_memory_desc *out,
     return onednn_desc_init(out, 4, dims, dnnl_nchw);
 }
 
+/* The second operand may be of size 1 where the first is larger. */
+static bool broadcasts(const struct layout_desc *to,
+                       const struct layout_desc *from)
+{
+    return (from->n == to->n || from->n == 1) &&
+           (from->c == to->c || from->c == 1) &&
+           (from->h == to->h || from->h == 1) &&
+           (from->w == to->w || from->w == 1);
+}
+
 static bool binary_serves(const struct onednn_problem *problem)
 {
     const struct binary_spec *b = &problem->spec->binary;
     if (!b->constant)
-        return b->same_shape;
+        return b->same_shape || (!is_flat(problem->src.layout) &&
+                                 broadcasts(&problem->src, &problem->other));
     return b->constant_channels > 0 && !is_flat(problem->src.layout) &&
            (b->constant_operand == 1 || commutes(b->kind));
 }
