@@ -26,34 +26,64 @@ static int parse_concat(struct node *node, struct arena *arena,
     return 0;
 }
 
+/* In a model that declares a batch of one, a constant next to computed values
+ * is meant for every sample (a class token). */
+static struct shape operand_shape(const struct op_call *call, int i, int axis)
+{
+    const struct tensor *input = call->inputs[i];
+    struct shape shape = input->shape;
+    if (call->batch && call->declared_batch == 1 && axis > 0 && input->data &&
+        shape.rank && shape.dims[0] == 1)
+        shape.dims[0] = call->batch;
+    return shape;
+}
+
+/* Adds operand i's extent along the axis; the others must be the same. */
+static int join(const struct op_call *call, int i, int axis,
+                struct shape *shape, struct error *err)
+{
+    struct shape next = operand_shape(call, i, axis), other = next;
+    int64_t mine = shape->dims[axis];
+    char left[SHAPE_TEXT_BYTES], right[SHAPE_TEXT_BYTES];
+    if (other.rank == shape->rank)
+        other.dims[axis] = mine;
+    if (!shape_equal(&other, shape))
+        return error_set(
+            err, ERROR_SHAPE, "%s and %s do not join along axis %d",
+            shape_text(shape, left), shape_text(&next, right), axis);
+    if (__builtin_add_overflow(mine, next.dims[axis], &shape->dims[axis]))
+        return error_set(err, ERROR_SHAPE, "the result is too large");
+    return 0;
+}
+
+static bool is_all_constant(const struct op_call *call)
+{
+    for (int i = 0; i < call->node->input_count; i++)
+        if (call->inputs[i] && !call->inputs[i]->data)
+            return false;
+    return true;
+}
+
 static int infer_concat(const struct op_call *call, struct error *err)
 {
     const struct concat_params *params = call->node->params;
-    struct shape shape = call->inputs[0]->shape;
+    enum dtype dtype = call->inputs[0]->dtype;
+    struct op_call plain = *call;
     int axis;
+    if (is_all_constant(call))
+        plain.batch = plain.declared_batch = 0;
     if (op_want_sized(call, 0, "inputs", err) < 0 ||
-        op_axis(params->axis, shape.rank, &axis, err) < 0)
+        op_axis(params->axis, call->inputs[0]->shape.rank, &axis, err) < 0)
         return -1;
+    struct shape shape = operand_shape(&plain, 0, axis);
     for (int i = 1; i < call->node->input_count; i++) {
-        const struct tensor *next = call->inputs[i];
-        if (!next)
+        if (!call->inputs[i])
             return error_set(err, ERROR_FORMAT, "input %d is missing", i + 1);
-        if (op_want_type(call, i, "inputs", call->inputs[0]->dtype, err) < 0)
+        if (op_want_type(call, i, "inputs", dtype, err) < 0 ||
+            join(&plain, i, axis, &shape, err) < 0)
             return -1;
-        struct shape other = next->shape, mine = shape;
-        if (other.rank == mine.rank)
-            other.dims[axis] = mine.dims[axis] = 0;
-        char left[SHAPE_TEXT_BYTES], right[SHAPE_TEXT_BYTES];
-        if (!shape_equal(&other, &mine))
-            return error_set(err, ERROR_SHAPE,
-                             "%s and %s do not join along axis %d",
-                             shape_text(&shape, left),
-                             shape_text(&next->shape, right), axis);
-        if (__builtin_add_overflow(shape.dims[axis], next->shape.dims[axis],
-                                   &shape.dims[axis]))
-            return error_set(err, ERROR_SHAPE, "the result is too large");
     }
-    op_give(call, 0, call->inputs[0]->dtype, &shape);
+    op_give(call, 0, dtype, &shape);
     return 0;
 }
 
@@ -72,7 +102,9 @@ static int run_concat(const struct op_call *call, struct error *err)
             const struct tensor *x = call->inputs[i];
             size_t bytes =
                 (size_t)op_product(&x->shape, axis, x->shape.rank) * element;
-            memcpy(to, (const char *)x->data + (size_t)row * bytes, bytes);
+            /* A constant for every sample is repeated. */
+            int64_t from = row % op_product(&x->shape, 0, axis);
+            memcpy(to, (const char *)x->data + (size_t)from * bytes, bytes);
             to += bytes;
         }
     }

@@ -169,7 +169,8 @@ static int infer_range(const struct op_call *call, struct error *err)
         at[i] = tensor_number(input, 0);
     }
     double count = ceil((at[1] - at[0]) / at[2]);
-    if (at[2] == 0 || count != count || count > 0x1p31)
+    if (at[2] == 0 || count != count || count > 0x1p31 ||
+        fabs(at[0]) > 0x1p53 || fabs(at[1]) > 0x1p53)
         return error_set(err, ERROR_RANGE, "from %g to %g by %g", at[0], at[1],
                          at[2]);
     struct shape shape = {1, {count > 0 ? (int64_t)count : 0}};
@@ -184,9 +185,10 @@ static int run_range(const struct op_call *call, struct error *err)
     const struct tensor *start = call->inputs[0], *delta = call->inputs[2];
     int64_t count = tensor_elements(y);
     for (int64_t i = 0; i < count; i++) {
+        uint64_t step = (uint64_t)i * (uint64_t)tensor_integer(delta, 0);
         if (dtype_is_integer(y->dtype))
             op_put_integer(
-                y, i, tensor_integer(start, 0) + i * tensor_integer(delta, 0));
+                y, i, (int64_t)((uint64_t)tensor_integer(start, 0) + step));
         else
             op_put_number(y, i,
                           tensor_number(start, 0) +

@@ -261,8 +261,9 @@ static void cost(const struct op_call *call, struct op_cost *cost)
         return;
     bool is_conv = direction_of(call)->kind == KERNEL_CONV;
     int64_t places = is_conv ? spec.oh * spec.ow : spec.ih * spec.iw;
+    int64_t each = op_multiply(spec.ic / spec.groups, spec.kh * spec.kw);
     cost->macs =
-        spec.n * places * spec.oc * (spec.ic / spec.groups) * spec.kh * spec.kw;
+        op_multiply(op_multiply(spec.n, places), op_multiply(spec.oc, each));
     cost->parameters = op_constant_elements(call, 1);
 }
 
@@ -271,8 +272,17 @@ static int run(const struct op_call *call, struct error *err)
     struct conv_spec spec;
     if (direction_of(call)->spec_of(call, &spec, err) < 0)
         return -1;
-    direction_of(call)->compute(&spec, call->inputs[0]->data,
-                                call->outputs[0]->data);
+    const float *src = call->inputs[0]->data;
+    float *dst = call->outputs[0]->data;
+    int64_t images = spec.n;
+    spec.n = 1;
+    for (int64_t i = 0; i < images; i++) {
+        if (cancel_raised(call->cancel))
+            return error_set(err, ERROR_CANCELLED, "cancelled");
+        direction_of(call)->compute(&spec,
+                                    src + i * spec.ic * spec.ih * spec.iw,
+                                    dst + i * spec.oc * spec.oh * spec.ow);
+    }
     return 0;
 }
 

@@ -71,7 +71,7 @@ static void cost_gemm(const struct op_call *call, struct op_cost *cost)
     struct gemm_sizes sizes;
     if (gemm_sizes_of(call, &sizes, NULL) < 0)
         return;
-    cost->macs = sizes.m * sizes.k * sizes.n;
+    cost->macs = op_multiply(op_multiply(sizes.m, sizes.k), sizes.n);
     cost->parameters = op_constant_elements(call, 1);
 }
 
@@ -210,7 +210,8 @@ static void cost_matmul(const struct op_call *call, struct op_cost *cost)
     struct matmul_sizes s;
     if (matmul_sizes_of(call, &s, NULL) < 0)
         return;
-    cost->macs = shape_elements(&s.lead) * s.m * s.k * s.n;
+    int64_t rows = op_multiply(op_product(&s.lead, 0, s.lead.rank), s.m);
+    cost->macs = op_multiply(rows, op_multiply(s.k, s.n));
     cost->parameters = op_constant_elements(call, 0);
 }
 

@@ -6,6 +6,7 @@
 #ifndef OP_OP_H
 #define OP_OP_H
 
+#include "base/cancel.h"
 #include "graph/graph.h"
 #include "kernel/spec.h"
 

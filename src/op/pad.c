@@ -186,8 +186,8 @@ static int check_padding(const struct pad_mode *mode, int64_t begin,
                          int64_t end, int64_t size, struct error *err)
 {
     bool plain = mode->source == pad_constant;
-    if (begin > INT32_MAX || end > INT32_MAX || begin < -size || end < -size ||
-        begin + end + size < 0)
+    if (size > INT64_MAX / 2 || begin > INT32_MAX || end > INT32_MAX ||
+        begin < -size || end < -size || begin + end + size < 0)
         return error_set(err, ERROR_RANGE,
                          "pads %lld and %lld are out of range",
                          (long long)begin, (long long)end);

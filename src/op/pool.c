@@ -118,8 +118,9 @@ static int infer(const struct op_call *call, struct error *err)
     if (op_want_rank(call, 0, "X", 3, 4, err) < 0)
         return -1;
     for (int i = 2; i < shape.rank; i++)
-        if (shape.dims[i] < 1)
-            return error_set(err, ERROR_SHAPE, "a spatial dimension is empty");
+        if (shape.dims[i] < 1 || shape.dims[i] > INT32_MAX)
+            return error_set(err, ERROR_SHAPE, "a spatial dimension of %lld",
+                             (long long)shape.dims[i]);
     if (pool_spec_of(call, &spec, err) < 0)
         return -1;
     if (shape.rank == 4)

@@ -220,11 +220,17 @@ int op_constant_integers(const struct op_call *call, int i, const char *name,
     return 0;
 }
 
+int64_t op_multiply(int64_t a, int64_t b)
+{
+    int64_t product;
+    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
 int64_t op_product(const struct shape *shape, int first, int last)
 {
     int64_t product = 1;
     for (int i = first; i < last; i++)
-        product *= shape->dims[i];
+        product = op_multiply(product, shape->dims[i]);
     return product;
 }
 

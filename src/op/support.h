@@ -85,7 +85,10 @@ int op_constant_integers(const struct op_call *call, int i, const char *name,
                          int64_t *values, size_t room, size_t *count,
                          struct error *err);
 
-/* The product of dims [first, last). */
+/* a * b of counts, INT64_MAX where it does not fit. */
+int64_t op_multiply(int64_t a, int64_t b);
+
+/* The product of dims [first, last), as op_multiply. */
 int64_t op_product(const struct shape *shape, int first, int last);
 
 /*

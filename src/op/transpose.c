@@ -150,8 +150,8 @@ static int infer_to_space(const struct op_call *call, struct error *err)
     if (check_divides(shape.dims[1], b * b, err) < 0)
         return -1;
     shape.dims[1] /= b * b;
-    shape.dims[2] *= b;
-    shape.dims[3] *= b;
+    shape.dims[2] = op_multiply(shape.dims[2], b);
+    shape.dims[3] = op_multiply(shape.dims[3], b);
     op_give(call, 0, call->inputs[0]->dtype, &shape);
     return 0;
 }
@@ -192,7 +192,7 @@ static int infer_to_depth(const struct op_call *call, struct error *err)
     if (check_divides(shape.dims[2], b, err) < 0 ||
         check_divides(shape.dims[3], b, err) < 0)
         return -1;
-    shape.dims[1] *= b * b;
+    shape.dims[1] = op_multiply(shape.dims[1], b * b);
     shape.dims[2] /= b;
     shape.dims[3] /= b;
     op_give(call, 0, call->inputs[0]->dtype, &shape);

@@ -109,8 +109,9 @@ int window_output(struct window *window, int i, int64_t in, bool ceiling,
                   int64_t *out, struct error *err)
 {
     int64_t stride = window->stride[i], extent = window_extent(window, i);
-    if (in < 1)
-        return error_set(err, ERROR_SHAPE, "a spatial dimension is empty");
+    if (in < 1 || in > INT32_MAX)
+        return error_set(err, ERROR_SHAPE, "a spatial dimension of %lld",
+                         (long long)in);
     if (window->mode == PADDING_SAME_UPPER ||
         window->mode == PADDING_SAME_LOWER) {
         *out = (in + stride - 1) / stride;

@@ -186,11 +186,13 @@ static int instantiate(struct graph **out, const struct graph *model,
             tensor_release(&constant);
         }
     }
-    int64_t batch = model->declared_batch;
-    if (!batch && data->input_count && data->inputs[0].shape.rank)
+    /* Data of another batch than the declared one asks for re-batching. */
+    int64_t batch = 1;
+    if (data->input_count && data->inputs[0].shape.rank &&
+        data->inputs[0].shape.dims[0] > 0)
         batch = data->inputs[0].shape.dims[0];
     if (result == 0)
-        result = op_instantiate(out, copy, batch ? batch : 1, err);
+        result = op_instantiate(out, copy, batch, err);
     graph_drop(copy);
     return result;
 }

@@ -1,6 +1,7 @@
 /* The table of operators, resolving, instances. */
 #include "op/fold.h"
 #include "op/instance.h"
+#include "op_run.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -371,6 +372,37 @@ static void a_broadcast_across_samples_fixes_the_batch(void **state)
     check_refused(graph, 4, "node 'y' (Add, 3 of 3): fixes the batch of 1");
 }
 
+/* A coordinate grid that the exporter stored for its one sample. */
+static void a_constant_beside_samples_is_for_each_of_them(void **state)
+{
+    (void)state;
+    float grid[16];
+    struct shape shape = {4, {1, 1, 4, 4}};
+    for (int i = 0; i < 16; i++)
+        grid[i] = (float)i;
+    struct graph *graph = begin(&single);
+    add_constant(graph, "grid", DTYPE_FLOAT32, &shape, grid);
+    add_axis(graph, "Concat", "grid x", "y", 1);
+    end_with(graph, "y");
+    struct graph *instance = instance_of(graph, 3);
+    check_shape(instance, "y", "3x4x4x4");
+
+    struct error err = {0};
+    struct tensor *values = op_run_values(instance);
+    int x = instance->inputs[0];
+    good(tensor_init(&values[x], DTYPE_FLOAT32, &instance->values[x].shape,
+                     &err),
+         &err);
+    good(op_run_graph(instance, values, &err), &err);
+    const struct tensor *y = &values[instance->outputs[0]];
+    for (int64_t i = 0; i < 3 * 64; i++)
+        assert_true(tensor_number(y, i) ==
+                    (i % 64 < 16 ? (double)(i % 64) : 0));
+    op_run_release(instance, values);
+    graph_drop(instance);
+    graph_drop(graph);
+}
+
 static void reversed_samples_fix_the_batch(void **state)
 {
     (void)state;
@@ -474,6 +506,7 @@ int main(void)
         cmocka_unit_test(a_softmax_over_channels_is_rebatched),
         cmocka_unit_test(a_transposed_batch_fixes_it),
         cmocka_unit_test(a_broadcast_across_samples_fixes_the_batch),
+        cmocka_unit_test(a_constant_beside_samples_is_for_each_of_them),
         cmocka_unit_test(reversed_samples_fix_the_batch),
         cmocka_unit_test(one_sample_of_the_batch_fixes_it),
         cmocka_unit_test(a_dynamic_image_size_is_refused),
