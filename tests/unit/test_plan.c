@@ -166,6 +166,13 @@ static void values_with_other_readers_are_not_swallowed(void **state)
     node(g, "Add", "s", "s", "t", NULL);
     node(g, "Mul", "t", "c", "y", NULL);
     assert_families_agree(exec_finish(g, "x", 4, x, "y"), timing);
+    g = exec_graph(); /* the last reader would fuse */
+    exec_constant(g, "w", 1, 0.3f, 4, w);
+    node(g, "Conv", "x", "w", "c", same3);
+    node(g, "Exp", "c", NULL, "e", NULL);
+    node(g, "Relu", "c", NULL, "r", NULL);
+    node(g, "Sub", "e", "r", "y", NULL);
+    assert_families_agree(exec_finish(g, "x", 4, x, "y"), timing);
     timing_destroy(timing);
 }
 
