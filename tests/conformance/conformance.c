@@ -1,6 +1,7 @@
 /*
  * Runs ONNX's backend tests (Debian: libonnx-testdata) through every
- * operator's plain code and reports, per folder, how many agree, how many are
+ * operator's plain code and, where that agrees, as plans of every family of
+ * kernels; reports, per folder, how many agree, how many are
  * refused before anything is computed, and how many are wrong: that number
  * must be zero, and is the exit status.
  *
@@ -12,6 +13,7 @@
  * with integer inputs as constants, then with all inputs but the first, then
  * with all.
  */
+#include "exec/plan.h"
 #include "onnx.pb-c.h"
 #include "onnx/model.h"
 #include "../unit/op_run.h"
@@ -149,6 +151,8 @@ static void name_bfloat16(struct tensor *list, int count, const char *folder)
 
 /* --- one attempt --- */
 
+#define EXACT_ROOM 1e-7 /* as ONNX's own runner */
+
 static bool is_given(enum given given, size_t i, const struct tensor *tensor)
 {
     if (given == GIVEN_INTEGERS)
@@ -197,11 +201,11 @@ static int instantiate(struct graph **out, const struct graph *model,
     return result;
 }
 
-static bool is_close(double found, double expected)
+static bool is_close(double found, double expected, double room)
 {
     if (isnan(expected) || isinf(expected))
         return isnan(expected) ? isnan(found) : found == expected;
-    return fabs(found - expected) <= 1e-7 + 1e-3 * fabs(expected);
+    return fabs(found - expected) <= room + 1e-3 * fabs(expected);
 }
 
 static bool same_type(enum dtype found, enum dtype expected)
@@ -210,8 +214,9 @@ static bool same_type(enum dtype found, enum dtype expected)
     return found == expected || (half && found == DTYPE_FLOAT32);
 }
 
+/* room: absolute tolerance beside a relative one of 1e-3 */
 static int compare(const struct tensor *found, const struct tensor *expected,
-                   struct error *err)
+                   double room, struct error *err)
 {
     char left[SHAPE_TEXT_BYTES], right[SHAPE_TEXT_BYTES];
     if (!same_type(found->dtype, expected->dtype) ||
@@ -222,12 +227,71 @@ static int compare(const struct tensor *found, const struct tensor *expected,
             shape_text(&expected->shape, right), dtype_name(expected->dtype));
     int64_t count = tensor_elements(expected);
     for (int64_t i = 0; i < count; i++)
-        if (!is_close(tensor_number(found, i), tensor_number(expected, i)))
+        if (!is_close(tensor_number(found, i), tensor_number(expected, i),
+                      room))
             return error_set(err, ERROR_MISMATCH,
                              "element %lld is %.9g, expected %.9g",
                              (long long)i, tensor_number(found, i),
                              tensor_number(expected, i));
     return 0;
+}
+
+/* Kernels add in float32: an error goes with a tensor's largest number. */
+static double room_of(const struct tensor *tensor)
+{
+    double largest = 0;
+    int64_t count = tensor_elements(tensor);
+    for (int64_t i = 0; i < count; i++)
+        if (isfinite(tensor_number(tensor, i)))
+            largest = fmax(largest, fabs(tensor_number(tensor, i)));
+    return 1e-5 * largest + EXACT_ROOM;
+}
+
+/* One family of kernels against the plain code's values. */
+static int run_plan(const struct graph *instance, const struct tensor *values,
+                    enum plan_kernels kernels, struct timing *timing,
+                    struct error *err)
+{
+    struct plan *plan;
+    struct runner *runner = NULL;
+    struct plan_options options = {.kernels = kernels,
+                                   .threads = 1,
+                                   .isa = cpu_isa_detect(),
+                                   .timing = timing};
+    if (plan_create(&plan, instance, &options, err) < 0)
+        return -1;
+    int result = runner_create(&runner, plan, err);
+    for (size_t i = 0; i < instance->input_count && result == 0; i++) {
+        const struct tensor *input = &values[instance->inputs[i]];
+        if (!instance->values[instance->inputs[i]].constant.data)
+            memcpy(runner_input(runner, i), input->data, tensor_bytes(input));
+    }
+    if (result == 0)
+        result = runner_run(runner, 0, plan_step_count(plan), NULL, NULL, err);
+    for (size_t i = 0; i < instance->output_count && result == 0; i++) {
+        const struct tensor *expected = &values[instance->outputs[i]];
+        result =
+            compare(runner_output(runner, i), expected, room_of(expected), err);
+    }
+    if (result < 0)
+        error_prefix(err, "kernels %d", (int)kernels);
+    runner_destroy(runner);
+    plan_drop(plan);
+    return result;
+}
+
+static enum verdict run_plans(const struct graph *instance,
+                              const struct tensor *values, struct error *err)
+{
+    struct timing *timing;
+    if (timing_create(&timing, err) < 0)
+        return REFUSED;
+    int result = 0;
+    for (int k = PLAN_KERNELS_AUTO; k <= PLAN_KERNELS_REFERENCE && result == 0;
+         k++)
+        result = run_plan(instance, values, (enum plan_kernels)k, timing, err);
+    timing_destroy(timing);
+    return result < 0 ? WRONG : AGREES;
 }
 
 static enum verdict run_and_compare(const struct graph *instance,
@@ -250,8 +314,11 @@ static enum verdict run_and_compare(const struct graph *instance,
         verdict = REFUSED;
     for (size_t i = 0; i < instance->output_count && verdict == AGREES; i++)
         if ((int)i < data->output_count &&
-            compare(&values[instance->outputs[i]], &data->outputs[i], err) < 0)
+            compare(&values[instance->outputs[i]], &data->outputs[i],
+                    EXACT_ROOM, err) < 0)
             verdict = WRONG;
+    if (verdict == AGREES)
+        verdict = run_plans(instance, values, err);
     op_run_release(instance, values);
     return verdict;
 }
