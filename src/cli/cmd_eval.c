@@ -67,6 +67,15 @@ static int print_json(const struct session *session,
     return json_print(document, err);
 }
 
+/* Whether pixels were found by trial on a model that others pruned. */
+static bool was_pruned(const struct session *session,
+                       const struct result *result)
+{
+    return session_preprocess(session)->count > 1 &&
+           (double)result->cost.nonzeros <
+               0.9 * (double)result->cost.parameters;
+}
+
 static int print_text(const struct session *session,
                       const struct report *report,
                       const struct class_count *counts, struct error *err)
@@ -94,6 +103,12 @@ static int print_text(const struct session *session,
         printf("\n");
     }
     printf("time      %.2f s\n", report->seconds);
+    if (was_pruned(session, result))
+        printf("note      %.0f %% of the parameters are zero. A pruned model "
+               "may score higher under\n          other pixels than it was "
+               "trained with; --scale, --mean and --std say them\n",
+               100 - 100 * (double)result->cost.nonzeros /
+                         (double)result->cost.parameters);
     return print_finish(err);
 }
 

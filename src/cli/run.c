@@ -198,18 +198,17 @@ void run_transform_text(const struct session *session, char *text, size_t bytes)
     if (!tried || tried->count < 2 || n < 0 || (size_t)n >= bytes)
         return;
     const struct preprocess_trial *best = &tried->trials[tried->chosen];
-    double next = -1;
-    const char *next_name = "";
-    for (size_t i = 0; i < tried->count; i++) {
-        if (i != tried->chosen && tried->trials[i].accuracy > next) {
-            next = tried->trials[i].accuracy;
-            next_name = tried->trials[i].transform.name;
-        }
-    }
+    const struct preprocess_trial *next = NULL;
+    for (size_t i = 0; i < tried->count; i++)
+        if (i != tried->chosen &&
+            (!next || tried->trials[i].accuracy > next->accuracy))
+            next = &tried->trials[i];
     snprintf(text + n, bytes - (size_t)n,
-             "; found by trial: %.1f %% of %lld samples, next %s %.1f %%",
-             100 * best->accuracy, (long long)tried->samples, next_name,
-             100 * next);
+             "; found by trial: %.1f %% of %lld samples, next %s %.1f %% of "
+             "%lld",
+             100 * best->accuracy, (long long)best->samples,
+             next->transform.name, 100 * next->accuracy,
+             (long long)next->samples);
 }
 
 static void add_list(cJSON *object, const char *key, const double *list,
@@ -239,6 +238,7 @@ cJSON *run_transform_json(const struct session *session)
         json_string(trial, "name", tried->trials[i].transform.name);
         json_number(trial, "accuracy", tried->trials[i].accuracy, 6);
         json_number(trial, "loss", tried->trials[i].loss, 6);
+        json_integer(trial, "samples", tried->trials[i].samples);
         cJSON_AddItemToArray(trials, trial);
     }
     return object;

@@ -62,11 +62,15 @@ static void fill_input(const struct feed *feed, const struct graph *graph,
     const struct dataset *dataset = session_dataset(session);
     const struct transform *transform = session_transform(session);
     const struct value *value = &graph->values[graph->inputs[input]];
-    size_t stride = (size_t)(shape_elements(&value->shape) / graph->batch) *
-                    dtype_size(value->dtype);
+    struct shape sample = {.rank = value->shape.rank - 1};
+    for (int i = 0; i < sample.rank; i++)
+        sample.dims[i] = value->shape.dims[i + 1];
+    struct dataset_layout layout =
+        dataset_layout_for(dataset, feed->map[input], &sample);
+    size_t stride = (size_t)shape_elements(&sample) * dtype_size(value->dtype);
     const int64_t *order = feed->order ? feed->order + first : NULL;
-    dataset_read(dataset, feed->map[input], transform, value->dtype, first,
-                 order, count, out);
+    dataset_read_as(dataset, feed->map[input], transform, &layout, value->dtype,
+                    first, order, count, out);
     char *bytes = out;
     const char *last = bytes + (size_t)(count - 1) * stride;
     for (int64_t i = count; i < graph->batch; i++)

@@ -1,8 +1,10 @@
 /*
- * Every candidate runs on the same samples, spread evenly over the set. The
- * first candidate is the best guess from the data alone; noise of a few
- * hundred samples shall not overrule it, so another one must be better by
- * more than one standard error. Otherwise accuracy decides, then loss.
+ * Every candidate runs on the same samples, spread evenly over the set: a
+ * first look at a few, then all of them for those that may still win, since
+ * the user waits for this before the first screen. The first candidate is the
+ * best guess from the data alone; noise of a few hundred samples shall not
+ * overrule it, so another one must be better by more than one standard error.
+ * Otherwise accuracy decides, then loss.
  */
 #include "eval/preprocess.h"
 
@@ -13,7 +15,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BATCH = 64 };
+enum { BATCH = 64, FIRST_LOOK = 64 };
+
+/* Standard errors of a difference behind the best that rule one out. */
+static const double HOPELESS = 3;
 
 /* What all trials share. */
 struct search {
@@ -45,20 +50,58 @@ static int try_one(struct search *search, struct preprocess_trial *trial,
         tally_add(&tally, &search->outcomes[evaluation->order[i]], NULL);
     trial->accuracy = (double)tally.correct / (double)tally.samples;
     trial->loss = tally.loss / (double)tally.samples;
+    trial->samples = tally.samples;
     return 0;
+}
+
+/* The best of those that saw `samples`. */
+static size_t best_of(const struct preprocess_result *result, int64_t samples)
+{
+    const struct preprocess_trial *t = result->trials;
+    size_t best = result->count;
+    for (size_t i = 0; i < result->count; i++)
+        if (t[i].samples == samples &&
+            (best == result->count || t[i].accuracy > t[best].accuracy ||
+             (t[i].accuracy == t[best].accuracy && t[i].loss < t[best].loss)))
+            best = i;
+    return best;
 }
 
 static size_t choose(const struct preprocess_result *result)
 {
     const struct preprocess_trial *t = result->trials;
-    size_t best = 0;
-    for (size_t i = 1; i < result->count; i++)
-        if (t[i].accuracy > t[best].accuracy ||
-            (t[i].accuracy == t[best].accuracy && t[i].loss < t[best].loss))
-            best = i;
+    size_t best = best_of(result, result->samples);
     double p = t[best].accuracy;
     double noise = sqrt(p * (1 - p) / (double)result->samples);
-    return p - t[0].accuracy <= noise ? 0 : best;
+    return t[0].samples == result->samples && p - t[0].accuracy <= noise ? 0
+                                                                         : best;
+}
+
+/* What a candidate must reach in the first look to stay: noise counts as if
+ * one more answer had been right and one more wrong. */
+static double first_bar(const struct preprocess_result *result, int64_t looked)
+{
+    double n = (double)looked;
+    double best = result->trials[best_of(result, looked)].accuracy;
+    double p = (best * n + 1) / (n + 2);
+    return best - HOPELESS * sqrt(2 * p * (1 - p) / n);
+}
+
+/* `samples` of the set for every candidate that reaches `bar`. */
+static int look(struct search *search, struct preprocess_result *result,
+                int64_t samples, double bar, struct error *err)
+{
+    int64_t *order = spread(dataset_count(search->evaluation.dataset), samples);
+    if (!order)
+        return error_memory(err, (size_t)samples * sizeof *order);
+    search->evaluation.order = order;
+    search->evaluation.samples = samples;
+    int code = 0;
+    for (size_t i = 0; i < result->count && !code; i++)
+        if (!(result->trials[i].accuracy < bar))
+            code = try_one(search, &result->trials[i], err);
+    free(order);
+    return code;
 }
 
 /* Statistics of three channels are for models that see three. */
@@ -101,26 +144,25 @@ static int try_all(struct preprocess_result *result, const struct plan *plan,
 {
     int64_t all = dataset_count(dataset);
     struct search search = {
-        .evaluation = {.plan = plan,
-                       .dataset = dataset,
-                       .samples = result->samples},
+        .evaluation = {.plan = plan, .dataset = dataset},
         .outcomes = array_create((size_t)all, sizeof *search.outcomes)};
-    int64_t *order = spread(all, result->samples);
-    search.evaluation.order = order;
+    int64_t first = result->samples < FIRST_LOOK ? result->samples : FIRST_LOOK;
     int code = -1;
-    if (!order || !search.outcomes) {
+    if (!search.outcomes) {
         error_memory(err, (size_t)all * sizeof *search.outcomes);
         goto out;
     }
     code = runner_create(&search.runner, plan, err);
-    for (size_t i = 0; i < result->count && !code; i++)
-        code = try_one(&search, &result->trials[i], err);
+    if (!code)
+        code = look(&search, result, first, 0, err);
+    if (!code && first < result->samples)
+        code = look(&search, result, result->samples, first_bar(result, first),
+                    err);
     if (!code)
         result->chosen = choose(result);
 out:
     runner_destroy(search.runner);
     free(search.outcomes);
-    free(order);
     return code;
 }
 
@@ -145,7 +187,8 @@ int preprocess_find(struct preprocess_result *result, const struct graph *model,
         return 0;
     int64_t all = dataset_count(dataset);
     result->samples = samples < all ? samples : all;
-    struct plan_options options = {.kernels = PLAN_KERNELS_DENSE, .threads = 1};
+    struct plan_options options = {.kernels = PLAN_KERNELS_DENSE,
+                                   .threads = cpu_count()};
     struct graph *instance = NULL;
     struct plan *plan = NULL;
     size_t map[EVALUATION_MAX_INPUTS];

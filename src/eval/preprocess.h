@@ -12,18 +12,20 @@ struct preprocess_trial {
     struct transform transform;
     double accuracy; /* on `samples` labelled samples */
     double loss;
+    int64_t samples; /* fewer where the first look settled it */
 };
 
 struct preprocess_result {
     struct preprocess_trial trials[PREPROCESS_MAX];
     size_t count, chosen;
-    int64_t samples;
+    int64_t samples; /* of the chosen one */
 };
 
 /*
  * Runs `samples` (a few hundred) samples, spread over the data set, under
- * each candidate transform; takes the best accuracy, the lower loss breaking
- * ties. Without labels or images: the identity, count 1.
+ * each candidate transform that a first look at 64 did not rule out; takes
+ * the best accuracy, the lower loss breaking ties. Without labels or images:
+ * the identity, count 1.
  *
  * model  template graph
  */

@@ -172,6 +172,32 @@ int64_t tensor_integer(const struct tensor *tensor, int64_t i)
 
 #define STORE(ctype, value) ((ctype *)data)[i] = (ctype)(value)
 
+static int64_t clamp(int64_t x, int64_t low, int64_t high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* Integers too large for their type become its largest. */
+static int64_t saturate(enum dtype dtype, int64_t x)
+{
+    switch (dtype) {
+    case DTYPE_INT32:
+        return clamp(x, INT32_MIN, INT32_MAX);
+    case DTYPE_UINT32:
+        return clamp(x, 0, UINT32_MAX);
+    case DTYPE_INT16:
+        return clamp(x, INT16_MIN, INT16_MAX);
+    case DTYPE_UINT16:
+        return clamp(x, 0, UINT16_MAX);
+    case DTYPE_INT8:
+        return clamp(x, INT8_MIN, INT8_MAX);
+    case DTYPE_UINT8:
+        return clamp(x, 0, UINT8_MAX);
+    default:
+        return x;
+    }
+}
+
 static void store(enum dtype dtype, void *data, int64_t i, double real,
                   int64_t integer)
 {
@@ -226,7 +252,11 @@ int tensor_convert(struct tensor *out, const struct tensor *in,
             memcpy(out->data, in->data, tensor_bytes(in));
         return 0;
     }
-    for (int64_t i = 0; i < count; i++)
-        store(dtype, out->data, i, tensor_number(in, i), tensor_integer(in, i));
+    bool whole = dtype_is_integer(in->dtype); /* wraps, as casts do */
+    for (int64_t i = 0; i < count; i++) {
+        int64_t integer = tensor_integer(in, i);
+        store(dtype, out->data, i, tensor_number(in, i),
+              whole ? integer : saturate(dtype, integer));
+    }
     return 0;
 }

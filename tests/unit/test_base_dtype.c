@@ -218,6 +218,23 @@ static void fractions_are_cut_toward_zero(void **state)
     tensor_release(&out);
 }
 
+static void fractions_too_large_for_an_integer_saturate(void **state)
+{
+    (void)state;
+    const float values[] = {300.7f, -300.7f, 1e20f, 12.5f};
+    struct tensor out;
+    const int64_t bytes[] = {127, -128, 127, 12};
+    convert(&out, DTYPE_FLOAT32, values, DTYPE_INT8);
+    for (int64_t i = 0; i < 4; i++)
+        assert_int_equal(tensor_integer(&out, i), bytes[i]);
+    tensor_release(&out);
+    const int64_t unsigned_words[] = {300, 0, UINT32_MAX, 12};
+    convert(&out, DTYPE_FLOAT32, values, DTYPE_UINT32);
+    for (int64_t i = 0; i < 4; i++)
+        assert_int_equal(tensor_integer(&out, i), unsigned_words[i]);
+    tensor_release(&out);
+}
+
 static void what_is_not_zero_is_true(void **state)
 {
     (void)state;
@@ -274,6 +291,7 @@ int main(void)
         cmocka_unit_test(small_numbers_survive_every_pair_of_types),
         cmocka_unit_test(signs_survive_signed_types),
         cmocka_unit_test(fractions_are_cut_toward_zero),
+        cmocka_unit_test(fractions_too_large_for_an_integer_saturate),
         cmocka_unit_test(what_is_not_zero_is_true),
         cmocka_unit_test(large_integers_keep_every_digit),
         cmocka_unit_test(strings_are_not_converted),
