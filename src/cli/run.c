@@ -1,5 +1,6 @@
 #include "cli/run.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "cli/print.h"
 
@@ -22,14 +23,16 @@ static void on_signal(int number)
 
 const struct cancel *run_interrupt(void)
 {
+    static const int signals[] = {SIGINT, SIGTERM};
     struct sigaction action = {.sa_handler = on_signal,
                                .sa_flags = (int)SA_RESETHAND};
-    struct sigaction old;
-    if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler == SIG_DFL &&
-        !cancel_raised(&interrupt)) {
-        sigemptyset(&action.sa_mask);
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < ARRAY_LENGTH(signals); i++) {
+        struct sigaction old;
+        /* What the caller had ignored stays so (nohup, background jobs). */
+        if (!cancel_raised(&interrupt) &&
+            sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+            sigaction(signals[i], &action, NULL);
     }
     return &interrupt;
 }

@@ -62,4 +62,16 @@ grep -q "^espalier: .*out.onnx" "$work/full.err" ||
 same 'full disk: the old file stays' "$(cksum <"$out")" "$old"
 same 'full disk: nothing left over' \
 	"$(find "$work" -name 'out.onnx.*' | wc -l | tr -d ' ')" 0
+
+# Interrupted: status 130 and no file. (A shell's background jobs ignore
+# SIGINT; SIGTERM is answered the same way.)
+"$ESPALIER" prune data/mobilenet-bn.onnx $data --set '*=10%' --threads 1 \
+	-o "$work/interrupted.onnx" >"$work/out" 2>"$work/err" &
+pid=$!
+sleep 0.3
+kill -TERM $pid
+wait $pid
+same 'interrupted: status' $? 130
+[ -e "$work/interrupted.onnx" ] && fail 'interrupted: a file was written'
+grep -q '^espalier: .*interrupted' "$work/err" || fail 'interrupted: no word'
 finish
