@@ -169,6 +169,11 @@ static int transpose_output(struct window *window, int i, int64_t in,
     if (wanted || same) {
         *out = wanted ? wanted : in * stride;
         int64_t total = full - *out;
+        if (total < 0 && !wanted)
+            return error_set(err, ERROR_UNSUPPORTED,
+                             "auto_pad with a window of %lld and a stride of "
+                             "%lld, on which runtimes differ",
+                             (long long)extent, (long long)stride);
         window_divide(window, i, total > 0 ? total : 0);
     } else {
         *out = full - window->begin[i] - window->end[i];

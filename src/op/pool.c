@@ -60,14 +60,27 @@ static int window_of(const struct op_call *call, struct window *window,
     if (window_read(window, &params->window, spatial, NULL, err) < 0)
         return -1;
     for (int i = 2 - spatial; i < 2; i++) {
-        if (window_output(window, i, x->dims[i + x->rank - 2],
-                          params->ceil_mode != 0, &out[i], err) < 0)
+        int64_t in = x->dims[i + x->rank - 2], stride = window->stride[i];
+        int64_t extent = window_extent(window, i);
+        if (window_output(window, i, in, params->ceil_mode != 0, &out[i], err) <
+            0)
             return -1;
-        /* Else a window could lie in the padding alone. */
-        if (window->begin[i] >= window_extent(window, i) ||
-            window->end[i] >= window_extent(window, i))
+        bool same = window->mode == PADDING_SAME_UPPER ||
+                    window->mode == PADDING_SAME_LOWER;
+        if (same && (out[i] - 1) * stride + extent < in - 1)
+            return error_set(err, ERROR_UNSUPPORTED,
+                             "auto_pad with a window of %lld and a stride of "
+                             "%lld, on which runtimes differ",
+                             (long long)extent, (long long)stride);
+        /* Else a window could lie in the padding alone, or step over the
+         * input. */
+        if (window->begin[i] >= extent || window->end[i] >= extent)
             return error_set(err, ERROR_UNSUPPORTED,
                              "padding is not smaller than the window");
+        if (window->begin[i] && window->dilation[i] > in)
+            return error_set(err, ERROR_UNSUPPORTED,
+                             "a dilation of %lld is larger than the input",
+                             (long long)window->dilation[i]);
     }
     return 0;
 }
