@@ -28,7 +28,7 @@ WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wpointer-arith \
 CFLAGS   ?= $(if $(SANITIZE)$(DEBUG),-O1 -g3 -fno-omit-frame-pointer,-O2 -g -DNDEBUG)
 SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null)
-ALL_CFLAGS = $(STD) $(WARN) -Isrc -Iui -Ibuild/gen $(CFLAGS) $(SANFLAGS) -pthread
+ALL_CFLAGS = $(STD) $(WARN) -Isrc -Iui -Itests -Ibuild/gen $(CFLAGS) $(SANFLAGS) -pthread
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 LIBS     ?= -ldnnl -lprotobuf-c -lgsl -lgslcblas -lcjson -lz -lgomp -lm
 UI_LIBS  ?= -lncursesw -ltinfo
@@ -68,7 +68,7 @@ PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(s
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-run check-peers bench fuzz lint format install uninstall clean help compdb FORCE
+.PHONY: all run check check-run check-peers bench bench-peers fuzz lint format install uninstall clean help compdb FORCE
 
 all: $(BIN)  ## build the program (default)
 	$(Q)cp $(BIN) $(NAME)
@@ -133,6 +133,11 @@ $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(LIBS)
 
+# This one drives the program itself.
+$(B)/tests/bench/bench_keys: $(B)/tests/bench/bench_keys.o $(B)/tests/screens/terminal.o $(LIB) | $(BIN)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lcmocka -lvterm $(LIBS)
+
 # gcc has no fuzzing engine: the same target linked to replay.c runs a corpus.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
 	$(call say,LD,$@)
@@ -168,6 +173,9 @@ $(CONFORMANCE): $(CONFORMANCE).o $(B)/tests/unit/op_run.o $(LIB)
 
 conformance: $(CONFORMANCE)  ## run ONNX's own operator tests of ONNX_TESTS (Debian: libonnx-testdata)
 	$(Q)$< $(if $(V),-v) $(wildcard $(addprefix $(ONNX_TESTS)/,node simple pytorch-operator pytorch-converted))
+
+bench-peers: all  ## latency beside ONNX Runtime's (from npm), in turn
+	$(Q)sh tests/peers/bench.sh ./$(NAME)
 
 fuzz: $(PB_H)  ## fuzz every target with clang's libFuzzer for FUZZTIME seconds
 	$(Q)mkdir -p build/fuzz; for f in $(basename $(notdir $(FUZZ))); do \

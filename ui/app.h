@@ -188,7 +188,8 @@ void app_prompt(struct app *app, enum prompt_id prompt, const char *text);
 
 struct ui_options {
     bool ascii, no_color, no_mouse;
-    bool readonly; /* nothing is decided, no journal is written */
+    bool readonly;   /* nothing is decided, no journal is written */
+    bool resume_any; /* offer the last session whatever model it was about */
 };
 
 /*

@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -82,10 +83,10 @@ static void complete(struct app *app, const char *line,
     session_complete(of(app)->session, line, add, context);
 }
 
-static bool file_exists(struct app *app, const char *path)
+static bool backend_file_exists(struct app *app, const char *path)
 {
     (void)app;
-    return path[0] != '\0' && access(path, F_OK) == 0;
+    return path[0] != '\0' && file_exists(path);
 }
 
 static void refresh(struct app *app)
@@ -105,7 +106,7 @@ static void refresh(struct app *app)
 
 static const struct backend backend = {
     execute,      show,     pause_work, cancel,
-    start_export, complete, refresh,    file_exists,
+    start_export, complete, refresh,    backend_file_exists,
 };
 
 /* --- what happens behind the screen --- */
@@ -279,7 +280,8 @@ static bool ask_resume(struct explorer *e,
     struct app *app = &e->app;
     int64_t age = ((int64_t)time(NULL) - leftover->modified) / 60;
     snprintf(app->state.resume, sizeof app->state.resume,
-             "%d edit%s, last %lld minute%s ago", leftover->commands,
+             "%s: %d edit%s, last %lld minute%s ago",
+             path_name(leftover->model_path), leftover->commands,
              leftover->commands == 1 ? "" : "s", (long long)age,
              age == 1 ? "" : "s");
     app->state.overlay = OVERLAY_RESUME;
@@ -296,12 +298,19 @@ static int open_session(struct explorer *e,
     struct session_leftover leftover = {0};
     bool resume = false;
     wanted.journal = !ui->readonly;
-    if (!ui->readonly && session_find_leftover(options->state_folder,
-                                               options->model_path, &leftover))
-        resume = leftover.commands > 0 && ask_resume(e, &leftover);
+    if (!ui->readonly &&
+        session_find_leftover(options->state_folder,
+                              ui->resume_any ? NULL : options->model_path,
+                              &leftover) &&
+        leftover.commands > 0) {
+        resume = ask_resume(e, &leftover);
+        /* Asked once: who says no finds the journal with `replay`. */
+        if (e->app.answer == 'n')
+            session_discard(leftover.path, NULL);
+    }
     int status = -1;
     if (!e->app.quit) {
-        paint_opening(e, options->model_path);
+        paint_opening(e, resume ? leftover.model_path : options->model_path);
         term_interruptible(e->term, true);
         status =
             resume ? session_resume(&e->session, leftover.path, true, &e->error)
@@ -332,7 +341,9 @@ static void finish(struct explorer *e)
     engine_destroy(e->engine);
     report_drop(e->report);
     /* A dropped connection leaves the journal open: it can be resumed. */
-    if (!e->hung_up)
+    if (e->hung_up)
+        session_leave(e->session);
+    else
         session_close(e->session);
     term_close(e->term);
     surface_release(&e->surface);

@@ -34,11 +34,11 @@ void resume_draw(struct app *app, struct surface *surface)
     int column = box.column + 3, width = box.columns - 6;
     widget_box(surface, box, "Resume");
     surface_text(surface, box.row + 2, column, width, ROLE_TEXT,
-                 "The last session with this model did not end:");
+                 "The last session did not end:");
     widget_clip(surface, box.row + 3, column, width, ROLE_TEXT,
                 app->state.resume);
     surface_text(surface, box.row + 5, column, width, ROLE_KEY,
-                 "y resume it    n begin a new one");
+                 "y resume it    n begin a new one (its journal is kept)");
 }
 
 void resume_key(struct app *app, int key)

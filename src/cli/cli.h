@@ -17,6 +17,7 @@ struct cli_explorer {
     struct session_options session; /* model and data are set */
     struct engine_options engine;
     bool ascii, mono, mouse;
+    bool resume_any; /* no model was named: any session may go on */
 };
 
 /*

@@ -1,0 +1,47 @@
+// Latency of ONNX Runtime and espalier, in turn (A B A B), on one model.
+// usage: node bench.cjs PROGRAM MODEL.onnx THREADS BATCH SHAPE(1x28x28) [ROUNDS]
+// Prints: model,threads,batch,ort_ms,ours_ms,ratio (medians over rounds of
+// medians; per batch) and the lowest and highest ratio of a round.
+const {execFileSync} = require('child_process');
+const ort = require('onnxruntime-node');
+
+function median(list) {
+  const sorted = [...list].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}
+
+async function timeOrt(session, feed) {
+  for (let i = 0; i < 5; i++) await session.run(feed);
+  const times = [];
+  const begin = process.hrtime.bigint();
+  while (times.length < 30 ||
+         Number(process.hrtime.bigint() - begin) < 1e9) {
+    const start = process.hrtime.bigint();
+    await session.run(feed);
+    times.push(Number(process.hrtime.bigint() - start) / 1e6);
+  }
+  return median(times);
+}
+
+async function main([program, model, threads, batch, shape, rounds]) {
+  const session = await ort.InferenceSession.create(model,
+      {intraOpNumThreads: Number(threads), interOpNumThreads: 1});
+  const dims = [Number(batch), ...shape.split('x').map(Number)];
+  const data = new Float32Array(dims.reduce((a, b) => a * b));
+  for (let i = 0; i < data.length; i++) data[i] = Math.sin(i * 12.9898);
+  const feed = {[session.inputNames[0]]: new ort.Tensor('float32', data, dims)};
+  const theirs = [], ours = [], ratios = [];
+  for (let r = 0; r < Number(rounds || 5); r++) {
+    theirs.push(await timeOrt(session, feed));
+    const out = execFileSync(program, ['bench', model, '--json', '--threads',
+      threads, '--batch', batch], {encoding: 'utf8'});
+    ours.push(JSON.parse(out).latency_ms.median);
+    ratios.push(ours[r] / theirs[r]);
+  }
+  console.log([model.replace(/.*\//, ''), threads, batch,
+    median(theirs).toFixed(4), median(ours).toFixed(4),
+    median(ratios).toFixed(3), Math.min(...ratios).toFixed(3),
+    Math.max(...ratios).toFixed(3)].join(','));
+}
+
+main(process.argv.slice(2)).catch(e => { console.error(e.message); process.exit(1); });
