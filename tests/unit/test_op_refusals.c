@@ -72,6 +72,8 @@ static const struct refusal refusals[] = {
      "f:2x3x9 F:3x1x1", "runtimes differ"},
     {"MaxPool", 12, 1, "kernel_shape=[1,1]", "f:0x2x4000000000x1",
      "a spatial dimension of 4000000000"},
+    {"AveragePool", 19, 1, "kernel_shape=[2] dilations=[2] pads=[1,1]",
+     "f:1x2x1", "larger than the input"},
     {"LRN", 13, 1, "", "f:1x2x3x3", "size 0"},
     {"Gelu", 20, 1, "approximate='fast'", "f:2x3", "approximate 'fast'"},
     {"Sigmoid", 13, 1, "", "i:2x3", "'X' is int64"},
