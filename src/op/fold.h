@@ -4,8 +4,9 @@
 
 #include "op/op.h"
 
-/* What one folded value may hold at most. */
-#define OP_FOLD_BYTES ((int64_t)1 << 30)
+/* What all computed constants of a graph may hold beside four times what is
+ * stored in the file: a small file cannot ask for all memory. */
+#define OP_FOLD_BYTES ((uint64_t)1 << 26)
 
 /*
  * Infers the outputs of node `id` of a graph that nobody shares yet; when its

@@ -151,6 +151,33 @@ static int keep_constant(struct graph *graph, int id,
     return result;
 }
 
+static uint64_t bytes_of(const struct tensor *output)
+{
+    uint64_t bytes, elements = (uint64_t)tensor_elements(output);
+    return __builtin_mul_overflow(elements, dtype_size(output->dtype), &bytes)
+               ? UINT64_MAX
+               : bytes;
+}
+
+/* Whether `bytes` more still fit in what may be computed. Few nodes are so
+ * large that the sum is made. */
+static bool may_compute(const struct graph *graph, uint64_t bytes)
+{
+    uint64_t limit = OP_FOLD_BYTES, computed = 0;
+    if (bytes <= OP_FOLD_BYTES / 1024)
+        return true;
+    for (size_t i = 0; i < graph->value_count; i++) {
+        const struct value *value = &graph->values[i];
+        uint64_t size =
+            value->constant.data ? tensor_bytes(&value->constant) : 0;
+        if (value->initializer)
+            limit += 4 * size;
+        else
+            computed += size;
+    }
+    return bytes <= limit && computed <= limit - bytes;
+}
+
 static int compute(struct graph *graph, struct operands *operands,
                    struct error *err)
 {
@@ -161,12 +188,11 @@ static int compute(struct graph *graph, struct operands *operands,
         struct tensor *output = call->outputs[i];
         if (!output || output->dtype == DTYPE_NONE)
             continue;
-        int64_t bytes = (int64_t)tensor_bytes(output);
-        if (shape_elements(&output->shape) > OP_FOLD_BYTES ||
-            bytes > OP_FOLD_BYTES)
+        uint64_t bytes = bytes_of(output);
+        if (!may_compute(graph, bytes))
             result = error_set(err, ERROR_UNSUPPORTED,
-                               "a computed constant of %lld bytes is too large",
-                               (long long)bytes);
+                               "a computed constant of %llu bytes is too large",
+                               (unsigned long long)bytes);
         else
             result = tensor_init(output, output->dtype, &output->shape, err);
     }

@@ -144,6 +144,8 @@ static const struct refusal refusals[] = {
     {"ConstantOfShape", 13, 1, "", "I=2,-3", "dimension 1 is -3"},
     {"ConstantOfShape", 13, 1, "", "I=100000,100000", "too large"},
     {"ConstantOfShape", 13, 1, "", "I=4000000000,4000000000", "too large"},
+    {"Range", 13, 1, "", "I#0 I#50000000 I#1",
+     "a computed constant of 400000000 bytes is too large"},
     {"Range", 13, 1, "", "I#1 I#5 I#0", "by 0"},
     {"Range", 13, 1, "", "I#1 i#5 I#1", "computed from the data"},
     {"Relu", 13, 2, "", "f:2x3", "found 2 outputs, expected 1 to 1"},
