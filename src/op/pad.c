@@ -18,26 +18,35 @@ enum { OUTSIDE = -1 };
 static void copy_mapped(struct tensor *out, const struct tensor *in,
                         const int64_t *map, const void *fill)
 {
+    const struct shape *shape = &out->shape;
     size_t bytes = dtype_size(in->dtype);
+    int last = shape->rank - 1;
     int64_t strides[SHAPE_MAX_RANK], elements = tensor_elements(out);
+    int64_t row = last < 0 ? 1 : shape->dims[last];
+    const int64_t *columns = map; /* the last dimension's part */
+    for (int i = 0; i < last; i++)
+        columns += shape->dims[i];
     shape_strides(&in->shape, strides);
     char *to = out->data;
-    for (int64_t e = 0; e < elements; e++, to += bytes) {
-        int64_t rest = e, offset = 0;
-        const int64_t *end = map;
+    for (int64_t e = 0; e < elements; e += row) {
+        int64_t rest = e / row, offset = 0;
+        const int64_t *end = columns;
         bool inside = true;
-        for (int i = 0; i < out->shape.rank; i++)
-            end += out->shape.dims[i];
-        for (int i = out->shape.rank - 1; i >= 0; i--) {
-            end -= out->shape.dims[i];
-            int64_t from = end[rest % out->shape.dims[i]];
-            rest /= out->shape.dims[i];
+        for (int i = last - 1; i >= 0; i--) {
+            end -= shape->dims[i];
+            int64_t from = end[rest % shape->dims[i]];
+            rest /= shape->dims[i];
             inside = inside && from != OUTSIDE;
             offset += from * strides[i];
         }
-        memcpy(to,
-               inside ? (const char *)in->data + (size_t)offset * bytes : fill,
-               bytes);
+        for (int64_t x = 0; x < row; x++, to += bytes) {
+            int64_t from = last < 0 ? 0 : columns[x];
+            bool kept = inside && from != OUTSIDE;
+            int64_t at = last < 0 ? 0 : offset + from * strides[last];
+            memcpy(to,
+                   kept ? (const char *)in->data + (size_t)at * bytes : fill,
+                   bytes);
+        }
     }
 }
 

@@ -234,11 +234,22 @@ int64_t op_product(const struct shape *shape, int first, int last)
     return product;
 }
 
+/* Strided rows by element size; float32 is what matters. */
+static void copy_row4(char *out, const char *in, int64_t count, int64_t stride)
+{
+    for (int64_t i = 0; i < count; i++)
+        memcpy(out + i * 4, in + i * stride * 4, 4);
+}
+
 static void copy_row(char *out, const char *in, int64_t count, int64_t stride,
                      size_t bytes)
 {
     if (stride == 1) {
         memcpy(out, in, (size_t)count * bytes);
+        return;
+    }
+    if (bytes == 4) {
+        copy_row4(out, in, count, stride);
         return;
     }
     for (int64_t i = 0; i < count; i++)

@@ -3,6 +3,7 @@
 #include "op/instance.h"
 #include "op_run.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -459,6 +460,45 @@ static void an_impossible_size_is_refused(void **state)
     check_refused(graph, INT64_MAX / 2, "too large");
 }
 
+/* What PyTorch exports in training mode: nobody reads the new statistics. */
+static void training_mode_runs_with_the_stored_statistics(void **state)
+{
+    (void)state;
+    static const float ones[3] = {1, 1, 1}, means[3] = {1, 2, 3};
+    static const struct shape channels = {1, {3}};
+    static const char *const inputs[5] = {"x", "one", "mean", "mean", "one"};
+    static const char *const outputs[3] = {"y", "new_mean", "new_variance"};
+    struct attribute mode = {
+        .name = "training_mode", .kind = ATTRIBUTE_INT, .integer = 1};
+    struct error err = {0};
+    struct graph *graph = begin(&image);
+    add_constant(graph, "one", DTYPE_FLOAT32, &channels, ones);
+    add_constant(graph, "mean", DTYPE_FLOAT32, &channels, means);
+    good(graph_add_node(graph, "bn", "BatchNormalization", "", 15, 5, inputs, 3,
+                        outputs, 1, &mode, &err),
+         &err);
+    end_with(graph, "y");
+    struct graph *instance = instance_of(graph, 1);
+    int unused = graph_find_value(graph, "new_mean");
+    assert_int_equal(instance->values[unused].dtype, DTYPE_NONE);
+    struct tensor *values = op_run_values(instance);
+    int x = instance->inputs[0];
+    good(tensor_init(&values[x], DTYPE_FLOAT32, &instance->values[x].shape,
+                     &err),
+         &err);
+    good(op_run_graph(instance, values, &err), &err);
+    /* (0 - mean) / sqrt(1 + 1e-5) + mean */
+    const struct tensor *y = &values[instance->outputs[0]];
+    for (int64_t i = 0; i < 48; i++) {
+        double mean = (double)means[i / 16];
+        double expected = mean - mean / 1.000005;
+        assert_true(fabs(tensor_number(y, i) - expected) < 1e-7);
+    }
+    op_run_release(instance, values);
+    graph_drop(instance);
+    graph_drop(graph);
+}
+
 static void errors_name_the_node_and_its_place(void **state)
 {
     (void)state;
@@ -512,6 +552,7 @@ int main(void)
         cmocka_unit_test(a_dynamic_image_size_is_refused),
         cmocka_unit_test(an_empty_batch_is_refused),
         cmocka_unit_test(an_impossible_size_is_refused),
+        cmocka_unit_test(training_mode_runs_with_the_stored_statistics),
         cmocka_unit_test(errors_name_the_node_and_its_place),
         cmocka_unit_test(a_template_is_left_as_it_was),
     };
