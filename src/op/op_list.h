@@ -116,6 +116,7 @@
     OP(op_slice_attribute) \
     OP(op_slice) \
     OP(op_gather) \
+    OP(op_scatter_nd) \
     OP(op_pad_attribute) \
     OP(op_pad) \
     OP(op_pad_axes) \

@@ -294,14 +294,21 @@ static int parse_dropout(struct node *node, struct arena *arena,
                          ARRAY_LENGTH(dropout_table), 0, err);
 }
 
+/* True where a constant is one element of the value 0 (or false). */
+static bool is_zero(const struct tensor *tensor)
+{
+    return tensor && tensor->data && tensor_elements(tensor) == 1 &&
+           tensor_number(tensor, 0) == 0;
+}
+
+/* Training with ratio 0 drops nothing either and scales by 1. */
 static int infer_dropout(const struct op_call *call, struct error *err)
 {
     const struct tensor *training = op_input(call, 2);
     if (op_want_float(call, 0, "data", err) < 0 ||
         op_want_type(call, 2, "training_mode", DTYPE_BOOL, err) < 0)
         return -1;
-    if (training && (!training->data || tensor_elements(training) != 1 ||
-                     tensor_integer(training, 0)))
+    if (training && !is_zero(training) && !is_zero(op_input(call, 1)))
         return error_set(err, ERROR_UNSUPPORTED,
                          "training_mode is not the constant false: export the "
                          "model for inference");

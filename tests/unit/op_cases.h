@@ -417,6 +417,8 @@
          "2x3", 1.28125, 0.0625) \
     CASE("dropout", "Dropout", 7, 1, 198, "ratio=0.3", "f:2x3x4", \
          "2x3x4", -1.1875, 21.671875) \
+    CASE("dropout_training_nothing", "Dropout", 13, 2, 306, "", "f:2x3 F#0.0 B#1", \
+         "2x3", 5.09375, 57.546875) \
     CASE("dropout_mask", "Dropout", 12, 2, 199, "", "f:2x3 F#0.5", \
          "2x3", 3.875, 48) \
     CASE("transpose_default", "Transpose", 7, 1, 200, "", "f:2x3x4", \
@@ -463,6 +465,16 @@
          "2x3x5", 0.015625, -21.09375) \
     CASE("slice_empty", "Slice", 13, 1, 221, "", "f:2x3x5 I=2 I=1 I=1", \
          "2x0x5", 0, 0) \
+    CASE("scatter_nd_rows", "ScatterND", 11, 1, 301, "", "f:5x3 I:3x1 f:3x3", \
+         "5x3", 3.453125, 24.09375) \
+    CASE("scatter_nd_elements", "ScatterND", 13, 1, 302, "", "f:4x5 I:4x2 f:4", \
+         "4x5", -0.84375, 16.890625) \
+    CASE("scatter_nd_slices", "ScatterND", 16, 1, 303, "reduction='none'", "f:4x5x2 I:2x2x2 f:2x2x2", \
+         "4x5x2", -0.734375, -18.609375) \
+    CASE("scatter_nd_runtime", "ScatterND", 13, 1, 304, "", "F:6x2 i:2x1 f:2x2", \
+         "6x2", -4.296875, -7) \
+    CASE("scatter_nd_integers", "ScatterND", 18, 1, 305, "", "i:4x2 I:2x1 i:2x2", \
+         "4x2", -3, 7) \
     CASE("gather_rows", "Gather", 7, 1, 222, "", "f:4x3 I=2,0,-1", \
          "3x3", -0.203125, -2.015625) \
     CASE("gather_axis", "Gather", 13, 1, 223, "axis=1", "f:2x4x3 I=3,3,0", \
