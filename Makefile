@@ -68,7 +68,7 @@ PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(s
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-run check-peers bench bench-peers fuzz lint format install uninstall clean help compdb FORCE
+.PHONY: all run check check-run check-peers check-zoo bench bench-peers fuzz lint format install uninstall clean help compdb FORCE
 
 all: $(BIN)  ## build the program (default)
 	$(Q)cp $(BIN) $(NAME)
@@ -165,6 +165,9 @@ bench: $(BENCH_BIN)  ## run benchmarks, write build/bench.csv
 
 check-peers: all  ## ask ONNX Runtime (from npm) whether exported models answer the same
 	$(Q)sh tests/peers/check.sh ./$(NAME)
+
+check-zoo: all  ## ask PyTorch (Debian's) whether torchvision's networks answer the same; NAMES="resnet18 vgg11"
+	$(Q)sh tests/zoo/check.sh ./$(NAME) $(NAMES)
 
 CONFORMANCE := $(B)/tests/conformance/conformance
 $(CONFORMANCE): $(CONFORMANCE).o $(B)/tests/unit/op_run.o $(LIB)
