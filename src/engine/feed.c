@@ -55,39 +55,24 @@ static void fill_random(const struct tensor *tensor, void *out, uint64_t seed)
         values[i] = (float)rng_normal(&rng);
 }
 
-static void fill_input(const struct feed *feed, const struct graph *graph,
-                       size_t input, int64_t first, int64_t count, void *out)
-{
-    const struct session *session = feed->setup->session;
-    const struct dataset *dataset = session_dataset(session);
-    const struct transform *transform = session_transform(session);
-    const struct value *value = &graph->values[graph->inputs[input]];
-    struct shape sample = {.rank = value->shape.rank - 1};
-    for (int i = 0; i < sample.rank; i++)
-        sample.dims[i] = value->shape.dims[i + 1];
-    struct dataset_layout layout =
-        dataset_layout_for(dataset, feed->map[input], &sample);
-    size_t stride = (size_t)shape_elements(&sample) * dtype_size(value->dtype);
-    const int64_t *order = feed->order ? feed->order + first : NULL;
-    dataset_read_as(dataset, feed->map[input], transform, &layout, value->dtype,
-                    first, order, count, out);
-    char *bytes = out;
-    const char *last = bytes + (size_t)(count - 1) * stride;
-    for (int64_t i = count; i < graph->batch; i++)
-        memcpy(bytes + (size_t)i * stride, last, stride);
-}
-
 int64_t feed_batch(const struct feed *feed, const struct graph *graph,
                    struct runner *runner, int64_t b)
 {
     int64_t first = b * graph->batch, left = feed->samples - first;
     int64_t count = left < graph->batch ? left : graph->batch;
+    const struct session *session = feed->setup->session;
+    const struct evaluation evaluation = {
+        .dataset = session_dataset(session),
+        .transform = *session_transform(session),
+        .order = feed->order,
+    };
     for (size_t i = 0; i < graph->input_count; i++) {
         const struct value *value = &graph->values[graph->inputs[i]];
         struct tensor type = {.dtype = value->dtype, .shape = value->shape};
         void *out = runner_input(runner, i);
         if (feed->map)
-            fill_input(feed, graph, i, first, count, out);
+            evaluation_fill_input(&evaluation, value, feed->map[i], first,
+                                  count, out);
         else
             fill_random(&type, out, (uint64_t)b * 31 + i);
     }

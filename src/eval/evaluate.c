@@ -90,9 +90,9 @@ static int64_t real_samples(const struct evaluation *evaluation, int64_t b)
     return left < batch ? left : batch;
 }
 
-static void fill_input(const struct evaluation *evaluation,
-                       const struct value *value, size_t input, int64_t first,
-                       int64_t count, void *out)
+void evaluation_fill_input(const struct evaluation *evaluation,
+                           const struct value *value, size_t input,
+                           int64_t first, int64_t count, void *out)
 {
     struct shape sample = sample_of(&value->shape);
     struct dataset_layout layout =
@@ -116,8 +116,9 @@ int evaluation_fill(const struct evaluation *evaluation, struct runner *runner,
         return -1;
     *count = real_samples(evaluation, b);
     for (size_t i = 0; i < instance->input_count; i++)
-        fill_input(evaluation, &instance->values[instance->inputs[i]], map[i],
-                   b * instance->batch, *count, runner_input(runner, i));
+        evaluation_fill_input(
+            evaluation, &instance->values[instance->inputs[i]], map[i],
+            b * instance->batch, *count, runner_input(runner, i));
     return 0;
 }
 

@@ -36,6 +36,17 @@ int evaluation_match(const struct graph *instance,
 int64_t evaluation_batches(const struct evaluation *evaluation);
 
 /*
+ * Writes samples first … first + count - 1 (of the order) of data set input
+ * `input` for the model input `value`, transformed and laid out as the model
+ * wants them; the last sample is repeated to fill the value's batch. Of the
+ * evaluation only dataset, transform and order count. The input fits
+ * (evaluation_match).
+ */
+void evaluation_fill_input(const struct evaluation *evaluation,
+                           const struct value *value, size_t input,
+                           int64_t first, int64_t count, void *out);
+
+/*
  * Writes the samples of batch b to the runner's inputs, transformed and laid
  * out as the model wants them; the last sample is repeated to fill.
  * count  how many are real, written

@@ -41,6 +41,16 @@ ok 'a model with itself' compare data/mlp.onnx data/mlp.onnx $data --json
 same 'no difference' "$(value difference)" 0
 same 'no flips' "$(value a_only)" 0
 
+# The dense model's pixels serve both: this pruned one alone would score higher
+# under others.
+ok 'prune half' prune data/resnet20-bn.onnx $data --samples 512 --json \
+	--set '*=50%' -o "$work/half.onnx"
+pruned=$(value value)
+ok 'compare with the pruned' compare data/resnet20-bn.onnx "$work/half.onnx" \
+	$data --samples 512 --json
+same 'pruned accuracy again' "$(value b_value)" "$pruned"
+grep -q '"name":.*"fashion-mnist"' "$work/out" || fail 'compare: pixels not said'
+
 refuse 'no data' 1 'nowhere' eval data/mlp.onnx "$work/nowhere"
 refuse 'outputs nowhere' 1 'nowhere' eval data/mlp.onnx $data --samples 10 \
 	--outputs "$work/nowhere/x.npz"
