@@ -77,9 +77,9 @@ int engine_bench(struct bench *bench, const struct session *session,
     int code = -1;
     if (setup_init(&setup, session, options, err) < 0)
         return -1;
-    if (mask_set_init(&masks, session_graph(session), session_layers(session),
-                      variant->decisions, NULL, NULL, err) < 0 ||
-        setup_masked(&setup, &graph, setup.latency_graph, &masks, err) < 0 ||
+    if (session_masks(session, variant, NULL, NULL, &masks, err) < 0 ||
+        setup_masked(&setup, &graph, setup.latency_graph, variant, &masks,
+                     err) < 0 ||
         setup_plan(&setup, &plan, graph, setup.options.latency_threads, NULL,
                    cancel, err) < 0 ||
         runner_create(&runner, plan, err) < 0)

@@ -44,7 +44,7 @@ static int plan_of_session(struct engine *engine, const struct variant *variant,
     const struct mask_set *masks;
     struct graph *graph = NULL;
     if (engine_masks(engine, variant, &masks, err) < 0 ||
-        setup_masked(setup, &graph, setup->cost_graph, masks, err) < 0)
+        setup_masked(setup, &graph, setup->cost_graph, variant, masks, err) < 0)
         return -1;
     int code =
         setup_plan(setup, out, graph, 1, NULL, &engine->export_cancel, err);
@@ -98,10 +98,8 @@ static int write_export(struct engine *engine, const struct variant *variant,
     struct mask_set none = {0}, *dense = &none;
     int code = engine_masks(engine, variant, &request.masks_set, err);
     if (code == 0 && !request.masks_set) {
-        const struct session *session = engine->setup.session;
-        code = mask_set_init(dense, session_graph(session),
-                             session_layers(session), variant->decisions, NULL,
-                             NULL, err);
+        code = session_masks(engine->setup.session, variant, NULL, NULL, dense,
+                             err);
         request.masks_set = dense;
     }
     if (code == 0)

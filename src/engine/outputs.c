@@ -117,10 +117,9 @@ int engine_write_outputs(const struct session *session,
         return -1;
     if (!setup.eval_graph)
         error_set(err, ERROR_USAGE, "outputs need a data set");
-    else if (mask_set_init(&masks, session_graph(session),
-                           session_layers(session), variant->decisions, NULL,
-                           NULL, err) == 0 &&
-             setup_masked(&setup, &graph, setup.eval_graph, &masks, err) == 0 &&
+    else if (session_masks(session, variant, NULL, NULL, &masks, err) == 0 &&
+             setup_masked(&setup, &graph, setup.eval_graph, variant, &masks,
+                          err) == 0 &&
              setup_plan(&setup, &plan, graph, 1, NULL, cancel, err) == 0)
         code = collect(&setup, plan, path, cancel, err);
     plan_drop(plan);

@@ -120,14 +120,20 @@ void setup_release(struct setup *setup)
 }
 
 int setup_masked(const struct setup *setup, struct graph **out,
-                 const struct graph *graph, const struct mask_set *masks,
-                 struct error *err)
+                 const struct graph *graph, const struct variant *variant,
+                 const struct mask_set *masks, struct error *err)
 {
-    if (masks)
-        return mask_set_apply(out, graph, session_layers(setup->session), masks,
-                              err);
-    *out = graph_retain(graph);
-    return 0;
+    struct graph *own;
+    if (weights_apply(&own, graph, variant->weights, err) < 0)
+        return -1;
+    int result = 0;
+    *out = own;
+    if (masks) {
+        result = mask_set_apply(out, own, session_layers(setup->session), masks,
+                                err);
+        graph_drop(own);
+    }
+    return result;
 }
 
 int setup_plan(const struct setup *setup, struct plan **out,

@@ -41,10 +41,11 @@ int setup_instance(struct graph **out, const struct session *session,
 int setup_kernels(enum plan_kernels *kernels, const char *name,
                   struct error *err);
 
-/* The instance with the masks applied (NULL: dense). Owned by the caller. */
+/* The instance with a variant's weights and masks (NULL: the dense model).
+ * Owned by the caller. */
 int setup_masked(const struct setup *setup, struct graph **out,
-                 const struct graph *graph, const struct mask_set *masks,
-                 struct error *err);
+                 const struct graph *graph, const struct variant *variant,
+                 const struct mask_set *masks, struct error *err);
 
 int setup_plan(const struct setup *setup, struct plan **out,
                const struct graph *graph, int threads,

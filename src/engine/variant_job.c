@@ -40,9 +40,7 @@ int engine_masks(struct engine *engine, const struct variant *variant,
     }
     const struct session *session = engine->setup.session;
     struct mask_set set;
-    if (mask_set_init(&set, session_graph(session), session_layers(session),
-                      variant->decisions, last ? &engine->masks : NULL,
-                      last ? last->decisions : NULL, err) < 0)
+    if (session_masks(session, variant, &engine->masks, last, &set, err) < 0)
         return -1;
     mask_set_release(&engine->masks);
     engine->masks = set;
@@ -66,7 +64,7 @@ int engine_plan(struct engine *engine, const struct variant *variant,
     struct graph *graph = NULL;
     struct plan *made = NULL;
     if (engine_masks(engine, variant, &masks, err) < 0 ||
-        setup_masked(setup, &graph, setup->eval_graph, masks, err) < 0)
+        setup_masked(setup, &graph, setup->eval_graph, variant, masks, err) < 0)
         return -1;
     const struct plan *previous =
         engine->plan ? engine->plan : engine->base_plan;
@@ -109,7 +107,7 @@ int engine_costs(struct engine *engine, const struct variant *variant,
     const struct mask_set *masks;
     struct graph *graph = NULL;
     if (engine_masks(engine, variant, &masks, err) < 0 ||
-        setup_masked(setup, &graph, setup->cost_graph, masks, err) < 0)
+        setup_masked(setup, &graph, setup->cost_graph, variant, masks, err) < 0)
         return -1;
     cost_of_graph(graph, &result->cost);
     result->layers = setup_layers(setup, graph);
@@ -293,7 +291,8 @@ static int measure_variant(struct engine *engine, const struct variant *variant,
     struct latency latency = {0};
     int code = -1;
     if (engine_masks(engine, variant, &masks, err) < 0 ||
-        setup_masked(setup, &graph, setup->latency_graph, masks, err) < 0 ||
+        setup_masked(setup, &graph, setup->latency_graph, variant, masks, err) <
+            0 ||
         setup_plan(setup, &plan, graph, setup->options.latency_threads,
                    engine->latency_plan, &engine->cancel, err) < 0 ||
         runner_create(&runner, plan, err) < 0)

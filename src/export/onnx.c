@@ -1,24 +1,51 @@
-/* The pruned model: the masked weights in place of the dense ones. */
+/* The pruned model: the variant's weights, masked, in place of the dense
+ * ones. */
 #include "base/array.h"
 #include "export/export.h"
 
 #include <stdlib.h>
 
-/* The tensors of every layer that lost weights; shared with `masked`. */
-static size_t collect(const struct layer_table *layers,
-                      const struct export_request *request,
-                      const struct graph *masked, int *ids,
-                      struct tensor *tensors)
+/* Constants that differ from the model's. */
+struct changes {
+    int *ids;
+    struct tensor *tensors; /* shared with the masked graph */
+    size_t count;
+};
+
+static void add_change(struct changes *changes, const struct graph *masked,
+                       int id)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < layers->count; i++) {
-        if (!export_removed(request, i))
-            continue;
-        ids[count] = layers->layers[i].weight;
-        tensors[count] = masked->values[ids[count]].constant;
-        count++;
-    }
-    return count;
+    for (size_t i = 0; i < changes->count; i++)
+        if (changes->ids[i] == id)
+            return;
+    changes->ids[changes->count] = id;
+    changes->tensors[changes->count++] = masked->values[id].constant;
+}
+
+/* Every layer that lost weights, and all that the variant's weights hold. */
+static void collect(struct changes *changes, const struct layer_table *layers,
+                    const struct export_request *request,
+                    const struct graph *masked)
+{
+    const struct weights *weights = request->variant->weights;
+    for (size_t i = 0; weights && i < weights->count; i++)
+        add_change(changes, masked, weights->ids[i]);
+    for (size_t i = 0; i < layers->count; i++)
+        if (export_removed(request, i))
+            add_change(changes, masked, layers->layers[i].weight);
+}
+
+static int masked_graph(struct graph **out, const struct session *session,
+                        const struct export_request *request, struct error *err)
+{
+    struct graph *own;
+    if (weights_apply(&own, session_graph(session), request->variant->weights,
+                      err) < 0)
+        return -1;
+    int result = mask_set_apply(out, own, session_layers(session),
+                                request->masks_set, err);
+    graph_drop(own);
+    return result;
 }
 
 int export_onnx(const struct session *session,
@@ -27,23 +54,27 @@ int export_onnx(const struct session *session,
 {
     const struct onnx_model *model = session_model(session);
     const struct layer_table *layers = session_layers(session);
+    const struct weights *weights = request->variant->weights;
     if (!request->masks_set)
         return onnx_write(model, path, 0, NULL, NULL, err);
     struct graph *masked = NULL;
-    int *ids = array_create(layers->count, sizeof *ids);
-    struct tensor *tensors = array_create(layers->count, sizeof *tensors);
-    int result = ids && tensors
-                     ? mask_set_apply(&masked, session_graph(session), layers,
-                                      request->masks_set, err)
-                     : error_memory(err, layers->count * sizeof *tensors);
+    size_t room = layers->count + (weights ? weights->count : 0);
+    struct changes changes = {
+        .ids = array_create(room, sizeof *changes.ids),
+        .tensors = array_create(room, sizeof *changes.tensors),
+    };
+    int result = changes.ids && changes.tensors
+                     ? masked_graph(&masked, session, request, err)
+                     : error_memory(err, room * sizeof *changes.tensors);
     if (result < 0) {
         error_prefix(err, "%s", path);
     } else {
-        size_t count = collect(layers, request, masked, ids, tensors);
-        result = onnx_write(model, path, count, ids, tensors, err);
+        collect(&changes, layers, request, masked);
+        result = onnx_write(model, path, changes.count, changes.ids,
+                            changes.tensors, err);
     }
     graph_drop(masked);
-    free(ids);
-    free(tensors);
+    free(changes.ids);
+    free(changes.tensors);
     return result;
 }

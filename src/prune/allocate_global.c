@@ -11,8 +11,8 @@
 
 #include <stdlib.h>
 
-int allocate_global(struct decision *decisions, const struct graph *graph,
-                    const struct layer_table *layers, const size_t *rows,
+int allocate_global(struct decision *decisions,
+                    const struct mask_source *source, const size_t *rows,
                     size_t row_count, const struct criterion *criterion,
                     double share, struct error *err)
 {
@@ -26,11 +26,11 @@ int allocate_global(struct decision *decisions, const struct graph *graph,
         goto out;
     }
     for (size_t i = 0; i < row_count; i++) {
-        const struct layer *layer = &layers->layers[rows[i]];
+        const struct layer *layer = &source->layers->layers[rows[i]];
         spans[i].count = structure_weight.units(layer);
         if (!spans[i].count)
             continue;
-        scores[i] = score_layer(graph, layer, criterion, err);
+        scores[i] = score_layer(source, rows[i], criterion, err);
         if (!scores[i])
             goto out;
         spans[i].scores = scores[i];

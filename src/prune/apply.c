@@ -16,10 +16,11 @@ void mask_set_release(struct mask_set *set)
     *set = (struct mask_set){0};
 }
 
-static int mask_layer(struct bitmask *mask, const struct graph *graph,
-                      const struct layer *layer,
-                      const struct decision *decision, struct error *err)
+static int mask_layer(struct bitmask *mask, const struct mask_source *source,
+                      size_t row, struct error *err)
 {
+    const struct layer *layer = &source->layers->layers[row];
+    const struct decision *decision = &source->decisions[row];
     int64_t units = decision->structure->units(layer);
     if (decision->remove < 0 || decision->remove > units)
         return error_set(err, ERROR_RANGE,
@@ -28,7 +29,7 @@ static int mask_layer(struct bitmask *mask, const struct graph *graph,
                          layer->name, (long long)units,
                          decision->structure->unit,
                          (long long)decision->remove);
-    float *scores = score_layer(graph, layer, decision->criterion, err);
+    float *scores = score_layer(source, row, decision->criterion, err);
     if (!scores)
         return -1;
     int result =
@@ -37,39 +38,50 @@ static int mask_layer(struct bitmask *mask, const struct graph *graph,
     return result;
 }
 
-int mask_set_init(struct mask_set *set, const struct graph *graph,
-                  const struct layer_table *layers,
-                  const struct decision *decisions,
-                  const struct mask_set *previous,
-                  const struct decision *previous_decisions, struct error *err)
+/* A mask that is known: the weights' own, or one of the previous set. */
+static const struct bitmask *known_mask(const struct mask_source *source,
+                                        size_t row)
 {
-    *set = (struct mask_set){.count = layers->count};
-    set->masks = array_create(layers->count, sizeof *set->masks);
-    set->removed = array_create(layers->count, sizeof *set->removed);
+    const struct decision *decision = &source->decisions[row];
+    const struct bitmask *own = weights_mask(source->weights, row, decision);
+    if (own || !source->previous || !source->previous_decisions ||
+        !decision_equal(decision, &source->previous_decisions[row]))
+        return own;
+    return &source->previous->masks[row];
+}
+
+static int mask_row(struct mask_set *set, const struct mask_source *source,
+                    size_t row, struct error *err)
+{
+    const struct layer *layer = &source->layers->layers[row];
+    const struct bitmask *known = known_mask(source, row);
+    if (!known) {
+        if (mask_layer(&set->masks[row], source, row, err) < 0)
+            return -1;
+    } else if (bitmask_copy(&set->masks[row], known) < 0) {
+        return error_memory(err, (unsigned long long)layer->weights / 8);
+    }
+    set->removed[row] =
+        layer->weights - (int64_t)bitmask_count(&set->masks[row]);
+    return 0;
+}
+
+int mask_set_init(struct mask_set *set, const struct mask_source *source,
+                  struct error *err)
+{
+    size_t count = source->layers->count;
+    *set = (struct mask_set){.count = count};
+    set->masks = array_create(count, sizeof *set->masks);
+    set->removed = array_create(count, sizeof *set->removed);
     if (!set->masks || !set->removed) {
         mask_set_release(set);
-        return error_memory(err, layers->count * sizeof *set->masks);
+        return error_memory(err, count * sizeof *set->masks);
     }
-    for (size_t i = 0; i < layers->count; i++) {
-        const struct layer *layer = &layers->layers[i];
-        if (!decisions[i].remove)
-            continue;
-        int result;
-        if (previous && previous_decisions &&
-            decision_equal(&decisions[i], &previous_decisions[i])) {
-            result = bitmask_copy(&set->masks[i], &previous->masks[i]);
-            if (result < 0)
-                error_memory(err, (unsigned long long)layer->weights / 8);
-        } else {
-            result =
-                mask_layer(&set->masks[i], graph, layer, &decisions[i], err);
-        }
-        if (result < 0) {
+    for (size_t i = 0; i < count; i++) {
+        if (source->decisions[i].remove && mask_row(set, source, i, err) < 0) {
             mask_set_release(set);
             return -1;
         }
-        set->removed[i] =
-            layer->weights - (int64_t)bitmask_count(&set->masks[i]);
     }
     return 0;
 }

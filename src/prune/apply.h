@@ -3,6 +3,7 @@
 #define PRUNE_APPLY_H
 
 #include "prune/decision.h"
+#include "prune/weights.h"
 
 /* Masks per layer (bits 0 where the layer is dense), and zeros per layer. */
 struct mask_set {
@@ -13,16 +14,24 @@ struct mask_set {
 
 void mask_set_release(struct mask_set *set);
 
+/* What masks are made from; all of it borrowed. */
+struct mask_source {
+    const struct graph *graph; /* with the variant's weights */
+    const struct layer_table *layers;
+    const struct decision *decisions; /* one per layer */
+    const struct weights *weights;    /* the variant's; NULL: the model's own */
+    /* Masks of the same weights: layers whose decision is the same take them
+     * over. NULL: none. */
+    const struct mask_set *previous;
+    const struct decision *previous_decisions;
+};
+
 /*
- * Masks for `count` decisions (one per layer). Deterministic: the same graph
- * and decisions give the same masks on any machine. Layers whose decision
- * equals `previous_decisions` take over the previous mask (may be NULL).
+ * Deterministic: the same graph, weights and decisions give the same masks on
+ * any machine.
  */
-int mask_set_init(struct mask_set *set, const struct graph *graph,
-                  const struct layer_table *layers,
-                  const struct decision *decisions,
-                  const struct mask_set *previous,
-                  const struct decision *previous_decisions, struct error *err);
+int mask_set_init(struct mask_set *set, const struct mask_source *source,
+                  struct error *err);
 
 /* The graph with every masked weight times its mask (graph_with_constants);
  * unmasked layers keep their buffers. */
@@ -33,9 +42,10 @@ int mask_set_apply(struct graph **out, const struct graph *graph,
 /*
  * Global allocation by score: removes round(share * N) of all weights of the
  * chosen rows by (score, layer, index); writes each row's decision.
+ * source  graph, layers and weights; its decisions are not read
  */
-int allocate_global(struct decision *decisions, const struct graph *graph,
-                    const struct layer_table *layers, const size_t *rows,
+int allocate_global(struct decision *decisions,
+                    const struct mask_source *source, const size_t *rows,
                     size_t row_count, const struct criterion *criterion,
                     double share, struct error *err);
 

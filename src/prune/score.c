@@ -16,11 +16,12 @@ static int read_weight(struct tensor *weight, const struct graph *graph,
     return tensor_convert(weight, constant, DTYPE_FLOAT32, err);
 }
 
-float *score_layer(const struct graph *graph, const struct layer *layer,
+float *score_layer(const struct mask_source *source, size_t row,
                    const struct criterion *criterion, struct error *err)
 {
     struct tensor weight;
-    if (read_weight(&weight, graph, layer, err) < 0) {
+    const struct layer *layer = &source->layers->layers[row];
+    if (read_weight(&weight, source->graph, layer, err) < 0) {
         error_prefix(err, "layer '%s'", layer->name);
         return NULL;
     }
@@ -31,6 +32,8 @@ float *score_layer(const struct graph *graph, const struct layer *layer,
         error_prefix(err, "layer '%s'", layer->name);
         free(scores);
         scores = NULL;
+    } else {
+        weights_lower_scores(source->weights, row, scores, layer->weights);
     }
     tensor_release(&weight);
     return scores;

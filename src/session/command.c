@@ -102,8 +102,12 @@ int execution_flush(struct execution *execution, struct error *err)
     struct state *state = execution->state;
     struct strbuf summary = {0};
     int result = 0;
-    summary_add(&summary, state->layers, state_current(state)->decisions,
-                execution->draft);
+    const struct variant *now = state_current(state);
+    const struct weights *weights =
+        execution->own_weights ? NULL : now->weights;
+    summary_add(&summary, state->layers, now->decisions, execution->draft);
+    if (weights != now->weights && !summary.length)
+        strbuf_add(&summary, "the model's own weights");
     if (summary.failed) {
         result = error_memory(err, summary.length);
     } else if (!summary.length) {
@@ -115,13 +119,15 @@ int execution_flush(struct execution *execution, struct error *err)
                 : strbuf_text(&summary);
         execution_say(execution, "%s", text);
         execution_affect(execution, COMMAND_EDITED);
-        result = state_add(state, execution->draft, execution->line, text, err);
+        result = state_add(state, execution->draft, weights, execution->line,
+                           text, err);
     }
     strbuf_release(&summary);
     strbuf_clear(&execution->label);
     free(execution->draft);
     execution->draft = NULL;
     execution->draft_commands = 0;
+    execution->own_weights = false;
     return result;
 }
 

@@ -28,6 +28,7 @@ struct execution {
     const char *line;       /* trimmed, for variant->command */
     struct decision *draft; /* edits not yet in the tree; owned, or NULL */
     int draft_commands;     /* edits that went into it */
+    bool own_weights;       /* the draft goes back to the model's own weights */
     struct strbuf label;    /* summary of a single such edit, or empty */
     struct strbuf message;  /* what happened, for the status line */
     enum command_effect effect;

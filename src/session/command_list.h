@@ -17,7 +17,7 @@ COMMAND(global, "global AMOUNT [CRITERION] [LAYERS ...]",
         "distribute one amount over layers by one ranking of all weights",
         1, -1, WORD_AMOUNT, WORD_CRITERION_OR_LAYER, WORD_LAYER)
 COMMAND(reset, "reset [LAYERS ...]",
-        "make layers dense again (all of them by default)",
+        "make layers dense again (by default all, with the model's own weights)",
         0, -1, WORD_LAYER, WORD_LAYER, WORD_LAYER)
 COMMAND(criterion, "criterion [NAME]",
         "what new decisions rank weights by",

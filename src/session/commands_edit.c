@@ -1,6 +1,7 @@
 /* The commands that change decisions: set, global, reset; and the defaults
  * that they take: criterion, structure. */
 #include "base/array.h"
+#include "prune/apply.h"
 #include "session/amount.h"
 #include "session/command.h"
 #include "session/suggest.h"
@@ -203,6 +204,24 @@ static int global_share(const struct amount *amount,
     return 0;
 }
 
+static int rank_rows(struct decision *draft, const struct state *state,
+                     const struct rows *rows, const struct criterion *criterion,
+                     double share, struct error *err)
+{
+    struct graph *graph;
+    if (state_graph(state, &graph, err) < 0)
+        return -1;
+    const struct mask_source source = {
+        .graph = graph,
+        .layers = state->layers,
+        .weights = state_current(state)->weights,
+    };
+    int result = allocate_global(draft, &source, rows->list, rows->count,
+                                 criterion, share, err);
+    graph_drop(graph);
+    return result;
+}
+
 int edit_command_global(struct execution *execution, size_t count,
                         const char *const *words, struct error *err)
 {
@@ -224,8 +243,7 @@ int edit_command_global(struct execution *execution, size_t count,
     if (!result)
         result = global_share(&amount, layers, draft, &rows, &share, err);
     if (!result)
-        result = allocate_global(draft, state->graph, layers, rows.list,
-                                 rows.count, criterion, share, err);
+        result = rank_rows(draft, state, &rows, criterion, share, err);
     free(rows.list);
     execution->draft_commands++;
     strbuf_addf(&execution->label, "global %s %s", words[0], criterion->name);
@@ -245,6 +263,7 @@ int edit_command_reset(struct execution *execution, size_t count,
     int result = rows_match_all(&rows, layers, count, words, err);
     for (size_t i = 0; !result && i < rows.count; i++)
         draft[rows.list[i]].remove = 0;
+    execution->own_weights = !count;
     free(rows.list);
     execution->draft_commands++;
     return result;

@@ -312,6 +312,30 @@ int session_snapshot(const struct session *session, const char *name)
     return index < 0 ? -1 : session->state.at.snapshots[index].id;
 }
 
+int session_masks(const struct session *session, const struct variant *variant,
+                  const struct mask_set *previous,
+                  const struct variant *previous_variant, struct mask_set *set,
+                  struct error *err)
+{
+    struct graph *graph;
+    if (weights_apply(&graph, session->graph, variant->weights, err) < 0)
+        return -1;
+    struct mask_source source = {
+        .graph = graph,
+        .layers = &session->layers,
+        .decisions = variant->decisions,
+        .weights = variant->weights,
+    };
+    if (previous && previous_variant &&
+        previous_variant->weights == variant->weights) {
+        source.previous = previous;
+        source.previous_decisions = previous_variant->decisions;
+    }
+    int result = mask_set_init(set, &source, err);
+    graph_drop(graph);
+    return result;
+}
+
 bool session_unsaved(const struct session *session)
 {
     return state_current(&session->state)->hash != session->state.at.saved_hash;

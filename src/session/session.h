@@ -61,6 +61,16 @@ bool session_unsaved(const struct session *session);
  * else of the current one. */
 void session_mark_saved(struct session *session);
 
+/*
+ * The masks of a variant. set is initialised; thread-safe.
+ * previous  the masks of previous_variant, from which layers whose decision
+ *           and weights are the same are taken; both may be NULL
+ */
+int session_masks(const struct session *session, const struct variant *variant,
+                  const struct mask_set *previous,
+                  const struct variant *previous_variant, struct mask_set *set,
+                  struct error *err);
+
 /* Criterion and structure that new decisions take. */
 const struct criterion *session_criterion(const struct session *session);
 const struct structure *session_structure(const struct session *session);

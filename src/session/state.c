@@ -13,7 +13,7 @@ int state_init(struct state *state, const struct graph *graph,
     state->at.current = -1;
     state->at.criterion = criteria[0];
     state->at.structure = structures[0];
-    if (state_add(state, NULL, "", "dense model", err) < 0)
+    if (state_add(state, NULL, NULL, "", "dense model", err) < 0)
         return -1;
     state->at.saved_hash = state_current(state)->hash;
     return 0;
@@ -38,7 +38,8 @@ const struct variant *state_variant(const struct state *state, int id)
 }
 
 int state_add(struct state *state, const struct decision *decisions,
-              const char *command, const char *summary, struct error *err)
+              const struct weights *weights, const char *command,
+              const char *summary, struct error *err)
 {
     int id = state->at.count;
     size_t bytes = state->layers->count * sizeof *decisions;
@@ -47,13 +48,19 @@ int state_add(struct state *state, const struct decision *decisions,
         return error_memory(err, bytes);
     struct variant *variant =
         variant_create(id, state->at.current, decisions, state->layers->count,
-                       command, summary);
+                       weights, command, summary);
     if (!variant)
         return error_memory(err, bytes);
     state->variants[id] = variant;
     state->at.count++;
     state->at.current = state->at.tip = id;
     return 0;
+}
+
+int state_graph(const struct state *state, struct graph **out,
+                struct error *err)
+{
+    return weights_apply(out, state->graph, state_current(state)->weights, err);
 }
 
 /* Whether `id` is `heir` or one of its ancestors. */

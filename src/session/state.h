@@ -45,9 +45,16 @@ const struct variant *state_current(const struct state *state);
 /* NULL when there is no such id. */
 const struct variant *state_variant(const struct state *state, int id);
 
-/* Adds a child of the current variant and moves to it. */
+/* Adds a child of the current variant and moves to it. decisions NULL: all
+ * dense; weights NULL: the model's own. */
 int state_add(struct state *state, const struct decision *decisions,
-              const char *command, const char *summary, struct error *err);
+              const struct weights *weights, const char *command,
+              const char *summary, struct error *err);
+
+/* The model's graph with the weights of the current variant, for scores.
+ * Owned by the caller. */
+int state_graph(const struct state *state, struct graph **out,
+                struct error *err);
 
 /* Goes to a variant that exists; redo leads from it to its newest heirs
  * unless it lies on the way that redo already knows. */

@@ -26,6 +26,7 @@ static uint64_t hash_decisions(const struct decision *decisions, size_t count)
 
 struct variant *variant_create(int id, int parent,
                                const struct decision *decisions, size_t count,
+                               const struct weights *weights,
                                const char *command, const char *summary)
 {
     const struct decision dense = {structures[0], criteria[0], 0};
@@ -36,6 +37,7 @@ struct variant *variant_create(int id, int parent,
     v->id = id;
     v->parent = parent;
     v->layer_count = count;
+    v->weights = weights_retain(weights);
     v->decisions = array_create(count, sizeof *v->decisions);
     v->command = string_copy(command);
     v->summary = string_copy(summary);
@@ -46,6 +48,8 @@ struct variant *variant_create(int id, int parent,
     for (size_t i = 0; i < count; i++)
         v->decisions[i] = decisions ? decisions[i] : dense;
     v->hash = hash_decisions(v->decisions, count);
+    if (weights)
+        v->hash = hash_u64(v->hash, weights->hash);
     return v;
 }
 
@@ -71,6 +75,7 @@ void variant_drop(const struct variant *variant)
     struct variant *v = writable(variant);
     if (atomic_fetch_sub_explicit(&v->holders, 1, memory_order_acq_rel) > 1)
         return;
+    weights_drop(v->weights);
     free(v->decisions);
     free(v->command);
     free(v->summary);

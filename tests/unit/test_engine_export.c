@@ -94,12 +94,11 @@ static void verification_notices_another_model(void **state)
     struct pool *pool;
     struct verification found;
     assert_int_equal(setup_init(&setup, session, &options, &err), 0);
-    assert_int_equal(mask_set_init(&masks, session_graph(session),
-                                   session_layers(session), variant->decisions,
-                                   NULL, NULL, &err),
+    assert_int_equal(session_masks(session, variant, NULL, NULL, &masks, &err),
                      0);
     assert_int_equal(
-        setup_masked(&setup, &graph, setup.eval_graph, &masks, &err), 0);
+        setup_masked(&setup, &graph, setup.eval_graph, variant, &masks, &err),
+        0);
     assert_int_equal(setup_plan(&setup, &plan, graph, 1, NULL, NULL, &err), 0);
     assert_int_equal(pool_create(&pool, 2, true, &err), 0);
     assert_int_equal(verify_file(&found, &setup, plan, ENGINE_MODEL, pool, NULL,

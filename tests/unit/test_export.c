@@ -60,9 +60,7 @@ static struct exported begin(struct fixture *f, const char *model,
     execute(e.session, lines);
     const struct variant *variant = session_current(e.session);
     struct error err = {0};
-    if (mask_set_init(&e.masks, session_graph(e.session),
-                      session_layers(e.session), variant->decisions, NULL, NULL,
-                      &err) < 0)
+    if (session_masks(e.session, variant, NULL, NULL, &e.masks, &err) < 0)
         fail_msg("%s", err.message);
     e.request = (struct export_request){.path = e.path, .variant = variant};
     return e;

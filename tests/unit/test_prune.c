@@ -13,6 +13,33 @@
 #include <cmocka.h>
 
 enum { LAYERS = 4 };
+static int make_masks(struct mask_set *set, const struct graph *graph,
+                      const struct layer_table *layers,
+                      const struct decision *decisions,
+                      const struct mask_set *previous,
+                      const struct decision *previous_decisions,
+                      struct error *err)
+{
+    const struct mask_source source = {
+        .graph = graph,
+        .layers = layers,
+        .decisions = decisions,
+        .previous = previous,
+        .previous_decisions = previous_decisions,
+    };
+    return mask_set_init(set, &source, err);
+}
+
+static int allocate_rows(struct decision *decisions, const struct graph *graph,
+                         const struct layer_table *layers, const size_t *rows,
+                         size_t count, const struct criterion *criterion,
+                         double share, struct error *err)
+{
+    const struct mask_source source = {.graph = graph, .layers = layers};
+    return allocate_global(decisions, &source, rows, count, criterion, share,
+                           err);
+}
+
 static const char *const names[LAYERS] = {"conv1", "layers.1.conv1",
                                           "layers.1.conv2", "fc"};
 static const int64_t sizes[LAYERS] = {27, 144, 577, 64};
@@ -136,8 +163,7 @@ static void masks_zero_weights_and_nothing_else(void **state)
         magnitude(20), {0}, magnitude(577), magnitude(1)};
     struct mask_set set;
     assert_int_equal(
-        mask_set_init(&set, f.graph, &f.layers, decisions, NULL, NULL, NULL),
-        0);
+        make_masks(&set, f.graph, &f.layers, decisions, NULL, NULL, NULL), 0);
     assert_null(set.masks[1].words);
     struct graph *masked;
     assert_int_equal(mask_set_apply(&masked, f.graph, &f.layers, &set, NULL),
@@ -191,7 +217,7 @@ static void float16_weights_are_masked_in_their_type(void **state)
     struct decision decision = magnitude(1);
     struct mask_set set;
     assert_int_equal(
-        mask_set_init(&set, graph, &layers, &decision, NULL, NULL, NULL), 0);
+        make_masks(&set, graph, &layers, &decision, NULL, NULL, NULL), 0);
     struct graph *masked;
     assert_int_equal(mask_set_apply(&masked, graph, &layers, &set, NULL), 0);
     const struct tensor *out = &masked->values[id].constant;
@@ -213,14 +239,13 @@ static void previous_masks_are_taken_over(void **state)
     struct mask_set old, fresh, updated;
     struct error err = {0};
     assert_int_equal(
-        mask_set_init(&old, f.graph, &f.layers, before, NULL, NULL, &err), 0);
+        make_masks(&old, f.graph, &f.layers, before, NULL, NULL, &err), 0);
     assert_int_equal(
-        mask_set_init(&fresh, f.graph, &f.layers, after, NULL, NULL, &err), 0);
+        make_masks(&fresh, f.graph, &f.layers, after, NULL, NULL, &err), 0);
     /* A mark in the old mask shows that it was copied, not computed. */
     bitmask_set(&old.masks[0], 3, !bitmask_get(&old.masks[0], 3));
     assert_int_equal(
-        mask_set_init(&updated, f.graph, &f.layers, after, &old, before, &err),
-        0);
+        make_masks(&updated, f.graph, &f.layers, after, &old, before, &err), 0);
     assert_true(bitmask_equal(&updated.masks[0], &old.masks[0]));
     for (size_t i = 1; i < LAYERS; i++)
         if (fresh.masks[i].words)
@@ -240,8 +265,7 @@ static void too_many_units_are_an_error(void **state)
     struct mask_set set;
     struct error err = {0};
     assert_int_equal(
-        mask_set_init(&set, f.graph, &f.layers, decisions, NULL, NULL, &err),
-        -1);
+        make_masks(&set, f.graph, &f.layers, decisions, NULL, NULL, &err), -1);
     assert_int_equal(err.code, ERROR_RANGE);
     assert_non_null(strstr(err.message, "'conv1' has 27 removable weights"));
     fixture_release(&f);
@@ -269,12 +293,11 @@ static void check_global(const struct fixture *f, const struct ranked *ranked,
     const size_t rows[LAYERS] = {0, 1, 2, 3};
     struct decision decisions[LAYERS] = {{0}};
     struct mask_set set;
-    assert_int_equal(allocate_global(decisions, f->graph, &f->layers, rows,
-                                     LAYERS, &criterion_magnitude, share, NULL),
+    assert_int_equal(allocate_rows(decisions, f->graph, &f->layers, rows,
+                                   LAYERS, &criterion_magnitude, share, NULL),
                      0);
     assert_int_equal(
-        mask_set_init(&set, f->graph, &f->layers, decisions, NULL, NULL, NULL),
-        0);
+        make_masks(&set, f->graph, &f->layers, decisions, NULL, NULL, NULL), 0);
     int64_t k = decision_units(share, total), removed = 0;
     for (size_t i = 0; i < LAYERS; i++)
         removed += set.removed[i];
@@ -319,8 +342,8 @@ static void global_leaves_other_rows_alone(void **state)
     f.layers.layers[2].prunable = false;
     const size_t rows[] = {0, 2, 3};
     struct decision decisions[LAYERS] = {{0}, magnitude(77), magnitude(1)};
-    assert_int_equal(allocate_global(decisions, f.graph, &f.layers, rows, 3,
-                                     &criterion_magnitude, 0.5, NULL),
+    assert_int_equal(allocate_rows(decisions, f.graph, &f.layers, rows, 3,
+                                   &criterion_magnitude, 0.5, NULL),
                      0);
     assert_int_equal(decisions[1].remove, 77);
     assert_int_equal(decisions[2].remove, 1); /* not prunable: not counted */
@@ -377,13 +400,13 @@ static void lamp_empties_no_layer(void **state)
     float *tiny = fixture_weights(&f, 0);
     for (int64_t i = 0; i < sizes[0]; i++)
         tiny[i] *= 1e-4f; /* magnitude would remove all of it first */
-    assert_int_equal(allocate_global(decisions, f.graph, &f.layers, rows,
-                                     LAYERS, &criterion_lamp, 0.99, NULL),
+    assert_int_equal(allocate_rows(decisions, f.graph, &f.layers, rows, LAYERS,
+                                   &criterion_lamp, 0.99, NULL),
                      0);
     for (size_t i = 0; i < LAYERS; i++)
         assert_true(decisions[i].remove > 0 && decisions[i].remove < sizes[i]);
-    assert_int_equal(allocate_global(decisions, f.graph, &f.layers, rows,
-                                     LAYERS, &criterion_magnitude, 0.5, NULL),
+    assert_int_equal(allocate_rows(decisions, f.graph, &f.layers, rows, LAYERS,
+                                   &criterion_magnitude, 0.5, NULL),
                      0);
     assert_int_equal(decisions[0].remove, sizes[0]);
     fixture_release(&f);
@@ -398,15 +421,12 @@ static void random_repeats_and_nests(void **state)
     struct decision decisions[LAYERS] = {
         {&structure_weight, &criterion_random, 9}};
     assert_int_equal(
-        mask_set_init(&few, f.graph, &f.layers, decisions, NULL, NULL, NULL),
-        0);
+        make_masks(&few, f.graph, &f.layers, decisions, NULL, NULL, NULL), 0);
     assert_int_equal(
-        mask_set_init(&again, f.graph, &f.layers, decisions, NULL, NULL, NULL),
-        0);
+        make_masks(&again, f.graph, &f.layers, decisions, NULL, NULL, NULL), 0);
     decisions[0].remove = 20;
     assert_int_equal(
-        mask_set_init(&many, f.graph, &f.layers, decisions, NULL, NULL, NULL),
-        0);
+        make_masks(&many, f.graph, &f.layers, decisions, NULL, NULL, NULL), 0);
     assert_true(bitmask_equal(&few.masks[0], &again.masks[0]));
     assert_int_equal(few.removed[0], 9);
     for (size_t i = 0; i < few.masks[0].bits; i++)
