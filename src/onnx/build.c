@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPSET_MIN = 7, OPSET_MAX = 21 };
+enum { OPSET_MIN = 6, OPSET_MAX = 21 };
 
 struct builder {
     struct onnx_file *file;

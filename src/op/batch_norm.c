@@ -17,6 +17,7 @@ static const struct parameter batch_norm_table[] = {
      1e-5},
     {"momentum", ATTRIBUTE_FLOAT, PARAMETER_IGNORED, 0},
     {"training_mode", ATTRIBUTE_INT, PARAMETER_IGNORED, 0},
+    {"is_test", ATTRIBUTE_INT, PARAMETER_IGNORED, 0}, /* opset 6 */
     {"spatial", ATTRIBUTE_INT, offsetof(struct batch_norm_params, spatial), 1},
 };
 

@@ -414,7 +414,7 @@ static int infer_pow(const struct op_call *call, struct error *err)
 
 const struct op op_pow = {
     .type = "Pow",
-    OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
+    OP_OPSETS(7, OP_OPSET_LAST),
     .min_inputs = 2,
     .max_inputs = 2,
     .weight_input = -1,

@@ -1,7 +1,7 @@
-/* Conv and ConvTranspose over one or two spatial dimensions. */
+/* Conv and ConvTranspose over one, two or three spatial dimensions. */
 #include "base/array.h"
 #include "kernel/reference.h"
-#include "op/window.h"
+#include "op/volume.h"
 
 struct conv_params {
     struct window_params window;
@@ -54,10 +54,7 @@ static int check_operands(const struct op_call *call, struct error *err)
         return -1;
     const struct shape *x = &call->inputs[0]->shape;
     const struct shape *w = &call->inputs[1]->shape;
-    if (x->rank == 5)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "3-D convolution is not supported");
-    if (op_want_rank(call, 0, "X", 3, 4, err) < 0 ||
+    if (op_want_rank(call, 0, "X", 3, 5, err) < 0 ||
         op_want_rank(call, 1, "W", x->rank, x->rank, err) < 0 ||
         op_want_rank(call, 2, "B", 1, 1, err) < 0)
         return -1;
@@ -73,7 +70,7 @@ static void fill_spec(const struct op_call *call, const struct window *window,
 {
     const struct tensor *bias = op_input(call, 2);
     int64_t x[4];
-    op_nchw(&call->inputs[0]->shape, x);
+    volume_slice(&call->inputs[0]->shape, x);
     *spec = (struct conv_spec){
         .n = x[0],
         .ic = x[1],
@@ -81,16 +78,16 @@ static void fill_spec(const struct op_call *call, const struct window *window,
         .iw = x[3],
         .oh = 1,
         .ow = 1,
-        .kh = window->kernel[0],
-        .kw = window->kernel[1],
-        .sh = window->stride[0],
-        .sw = window->stride[1],
-        .dh = window->dilation[0],
-        .dw = window->dilation[1],
-        .pad_top = window->begin[0],
-        .pad_left = window->begin[1],
-        .pad_bottom = window->end[0],
-        .pad_right = window->end[1],
+        .kh = window->kernel[WINDOW_HEIGHT],
+        .kw = window->kernel[WINDOW_WIDTH],
+        .sh = window->stride[WINDOW_HEIGHT],
+        .sw = window->stride[WINDOW_WIDTH],
+        .dh = window->dilation[WINDOW_HEIGHT],
+        .dw = window->dilation[WINDOW_WIDTH],
+        .pad_top = window->begin[WINDOW_HEIGHT],
+        .pad_left = window->begin[WINDOW_WIDTH],
+        .pad_bottom = window->end[WINDOW_HEIGHT],
+        .pad_right = window->end[WINDOW_WIDTH],
         .weight = call->inputs[1]->data,
         .bias = op_floats(bias),
     };
@@ -115,25 +112,26 @@ static int check_channels(const struct op_call *call,
 }
 
 static int conv_spec_of(const struct op_call *call, struct conv_spec *spec,
-                        struct error *err)
+                        struct depth *depth, struct error *err)
 {
     const struct conv_params *params = call->node->params;
     const struct shape *x = &call->inputs[0]->shape;
     const struct shape *w = &call->inputs[1]->shape;
     int spatial = x->rank - 2;
     struct window window;
-    int64_t out[2] = {1, 1};
+    int64_t out[WINDOW_AXES] = {1, 1, 1};
     if (window_read(&window, &params->window, spatial, w->dims + 2, err) < 0)
         return -1;
-    for (int i = 2 - spatial; i < 2; i++)
-        if (window_output(&window, i, x->dims[i + x->rank - 2], false, &out[i],
-                          err) < 0)
+    for (int i = WINDOW_AXES - spatial; i < WINDOW_AXES; i++)
+        if (window_output(&window, i, x->dims[i + x->rank - WINDOW_AXES], false,
+                          &out[i], err) < 0)
             return -1;
     fill_spec(call, &window, spec);
     spec->groups = params->group;
     spec->oc = w->dims[0];
-    spec->oh = out[0];
-    spec->ow = out[1];
+    spec->oh = out[WINDOW_HEIGHT];
+    spec->ow = out[WINDOW_WIDTH];
+    *depth = volume_depth(&window, x, out[WINDOW_DEPTH]);
     int64_t channels;
     if (__builtin_mul_overflow(w->dims[1], params->group, &channels))
         channels = -1;
@@ -145,7 +143,7 @@ static int conv_spec_of(const struct op_call *call, struct conv_spec *spec,
 static int64_t listed(const struct integers *list, int spatial, int i,
                       int64_t fallback)
 {
-    int at = i - (2 - spatial);
+    int at = i - (WINDOW_AXES - spatial);
     return list->count ? list->values[at] : fallback;
 }
 
@@ -195,27 +193,28 @@ static int check_list(const struct integers *list, const char *name,
 }
 
 static int transpose_spec_of(const struct op_call *call, struct conv_spec *spec,
-                             struct error *err)
+                             struct depth *depth, struct error *err)
 {
     const struct conv_params *params = call->node->params;
     const struct shape *x = &call->inputs[0]->shape;
     const struct shape *w = &call->inputs[1]->shape;
     int spatial = x->rank - 2;
     struct window window;
-    int64_t out[2] = {1, 1};
+    int64_t out[WINDOW_AXES] = {1, 1, 1};
     if (window_read(&window, &params->window, spatial, w->dims + 2, err) < 0 ||
         check_list(&params->output_padding, "output_padding", spatial, err) <
             0 ||
         check_list(&params->output_shape, "output_shape", spatial, err) < 0)
         return -1;
-    for (int i = 2 - spatial; i < 2; i++)
-        if (transpose_output(&window, i, x->dims[i + x->rank - 2], params,
-                             spatial, &out[i], err) < 0)
+    for (int i = WINDOW_AXES - spatial; i < WINDOW_AXES; i++)
+        if (transpose_output(&window, i, x->dims[i + x->rank - WINDOW_AXES],
+                             params, spatial, &out[i], err) < 0)
             return -1;
     fill_spec(call, &window, spec);
     spec->groups = params->group;
-    spec->oh = out[0];
-    spec->ow = out[1];
+    spec->oh = out[WINDOW_HEIGHT];
+    spec->ow = out[WINDOW_WIDTH];
+    *depth = volume_depth(&window, x, out[WINDOW_DEPTH]);
     if (__builtin_mul_overflow(w->dims[1], params->group, &spec->oc))
         spec->oc = -1;
     if (w->dims[0] % params->group)
@@ -229,8 +228,8 @@ static int transpose_spec_of(const struct op_call *call, struct conv_spec *spec,
 
 struct direction {
     int (*spec_of)(const struct op_call *call, struct conv_spec *spec,
-                   struct error *err);
-    void (*compute)(const struct conv_spec *spec, const float *src, float *dst);
+                   struct depth *depth, struct error *err);
+    volume_compute *compute;
     enum kernel_kind kind;
 };
 
@@ -247,14 +246,13 @@ static const struct direction *direction_of(const struct op_call *call)
 static int infer(const struct op_call *call, struct error *err)
 {
     struct conv_spec spec;
+    struct depth depth;
     if (check_operands(call, err) < 0 ||
-        direction_of(call)->spec_of(call, &spec, err) < 0)
+        direction_of(call)->spec_of(call, &spec, &depth, err) < 0)
         return -1;
     struct shape shape = call->inputs[0]->shape;
     shape.dims[1] = spec.oc;
-    if (shape.rank == 4)
-        shape.dims[2] = spec.oh;
-    shape.dims[shape.rank - 1] = spec.ow;
+    volume_give(&shape, depth.out, spec.oh, spec.ow);
     op_give(call, 0, DTYPE_FLOAT32, &shape);
     return 0;
 }
@@ -262,11 +260,14 @@ static int infer(const struct op_call *call, struct error *err)
 static void cost(const struct op_call *call, struct op_cost *cost)
 {
     struct conv_spec spec;
-    if (direction_of(call)->spec_of(call, &spec, NULL) < 0)
+    struct depth depth;
+    if (direction_of(call)->spec_of(call, &spec, &depth, NULL) < 0)
         return;
     bool is_conv = direction_of(call)->kind == KERNEL_CONV;
-    int64_t places = is_conv ? spec.oh * spec.ow : spec.ih * spec.iw;
-    int64_t each = op_multiply(spec.ic / spec.groups, spec.kh * spec.kw);
+    int64_t places =
+        is_conv ? spec.oh * spec.ow * depth.out : spec.ih * spec.iw * depth.in;
+    int64_t each =
+        op_multiply(spec.ic / spec.groups, spec.kh * spec.kw * depth.kernel);
     cost->macs =
         op_multiply(op_multiply(spec.n, places), op_multiply(spec.oc, each));
     cost->parameters = op_constant_elements(call, 1);
@@ -274,19 +275,24 @@ static void cost(const struct op_call *call, struct op_cost *cost)
 
 static int run(const struct op_call *call, struct error *err)
 {
+    const struct direction *direction = direction_of(call);
     struct conv_spec spec;
-    if (direction_of(call)->spec_of(call, &spec, err) < 0)
+    struct depth depth;
+    if (direction->spec_of(call, &spec, &depth, err) < 0)
         return -1;
     const float *src = call->inputs[0]->data;
     float *dst = call->outputs[0]->data;
+    if (call->inputs[0]->shape.rank == 5)
+        return volume_conv(&spec, &depth, direction->compute,
+                           direction->kind == KERNEL_DECONV, src, dst,
+                           call->cancel, err);
     int64_t images = spec.n;
     spec.n = 1;
     for (int64_t i = 0; i < images; i++) {
         if (cancel_raised(call->cancel))
             return error_set(err, ERROR_CANCELLED, "cancelled");
-        direction_of(call)->compute(&spec,
-                                    src + i * spec.ic * spec.ih * spec.iw,
-                                    dst + i * spec.oc * spec.oh * spec.ow);
+        direction->compute(&spec, src + i * spec.ic * spec.ih * spec.iw,
+                           dst + i * spec.oc * spec.oh * spec.ow);
     }
     return 0;
 }
@@ -294,8 +300,10 @@ static int run(const struct op_call *call, struct error *err)
 static void lower(const struct op_call *call, struct kernel_spec *spec)
 {
     const struct tensor *bias = op_input(call, 2);
+    struct depth depth;
     if (!call->inputs[1]->data || (bias && !bias->data) ||
-        direction_of(call)->spec_of(call, &spec->conv, NULL) < 0)
+        call->inputs[0]->shape.rank > 4 ||
+        direction_of(call)->spec_of(call, &spec->conv, &depth, NULL) < 0)
         return;
     spec->kind = direction_of(call)->kind;
     spec->weight_input = 1;

@@ -16,6 +16,8 @@ static const struct parameter gemm_table[] = {
     {"beta", ATTRIBUTE_FLOAT, offsetof(struct gemm_params, beta), 1},
     {"transA", ATTRIBUTE_INT, offsetof(struct gemm_params, transpose_a), 0},
     {"transB", ATTRIBUTE_INT, offsetof(struct gemm_params, transpose_b), 0},
+    /* Opset 6; a bias broadcasts with and without it. */
+    {"broadcast", ATTRIBUTE_INT, PARAMETER_IGNORED, 0},
 };
 
 static int parse_gemm(struct node *node, struct arena *arena, struct error *err)

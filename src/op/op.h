@@ -68,7 +68,7 @@ struct op {
                     struct error *err);
 };
 
-enum { OP_OPSET_FIRST = 7, OP_OPSET_LAST = 21, OP_MANY_INPUTS = 1 << 20 };
+enum { OP_OPSET_FIRST = 6, OP_OPSET_LAST = 21, OP_MANY_INPUTS = 1 << 20 };
 
 /* The row for a type, domain and opset; NULL when there is none. */
 const struct op *op_find(const char *type, const char *domain, int opset);

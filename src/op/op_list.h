@@ -124,7 +124,39 @@
     OP(op_expand) \
     OP(op_shape) \
     OP(op_size) \
-    OP(op_cast)
+    OP(op_cast) \
+    OP(op_shrink) \
+    OP(op_tan) \
+    OP(op_asin) \
+    OP(op_acos) \
+    OP(op_atan) \
+    OP(op_sinh) \
+    OP(op_cosh) \
+    OP(op_asinh) \
+    OP(op_acosh) \
+    OP(op_atanh) \
+    OP(op_is_nan) \
+    OP(op_is_inf) \
+    OP(op_add_axis) \
+    OP(op_sub_axis) \
+    OP(op_mul_axis) \
+    OP(op_div_axis) \
+    OP(op_pow_axis) \
+    OP(op_and_axis) \
+    OP(op_or_axis) \
+    OP(op_xor_axis) \
+    OP(op_equal_axis) \
+    OP(op_less_axis) \
+    OP(op_greater_axis) \
+    OP(op_prelu_channel) \
+    OP(op_likelihood_loss) \
+    OP(op_cross_entropy_loss) \
+    OP(op_gather_elements) \
+    OP(op_gather_nd) \
+    OP(op_resize) \
+    OP(op_resize_scales) \
+    OP(op_upsample_attribute) \
+    OP(op_upsample)
 /* clang-format on */
 
 #endif

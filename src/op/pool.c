@@ -1,7 +1,7 @@
 /* Max and average pooling, over windows and over everything. */
 #include "base/array.h"
 #include "kernel/reference.h"
-#include "op/window.h"
+#include "op/volume.h"
 
 struct pool_params {
     struct window_params window;
@@ -52,15 +52,16 @@ static const struct pool_row global_max_row = {false, true};
 static const struct pool_row global_average_row = {true, true};
 
 static int window_of(const struct op_call *call, struct window *window,
-                     int64_t out[2], struct error *err)
+                     int64_t out[WINDOW_AXES], struct error *err)
 {
     const struct pool_params *params = call->node->params;
     const struct shape *x = &call->inputs[0]->shape;
     int spatial = x->rank - 2;
     if (window_read(window, &params->window, spatial, NULL, err) < 0)
         return -1;
-    for (int i = 2 - spatial; i < 2; i++) {
-        int64_t in = x->dims[i + x->rank - 2], stride = window->stride[i];
+    for (int i = WINDOW_AXES - spatial; i < WINDOW_AXES; i++) {
+        int64_t in = x->dims[i + x->rank - WINDOW_AXES],
+                stride = window->stride[i];
         int64_t extent = window_extent(window, i);
         if (window_output(window, i, in, params->ceil_mode != 0, &out[i], err) <
             0)
@@ -86,14 +87,16 @@ static int window_of(const struct op_call *call, struct window *window,
 }
 
 static int pool_spec_of(const struct op_call *call, struct pool_spec *spec,
-                        struct error *err)
+                        struct depth *depth, struct error *err)
 {
     const struct pool_row *row = call->node->op->row;
     const struct pool_params *params = call->node->params;
-    int64_t x[4], out[2] = {1, 1};
-    op_nchw(&call->inputs[0]->shape, x);
-    struct window window = {
-        .kernel = {x[2], x[3]}, .stride = {1, 1}, .dilation = {1, 1}};
+    int64_t x[4], out[WINDOW_AXES] = {1, 1, 1};
+    const struct shape *shape = &call->inputs[0]->shape;
+    volume_slice(shape, x);
+    struct window window = {.kernel = {shape->dims[2], x[2], x[3]},
+                            .stride = {1, 1, 1},
+                            .dilation = {1, 1, 1}};
     if (!row->global && window_of(call, &window, out, err) < 0)
         return -1;
     *spec = (struct pool_spec){
@@ -103,42 +106,39 @@ static int pool_spec_of(const struct op_call *call, struct pool_spec *spec,
         .c = x[1],
         .ih = x[2],
         .iw = x[3],
-        .oh = out[0],
-        .ow = out[1],
-        .kh = window.kernel[0],
-        .kw = window.kernel[1],
-        .sh = window.stride[0],
-        .sw = window.stride[1],
-        .dh = window.dilation[0],
-        .dw = window.dilation[1],
-        .pad_top = window.begin[0],
-        .pad_left = window.begin[1],
-        .pad_bottom = window.end[0],
-        .pad_right = window.end[1],
+        .oh = out[WINDOW_HEIGHT],
+        .ow = out[WINDOW_WIDTH],
+        .kh = window.kernel[WINDOW_HEIGHT],
+        .kw = window.kernel[WINDOW_WIDTH],
+        .sh = window.stride[WINDOW_HEIGHT],
+        .sw = window.stride[WINDOW_WIDTH],
+        .dh = window.dilation[WINDOW_HEIGHT],
+        .dw = window.dilation[WINDOW_WIDTH],
+        .pad_top = window.begin[WINDOW_HEIGHT],
+        .pad_left = window.begin[WINDOW_WIDTH],
+        .pad_bottom = window.end[WINDOW_HEIGHT],
+        .pad_right = window.end[WINDOW_WIDTH],
     };
+    *depth = volume_depth(&window, shape, out[WINDOW_DEPTH]);
     return 0;
 }
 
 static int infer(const struct op_call *call, struct error *err)
 {
     struct pool_spec spec;
+    struct depth depth;
     if (op_want_float(call, 0, "X", err) < 0)
         return -1;
     struct shape shape = call->inputs[0]->shape;
-    if (shape.rank == 5)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "3-D pooling is not supported");
-    if (op_want_rank(call, 0, "X", 3, 4, err) < 0)
+    if (op_want_rank(call, 0, "X", 3, 5, err) < 0)
         return -1;
     for (int i = 2; i < shape.rank; i++)
         if (shape.dims[i] < 1 || shape.dims[i] > INT32_MAX)
             return error_set(err, ERROR_SHAPE, "a spatial dimension of %lld",
                              (long long)shape.dims[i]);
-    if (pool_spec_of(call, &spec, err) < 0)
+    if (pool_spec_of(call, &spec, &depth, err) < 0)
         return -1;
-    if (shape.rank == 4)
-        shape.dims[2] = spec.oh;
-    shape.dims[shape.rank - 1] = spec.ow;
+    volume_give(&shape, depth.out, spec.oh, spec.ow);
     op_give(call, 0, DTYPE_FLOAT32, &shape);
     return 0;
 }
@@ -146,8 +146,12 @@ static int infer(const struct op_call *call, struct error *err)
 static int run(const struct op_call *call, struct error *err)
 {
     struct pool_spec spec;
-    if (pool_spec_of(call, &spec, err) < 0)
+    struct depth depth;
+    if (pool_spec_of(call, &spec, &depth, err) < 0)
         return -1;
+    if (call->inputs[0]->shape.rank == 5)
+        return volume_pool(&spec, &depth, call->inputs[0]->data,
+                           call->outputs[0]->data, err);
     reference_pool(&spec, call->inputs[0]->data, call->outputs[0]->data);
     return 0;
 }
@@ -161,7 +165,9 @@ static bool reaches_beyond(int64_t out, int64_t stride, int64_t kernel,
 static void lower(const struct op_call *call, struct kernel_spec *spec)
 {
     struct pool_spec pool;
-    if (pool_spec_of(call, &pool, NULL) < 0)
+    struct depth depth;
+    if (call->inputs[0]->shape.rank > 4 ||
+        pool_spec_of(call, &pool, &depth, NULL) < 0)
         return;
     if (pool.average && pool.count_padding &&
         (reaches_beyond(pool.oh, pool.sh, pool.kh, pool.dh,

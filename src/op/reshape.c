@@ -285,6 +285,7 @@ const struct op op_identity = {
 static const struct parameter dropout_table[] = {
     {"ratio", ATTRIBUTE_FLOAT, PARAMETER_IGNORED, 0},
     {"seed", ATTRIBUTE_INT, PARAMETER_IGNORED, 0},
+    {"is_test", ATTRIBUTE_INT, PARAMETER_IGNORED, 0}, /* opset 6 */
 };
 
 static int parse_dropout(struct node *node, struct arena *arena,

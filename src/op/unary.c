@@ -115,6 +115,33 @@ static double real_cos(double x, double alpha, double beta)
     return cos(x);
 }
 
+/* Those that are one function of the C library. */
+#define LIBRARY(name)                                                          \
+    static double real_##name(double x, double alpha, double beta)             \
+    {                                                                          \
+        (void)alpha;                                                           \
+        (void)beta;                                                            \
+        return name(x);                                                        \
+    }
+
+LIBRARY(tan)
+LIBRARY(asin)
+LIBRARY(acos)
+LIBRARY(atan)
+LIBRARY(sinh)
+LIBRARY(cosh)
+LIBRARY(asinh)
+LIBRARY(acosh)
+LIBRARY(atanh)
+
+/* alpha: the bias, beta: how far from zero nothing is left. */
+static double real_shrink(double x, double alpha, double beta)
+{
+    if (x < -beta)
+        return x + alpha;
+    return x > beta ? x - alpha : x != x ? x : 0;
+}
+
 static double real_selu(double x, double alpha, double beta)
 {
     return beta * (x > 0 ? x : alpha * expm1(x));
@@ -190,6 +217,17 @@ static int parse_scaled(struct node *node, struct arena *arena, size_t count,
     };
     return op_parameters(node, arena, table, count, sizeof(struct unary_params),
                          err);
+}
+
+static int parse_shrink(struct node *node, struct arena *arena,
+                        struct error *err)
+{
+    static const struct parameter table[] = {
+        {"bias", ATTRIBUTE_FLOAT, offsetof(struct unary_params, alpha), 0},
+        {"lambd", ATTRIBUTE_FLOAT, offsetof(struct unary_params, beta), 0.5},
+    };
+    return op_parameters(node, arena, table, ARRAY_LENGTH(table),
+                         sizeof(struct unary_params), err);
 }
 
 static int parse_alpha(struct node *node, struct arena *arena,
@@ -308,37 +346,57 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
 #define SELU_ALPHA 1.67326319217681884765625f
 #define SELU_GAMMA 1.05070102214813232421875f
 
-UNARY(op_relu, "Relu", 7, NULL, ELTWISE_RELU, real_relu, exact_relu, 0, 0);
-UNARY(op_leaky_relu, "LeakyRelu", 7, parse_alpha, ELTWISE_RELU, NULL, NULL,
-      0.01f, 0);
-UNARY(op_sigmoid, "Sigmoid", 7, NULL, ELTWISE_SIGMOID, NULL, NULL, 0, 0);
-UNARY(op_hard_sigmoid, "HardSigmoid", 7, parse_both, ELTWISE_HARDSIGMOID, NULL,
-      NULL, 0.2f, 0.5f);
+UNARY(op_relu, "Relu", OP_OPSET_FIRST, NULL, ELTWISE_RELU, real_relu,
+      exact_relu, 0, 0);
+UNARY(op_leaky_relu, "LeakyRelu", OP_OPSET_FIRST, parse_alpha, ELTWISE_RELU,
+      NULL, NULL, 0.01f, 0);
+UNARY(op_sigmoid, "Sigmoid", OP_OPSET_FIRST, NULL, ELTWISE_SIGMOID, NULL, NULL,
+      0, 0);
+UNARY(op_hard_sigmoid, "HardSigmoid", OP_OPSET_FIRST, parse_both,
+      ELTWISE_HARDSIGMOID, NULL, NULL, 0.2f, 0.5f);
 UNARY(op_hard_swish, "HardSwish", 14, NULL, ELTWISE_HARDSWISH, NULL, NULL, 0,
       0);
-UNARY(op_tanh, "Tanh", 7, NULL, ELTWISE_TANH, NULL, NULL, 0, 0);
-UNARY(op_elu, "Elu", 7, parse_alpha, ELTWISE_ELU, NULL, NULL, 1, 0);
-UNARY(op_selu, "Selu", 7, parse_both, ELTWISE_NONE, real_selu, NULL, SELU_ALPHA,
-      SELU_GAMMA);
-UNARY(op_celu, "Celu", 12, parse_alpha, ELTWISE_NONE, real_celu, NULL, 1, 0);
-UNARY(op_softplus, "Softplus", 7, NULL, ELTWISE_SOFTPLUS, NULL, NULL, 0, 0);
-UNARY(op_softsign, "Softsign", 7, NULL, ELTWISE_NONE, real_softsign, NULL, 0,
+UNARY(op_tanh, "Tanh", OP_OPSET_FIRST, NULL, ELTWISE_TANH, NULL, NULL, 0, 0);
+UNARY(op_elu, "Elu", OP_OPSET_FIRST, parse_alpha, ELTWISE_ELU, NULL, NULL, 1,
       0);
+UNARY(op_selu, "Selu", OP_OPSET_FIRST, parse_both, ELTWISE_NONE, real_selu,
+      NULL, SELU_ALPHA, SELU_GAMMA);
+UNARY(op_celu, "Celu", 12, parse_alpha, ELTWISE_NONE, real_celu, NULL, 1, 0);
+UNARY(op_softplus, "Softplus", OP_OPSET_FIRST, NULL, ELTWISE_SOFTPLUS, NULL,
+      NULL, 0, 0);
+UNARY(op_softsign, "Softsign", OP_OPSET_FIRST, NULL, ELTWISE_NONE,
+      real_softsign, NULL, 0, 0);
 UNARY(op_thresholded_relu, "ThresholdedRelu", 10, parse_alpha, ELTWISE_NONE,
       real_thresholded, NULL, 1, 0);
 UNARY(op_mish, "Mish", 18, NULL, ELTWISE_NONE, real_mish, NULL, 0, 0);
 UNARY(op_erf, "Erf", 9, NULL, ELTWISE_ERF, NULL, NULL, 0, 0);
 UNARY(op_gelu, "Gelu", 20, parse_gelu, ELTWISE_GELU, NULL, NULL, 0, 0);
-UNARY(op_exp, "Exp", 7, NULL, ELTWISE_EXP, real_exp, NULL, 0, 0);
-UNARY(op_log, "Log", 7, NULL, ELTWISE_LOG, real_log, NULL, 0, 0);
-UNARY(op_sqrt, "Sqrt", 7, NULL, ELTWISE_SQRT, real_sqrt, NULL, 0, 0);
+UNARY(op_exp, "Exp", OP_OPSET_FIRST, NULL, ELTWISE_EXP, real_exp, NULL, 0, 0);
+UNARY(op_log, "Log", OP_OPSET_FIRST, NULL, ELTWISE_LOG, real_log, NULL, 0, 0);
+UNARY(op_sqrt, "Sqrt", OP_OPSET_FIRST, NULL, ELTWISE_SQRT, real_sqrt, NULL, 0,
+      0);
 UNARY(op_sin, "Sin", 7, NULL, ELTWISE_NONE, real_sin, NULL, 0, 0);
 UNARY(op_cos, "Cos", 7, NULL, ELTWISE_NONE, real_cos, NULL, 0, 0);
-UNARY(op_abs, "Abs", 7, NULL, ELTWISE_ABS, real_abs, exact_abs, 0, 0);
-UNARY(op_neg, "Neg", 7, NULL, ELTWISE_NEG, real_neg, exact_neg, 0, 0);
+UNARY(op_abs, "Abs", OP_OPSET_FIRST, NULL, ELTWISE_ABS, real_abs, exact_abs, 0,
+      0);
+UNARY(op_neg, "Neg", OP_OPSET_FIRST, NULL, ELTWISE_NEG, real_neg, exact_neg, 0,
+      0);
 UNARY(op_sign, "Sign", 9, NULL, ELTWISE_NONE, real_sign, exact_sign, 0, 0);
-UNARY(op_floor, "Floor", 7, NULL, ELTWISE_NONE, real_floor, NULL, 0, 0);
-UNARY(op_ceil, "Ceil", 7, NULL, ELTWISE_NONE, real_ceil, NULL, 0, 0);
-UNARY(op_round, "Round", 11, NULL, ELTWISE_NONE, real_round, NULL, 0, 0);
-UNARY(op_reciprocal, "Reciprocal", 7, NULL, ELTWISE_NONE, real_reciprocal, NULL,
+UNARY(op_floor, "Floor", OP_OPSET_FIRST, NULL, ELTWISE_NONE, real_floor, NULL,
       0, 0);
+UNARY(op_ceil, "Ceil", OP_OPSET_FIRST, NULL, ELTWISE_NONE, real_ceil, NULL, 0,
+      0);
+UNARY(op_round, "Round", 11, NULL, ELTWISE_NONE, real_round, NULL, 0, 0);
+UNARY(op_reciprocal, "Reciprocal", OP_OPSET_FIRST, NULL, ELTWISE_NONE,
+      real_reciprocal, NULL, 0, 0);
+UNARY(op_shrink, "Shrink", 9, parse_shrink, ELTWISE_NONE, real_shrink, NULL, 0,
+      0.5f);
+UNARY(op_tan, "Tan", 7, NULL, ELTWISE_NONE, real_tan, NULL, 0, 0);
+UNARY(op_asin, "Asin", 7, NULL, ELTWISE_NONE, real_asin, NULL, 0, 0);
+UNARY(op_acos, "Acos", 7, NULL, ELTWISE_NONE, real_acos, NULL, 0, 0);
+UNARY(op_atan, "Atan", 7, NULL, ELTWISE_NONE, real_atan, NULL, 0, 0);
+UNARY(op_sinh, "Sinh", 9, NULL, ELTWISE_NONE, real_sinh, NULL, 0, 0);
+UNARY(op_cosh, "Cosh", 9, NULL, ELTWISE_NONE, real_cosh, NULL, 0, 0);
+UNARY(op_asinh, "Asinh", 9, NULL, ELTWISE_NONE, real_asinh, NULL, 0, 0);
+UNARY(op_acosh, "Acosh", 9, NULL, ELTWISE_NONE, real_acosh, NULL, 0, 0);
+UNARY(op_atanh, "Atanh", 9, NULL, ELTWISE_NONE, real_atanh, NULL, 0, 0);

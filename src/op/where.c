@@ -120,7 +120,7 @@ static void lower_prelu(const struct op_call *call, struct kernel_spec *spec)
 
 const struct op op_prelu = {
     .type = "PRelu",
-    OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
+    OP_OPSETS(7, OP_OPSET_LAST),
     .min_inputs = 2,
     .max_inputs = 2,
     .weight_input = -1,

@@ -42,7 +42,7 @@ static int read_list(int64_t *to, const char *name, const struct integers *list,
         if (value < least || value > INT32_MAX)
             return error_set(err, ERROR_RANGE, "%s %lld is out of range", name,
                              (long long)value);
-        to[2 - spatial + i] = value;
+        to[WINDOW_AXES - spatial + i] = value;
     }
     return 0;
 }
@@ -65,8 +65,8 @@ static int read_pads(struct window *window, const struct integers *pads,
 int window_read(struct window *window, const struct window_params *params,
                 int spatial, const int64_t *kernel, struct error *err)
 {
-    *window =
-        (struct window){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}};
+    *window = (struct window){
+        .kernel = {1, 1, 1}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}};
     const struct integers *shape = &params->kernel_shape;
     if (!shape->count && !kernel)
         return error_set(err, ERROR_FORMAT, "kernel_shape is missing");
@@ -85,7 +85,7 @@ int window_read(struct window *window, const struct window_params *params,
         if (kernel[i] > INT32_MAX)
             return error_set(err, ERROR_RANGE, "kernel %lld is out of range",
                              (long long)kernel[i]);
-        window->kernel[2 - spatial + i] = kernel[i];
+        window->kernel[WINDOW_AXES - spatial + i] = kernel[i];
     }
     if (window->mode != PADDING_EXPLICIT)
         return 0;

@@ -1,4 +1,4 @@
-/* Sliding windows: kernel, stride, dilation and padding of two dimensions. */
+/* Sliding windows: kernel, stride, dilation, padding of three dimensions. */
 #ifndef OP_WINDOW_H
 #define OP_WINDOW_H
 
@@ -30,14 +30,17 @@ struct window_params {
         "dilations", ATTRIBUTE_INTS, offsetof(type, member.dilations), 0       \
     }
 
-/* Vertical in [0], horizontal in [1]; 1-D windows have a height of one. */
+enum { WINDOW_DEPTH, WINDOW_HEIGHT, WINDOW_WIDTH, WINDOW_AXES };
+
+/* Windows of fewer dimensions have a depth, a height of one. */
 struct window {
     enum padding_mode mode;
-    int64_t kernel[2], stride[2], dilation[2], begin[2], end[2];
+    int64_t kernel[WINDOW_AXES], stride[WINDOW_AXES], dilation[WINDOW_AXES];
+    int64_t begin[WINDOW_AXES], end[WINDOW_AXES];
 };
 
 /*
- * Reads the attributes for `spatial` (1 or 2) dimensions.
+ * Reads the attributes for `spatial` (1 to 3) dimensions, the last ones.
  *
  * kernel  (spatial) the kernel's shape, from the weight; NULL: kernel_shape
  *         is required

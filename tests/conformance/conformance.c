@@ -378,7 +378,7 @@ static enum verdict run_sets(const struct graph *model, const char *folder,
     return verdict;
 }
 
-/* Opens a model; one of an opset below 7 is tried as if it were of opset 7,
+/* Opens a model; one of an opset below 6 is tried as if it were of opset 6,
  * whose operators differ in attributes that are refused. */
 static int open_model(struct onnx_model **out, const char *path,
                       struct error *err)
@@ -397,7 +397,7 @@ static int open_model(struct onnx_model **out, const char *path,
     int result = -1;
     if (descriptor >= 0) {
         close(descriptor);
-        proto->opset_import[0]->version = 7;
+        proto->opset_import[0]->version = 6;
         unsigned char *packed =
             malloc(onnx__model_proto__get_packed_size(proto) + 1);
         bytes = packed ? onnx__model_proto__pack(proto, packed) : 0;

@@ -1,20 +1,22 @@
-"""Writes ONNX Runtime's figures into tests/unit/op_cases.h.
+"""Writes ONNX Runtime's figures into tests/unit/op_cases*.h.
 
 usage: /usr/bin/python3 tests/conformance/op_expectations.py
 Needs Debian's python3-onnx, node and onnxruntime-node (NODE_PATH, default build/peers/node_modules).
 A case becomes a one-node model; its inputs are made by the same rule as in tests/unit/op_case.c.
 """
-import base64, json, os, re, subprocess, sys, tempfile
+import base64, glob, json, os, re, subprocess, sys, tempfile
 import numpy as np, onnx
 from onnx import helper, numpy_helper
 
-HEADER = "tests/unit/op_cases.h"
+HEADERS = sorted(glob.glob("tests/unit/op_cases*.h"))
 ROW = re.compile(r'CASE\("([^"]*)", "([^"]*)", (\d+), (\d+), (\d+), "([^"]*)", "([^"]*)", \\\n *"([^"]*)", ([^,]*), ([^)]*)\)')
-TYPES = {"f": np.float32, "p": np.float32, "i": np.int64, "b": np.bool_}
+TYPES = {"f": np.float32, "p": np.float32, "i": np.int64, "b": np.bool_,
+         "d": np.float64, "n": np.int32, "u": np.uint8, "s": np.int8}
 
 NODE = r"""
 const fs = require('fs'), ort = require('onnxruntime-node');
-const kinds = {float32: Float32Array, int64: BigInt64Array, bool: Uint8Array};
+const kinds = {float32: Float32Array, int64: BigInt64Array, bool: Uint8Array,
+  float64: Float64Array, int32: Int32Array, uint8: Uint8Array, int8: Int8Array};
 (async () => {
   const cases = JSON.parse(fs.readFileSync(process.argv[2])), results = [];
   for (const c of cases) {
@@ -38,7 +40,7 @@ def values(kind, count, seed):
     i = np.arange(count, dtype=np.int64)
     raw = (i * 37 + seed * 101 + 17) % 199
     number = (raw - 99) / 64.0
-    return {"f": number, "p": np.abs(number) + 0.25, "i": raw % 7 - 3, "b": raw % 2 == 1}[kind]
+    return {"f": number, "d": number, "p": np.abs(number) + 0.25, "b": raw % 2 == 1, "u": raw}.get(kind, raw % 7 - 3)
 
 
 def operand(text, seed):
@@ -47,9 +49,12 @@ def operand(text, seed):
         shape = [int(d) for d in text[2:].split("x")]
         data = values(kind, int(np.prod(shape)), seed).reshape(shape)
     elif text[1] == "=":
-        data = [float(x) if kind in "fp" else int(x) for x in text[2:].split(",") if x]
+        numbers, _, shape = text[2:].partition("@")
+        data = [float(x) if kind in "fpd" else int(x) for x in numbers.split(",") if x]
+        if shape:
+            data = np.reshape(data, [int(d) for d in shape.split("x")])
     else:
-        data = float(text[2:]) if kind in "fp" else int(text[2:])
+        data = float(text[2:]) if kind in "fpd" else int(text[2:])
     return np.asarray(data, dtype=TYPES[kind])
 
 
@@ -94,8 +99,8 @@ def build(row, folder):
     return {"model": path, "inputs": feeds, "outputs": outs}
 
 
-def main():
-    text = open(HEADER).read()
+def main(header):
+    text = open(header).read()
     rows = [m.groups() for m in ROW.finditer(text)]
     assert len(rows) == text.count(" CASE(\""), "a row does not parse"
     with tempfile.TemporaryDirectory() as folder:
@@ -118,7 +123,8 @@ def main():
         return 'CASE("%s", "%s", %s, %s, %s, "%s", "%s", \\\n         "%s", %.9g, %.9g)' % (
             *row[:7], shape, data.sum(), (data * weights).sum())
 
-    open(HEADER, "w").write(ROW.sub(fill, text))
+    open(header, "w").write(ROW.sub(fill, text))
 
 
-main()
+for name in HEADERS:
+    main(name)

@@ -1,5 +1,6 @@
 #include "op_case.h"
 #include "base/array.h"
+#include "op/support.h"
 #include "op_cases.h"
 
 #include <ctype.h>
@@ -25,38 +26,53 @@ static void put_seeded(struct tensor *tensor, char kind, int64_t i, int seed)
 {
     int64_t raw = raw_number(i, seed);
     double number = (double)(raw - 99) / 64;
-    if (kind == 'f')
-        ((float *)tensor->data)[i] = (float)number;
+    if (kind == 'f' || kind == 'd')
+        op_put_number(tensor, i, number);
     else if (kind == 'p')
-        ((float *)tensor->data)[i] = (float)(fabs(number) + 0.25);
-    else if (kind == 'i')
-        ((int64_t *)tensor->data)[i] = raw % 7 - 3;
+        op_put_number(tensor, i, fabs(number) + 0.25);
+    else if (kind == 'b')
+        op_put_integer(tensor, i, raw % 2);
     else
-        ((uint8_t *)tensor->data)[i] = raw % 2 == 1;
+        op_put_integer(tensor, i, kind == 'u' ? raw : raw % 7 - 3);
 }
 
 static enum dtype type_of(char kind)
 {
-    return kind == 'i' ? DTYPE_INT64 : kind == 'b' ? DTYPE_BOOL : DTYPE_FLOAT32;
+    static const struct {
+        char kind;
+        enum dtype dtype;
+    } kinds[] = {
+        {'f', DTYPE_FLOAT32}, {'p', DTYPE_FLOAT32}, {'i', DTYPE_INT64},
+        {'b', DTYPE_BOOL},    {'d', DTYPE_FLOAT64}, {'n', DTYPE_INT32},
+        {'u', DTYPE_UINT8},   {'s', DTYPE_INT8},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++)
+        if (kinds[i].kind == kind)
+            return kinds[i].dtype;
+    return DTYPE_NONE;
 }
 
 /* Writes the numbers of "1,2,3" to the tensor when it has data; how many. */
 static int64_t put_list(struct tensor *tensor, const char *text)
 {
     int64_t count = 0;
-    while (*text) {
+    while (*text && *text != '@') {
         char *end;
-        if (tensor->data && tensor->dtype == DTYPE_INT64)
-            ((int64_t *)tensor->data)[count] = strtoll(text, NULL, 10);
-        else if (tensor->data && tensor->dtype == DTYPE_BOOL)
-            ((uint8_t *)tensor->data)[count] = strtoll(text, NULL, 10) != 0;
-        else if (tensor->data)
-            ((float *)tensor->data)[count] = strtof(text, NULL);
-        strtod(text, &end);
+        double number = strtod(text, &end);
+        if (tensor->data)
+            op_put_number(tensor, count, number);
         count++;
         text = *end == ',' ? end + 1 : end;
     }
     return count;
+}
+
+static void put_shape(struct shape *shape, const char *text)
+{
+    char *end;
+    *shape = (struct shape){0};
+    for (const char *p = text; *p; p = *end ? end + 1 : end)
+        shape->dims[shape->rank++] = strtoll(p, &end, 10);
 }
 
 /* One operand as the header of op_cases.h describes it. */
@@ -66,13 +82,12 @@ static int make_operand(struct tensor *out, const char *text, int seed,
     char kind = (char)tolower((unsigned char)text[0]);
     struct shape shape = {0};
     struct tensor probe = {.dtype = type_of(kind)};
-    if (text[1] == ':') {
-        char *end;
-        for (const char *p = text + 2; *p; p = *end ? end + 1 : end)
-            shape.dims[shape.rank++] = strtoll(p, &end, 10);
-    } else if (text[1] == '=') {
+    if (text[1] == ':')
+        put_shape(&shape, text + 2);
+    else if (strchr(text, '@'))
+        put_shape(&shape, strchr(text, '@') + 1);
+    else if (text[1] == '=')
         shape = (struct shape){1, {put_list(&probe, text + 2)}};
-    }
     if (tensor_init(out, probe.dtype, &shape, err) < 0)
         return -1;
     int64_t count = tensor_elements(out);

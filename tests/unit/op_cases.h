@@ -8,8 +8,9 @@
  * attributes  key=3 integer, key=0.5 float, key='TEXT', key=[1,2] list
  * inputs      by spaces; '-' is omitted. Small letters are run-time inputs,
  *             capitals constants: f float32, p positive float32, i int64,
- *             b bool; then ':' and a shape (seeded numbers), '=' and a list of
- *             numbers, '#' and one number (a scalar)
+ *             b bool, d float64, n int32, u uint8, s int8; then ':' and a
+ *             shape (seeded numbers), '=' and a list of numbers (with '@' a
+ *             shape behind it), '#' and one number (a scalar)
  *
  * The figures behind the inputs are ONNX Runtime's, written by
  * tests/conformance/op_expectations.py.
@@ -17,8 +18,11 @@
 #ifndef TESTS_OP_CASES_H
 #define TESTS_OP_CASES_H
 
+#include "op_cases_rare.h"
+
 /* clang-format off */
 #define OP_CASES(CASE) \
+    OP_CASES_RARE(CASE) \
     CASE("conv_plain", "Conv", 7, 1, 1, "", "f:2x3x5x5 F:4x3x3x3 F:4", \
          "2x4x3x3", -53.9177246, -463.896484) \
     CASE("conv_no_bias_padded", "Conv", 13, 1, 2, "pads=[1,1,1,1]", "f:2x3x5x6 F:4x3x3x3", \

@@ -1,0 +1,165 @@
+/*
+ * More cases of op_cases.h, in the same form: operators of few networks, and
+ * what opset 6 has otherwise. ONNX Runtime does not run opset 6: those figures
+ * are its own for opset 7 with ones behind the second operand's dimensions.
+ */
+#ifndef TESTS_OP_CASES_RARE_H
+#define TESTS_OP_CASES_RARE_H
+
+/* clang-format off */
+#define OP_CASES_RARE(CASE) \
+    CASE("tan", "Tan", 7, 1, 601, "", "f:3x5", \
+         "3x5", 27.8976825, 131.384568) \
+    CASE("atan", "Atan", 7, 1, 602, "", "f:3x5", \
+         "3x5", 0.169518966, -1.28967471) \
+    CASE("sinh", "Sinh", 9, 1, 603, "", "f:3x5", \
+         "3x5", 0.336895436, 7.29423514) \
+    CASE("cosh", "Cosh", 9, 1, 604, "", "f:3x5", \
+         "3x5", 22.3480341, 201.177816) \
+    CASE("asinh", "Asinh", 9, 1, 605, "", "f:3x5", \
+         "3x5", 0.953342453, -11.8178626) \
+    CASE("asin", "Asin", 7, 1, 606, "", "f=-0.9,-0.5,0,0.25,0.75", \
+         "5", -0.542625934, 3.17377079) \
+    CASE("acos", "Acos", 7, 1, 607, "", "f=-0.9,-0.5,0,0.25,0.75", \
+         "5", 8.39660758, 56.5164891) \
+    CASE("atanh", "Atanh", 9, 1, 608, "", "f=-0.9,-0.5,0,0.25,0.75", \
+         "5", -0.793157578, 3.21036923) \
+    CASE("acosh", "Acosh", 9, 1, 609, "", "f=1,1.5,2,7,30", \
+         "5", 9.00736415, 78.7800004) \
+    CASE("shrink_hard", "Shrink", 9, 1, 610, "lambd=0.4", "f:3x5", \
+         "3x5", -0.203125, 18.171875) \
+    CASE("shrink_soft", "Shrink", 9, 1, 611, "lambd=0.4 bias=0.4", "f:3x5", \
+         "3x5", -1.85000005, -22.1250004) \
+    CASE("is_nan", "IsNaN", 13, 1, 612, "", "f=1,nan,-2,inf", \
+         "4", 1, 6) \
+    CASE("is_inf", "IsInf", 10, 1, 613, "", "f=1,inf,-inf,nan", \
+         "4", 2, 17) \
+    CASE("is_inf_positive", "IsInf", 10, 1, 614, "detect_negative=0", "f=1,inf,-inf,nan", \
+         "4", 1, 6) \
+    CASE("conv_3d", "Conv", 13, 1, 615, "pads=[1,0,1,1,2,0] strides=[1,2,1]", "f:2x3x4x5x5 F:4x3x2x3x3 F:4", \
+         "2x4x5x3x4", -20.9509277, -392.807129) \
+    CASE("conv_3d_grouped_dilated", "Conv", 13, 1, 616, "group=2 dilations=[2,1,2]", "f:1x4x5x4x6 F:6x2x2x3x2", \
+         "1x6x3x2x4", 3.4609375, -204.755615) \
+    CASE("deconv_3d", "ConvTranspose", 13, 1, 617, "strides=[2,1,2] pads=[1,0,1,0,1,0]", "f:2x3x3x2x4 F:3x2x3x2x3 F:2", \
+         "2x2x6x2x8", 249.567139, 2463.67725) \
+    CASE("deconv_3d_grouped", "ConvTranspose", 13, 1, 618, "group=2 output_padding=[1,0,0] strides=[2,2,2]", "f:1x4x2x3x2 F:4x1x2x2x3", \
+         "1x2x5x6x5", -4.13647461, 135.430176) \
+    CASE("max_pool_3d", "MaxPool", 13, 1, 619, "kernel_shape=[2,3,2] strides=[2,1,2] pads=[1,1,0,0,1,1]", "f:1x2x5x4x6", \
+         "1x2x3x4x3", 85.921875, 764.9375) \
+    CASE("average_pool_3d", "AveragePool", 13, 1, 620, "kernel_shape=[2,3,2] strides=[2,1,2] pads=[1,1,0,0,1,1]", "f:1x2x5x4x6", \
+         "1x2x3x4x3", -0.10677082, -12.2382811) \
+    CASE("average_pool_3d_counts_padding", "AveragePool", 13, 1, 621, "kernel_shape=[2,3,2] count_include_pad=1 pads=[1,1,0,0,1,1]", "f:1x2x5x4x6", \
+         "1x2x5x4x6", 1.32031252, 18.2721355) \
+    CASE("global_average_pool_3d", "GlobalAveragePool", 13, 1, 622, "", "f:2x3x2x3x4", \
+         "2x3x1x1x1", -0.0839843745, -0.805338543) \
+    CASE("global_max_pool_3d", "GlobalMaxPool", 13, 1, 623, "", "f:2x3x2x3x4", \
+         "2x3x1x1x1", 8.984375, 70.421875) \
+    CASE("likelihood_loss", "NegativeLogLikelihoodLoss", 13, 1, 624, "", "f:4x3 i=0,2,1,2", \
+         "scalar", 0.95703125, 0.95703125) \
+    CASE("likelihood_loss_weighted", "NegativeLogLikelihoodLoss", 13, 1, 625, "ignore_index=1 reduction='mean'", "f:4x3 i=0,2,1,2 p:3", \
+         "scalar", 0.956047654, 0.956047654) \
+    CASE("likelihood_loss_none", "NegativeLogLikelihoodLoss", 13, 1, 626, "reduction='none'", "f:2x3x2 i=0,2,1,2@2x2", \
+         "2x2", 1.375, 6.296875) \
+    CASE("cross_entropy_loss", "SoftmaxCrossEntropyLoss", 13, 2, 627, "", "f:4x3 i=0,2,1,2", \
+         "scalar", -14.5043142, -150.372722) \
+    CASE("cross_entropy_loss_sum", "SoftmaxCrossEntropyLoss", 13, 1, 628, "reduction='sum' ignore_index=0", "f:4x3 i=0,2,1,2 P:3", \
+         "scalar", 4.16389656, 4.16389656) \
+    CASE("gather_elements", "GatherElements", 13, 1, 629, "axis=1", "f:3x4 i=0,3,-1,1,2,0@3x2", \
+         "3x2", 0.421875, 10.453125) \
+    CASE("gather_nd", "GatherND", 13, 1, 630, "", "f:2x3x4 i=0,2,1,-1@2x2", \
+         "2x4", -1.0625, 4) \
+    CASE("gather_nd_batch", "GatherND", 13, 1, 631, "batch_dims=1", "f:2x3x4 i=1,2@2x1", \
+         "2x4", 4, 45.859375) \
+    CASE("resize_nearest_up", "Resize", 13, 1, 632, "mode='nearest'", "f:2x3x4x5 - F=1,1,1.6,2.5", \
+         "2x3x6x12", 1.5625, 20.671875) \
+    CASE("resize_nearest_down", "Resize", 13, 1, 633, "mode='nearest'", "f:2x3x7x5 - F=1,1,0.5,0.65", \
+         "2x3x3x3", -6.421875, -84.703125) \
+    CASE("resize_nearest_floor_asymmetric_up", "Resize", 13, 1, 634, "mode='nearest' nearest_mode='floor' coordinate_transformation_mode='asymmetric'", "f:2x3x4x5 - F=1,1,1.6,2.5", \
+         "2x3x6x12", 8.375, 130.3125) \
+    CASE("resize_nearest_floor_asymmetric_down", "Resize", 13, 1, 635, "mode='nearest' nearest_mode='floor' coordinate_transformation_mode='asymmetric'", "f:2x3x7x5 - F=1,1,0.5,0.65", \
+         "2x3x3x3", 2.265625, -33.875) \
+    CASE("resize_nearest_round_prefer_ceil_up", "Resize", 13, 1, 636, "mode='nearest' nearest_mode='round_prefer_ceil'", "f:2x3x4x5 - F=1,1,1.6,2.5", \
+         "2x3x6x12", -12, -164.4375) \
+    CASE("resize_nearest_round_prefer_ceil_down", "Resize", 13, 1, 637, "mode='nearest' nearest_mode='round_prefer_ceil'", "f:2x3x7x5 - F=1,1,0.5,0.65", \
+         "2x3x3x3", 4.40625, 43.59375) \
+    CASE("resize_nearest_ceil_up", "Resize", 13, 1, 638, "mode='nearest' nearest_mode='ceil'", "f:2x3x4x5 - F=1,1,1.6,2.5", \
+         "2x3x6x12", -19.140625, -121.71875) \
+    CASE("resize_nearest_ceil_down", "Resize", 13, 1, 639, "mode='nearest' nearest_mode='ceil'", "f:2x3x7x5 - F=1,1,0.5,0.65", \
+         "2x3x3x3", 3.890625, 59.25) \
+    CASE("resize_linear_up", "Resize", 13, 1, 640, "mode='linear'", "f:2x3x4x5 - F=1,1,1.6,2.5", \
+         "2x3x6x12", 0.139649852, 31.9026368) \
+    CASE("resize_linear_down", "Resize", 13, 1, 641, "mode='linear'", "f:2x3x7x5 - F=1,1,0.5,0.65", \
+         "2x3x3x3", 0.0432686545, 24.5904372) \
+    CASE("resize_linear_pytorch_half_pixel_up", "Resize", 13, 1, 642, "mode='linear' coordinate_transformation_mode='pytorch_half_pixel'", "f:2x3x4x5 - F=1,1,1.6,2.5", \
+         "2x3x6x12", -11.5185529, -117.956336) \
+    CASE("resize_linear_pytorch_half_pixel_down", "Resize", 13, 1, 643, "mode='linear' coordinate_transformation_mode='pytorch_half_pixel'", "f:2x3x7x5 - F=1,1,0.5,0.65", \
+         "2x3x3x3", 1.25811224, 22.5751122) \
+    CASE("resize_linear_asymmetric_up", "Resize", 13, 1, 644, "mode='linear' coordinate_transformation_mode='asymmetric'", "f:2x3x4x5 - F=1,1,1.6,2.5", \
+         "2x3x6x12", 5.59218789, 45.4449286) \
+    CASE("resize_linear_asymmetric_down", "Resize", 13, 1, 645, "mode='linear' coordinate_transformation_mode='asymmetric'", "f:2x3x7x5 - F=1,1,0.5,0.65", \
+         "2x3x3x3", 2.2463946, -7.19350656) \
+    CASE("resize_cubic_up", "Resize", 13, 1, 646, "mode='cubic'", "f:2x3x4x5 - F=1,1,1.6,2.5", \
+         "2x3x6x12", 9.62133815, 112.504594) \
+    CASE("resize_cubic_down", "Resize", 13, 1, 647, "mode='cubic'", "f:2x3x7x5 - F=1,1,0.5,0.65", \
+         "2x3x3x3", -1.59608151, -49.370908) \
+    CASE("resize_cubic_outside_up", "Resize", 13, 1, 648, "mode='cubic' cubic_coeff_a=-0.5 exclude_outside=1", "f:2x3x4x5 - F=1,1,1.6,2.5", \
+         "2x3x6x12", 5.4308656, 43.0230844) \
+    CASE("resize_cubic_outside_down", "Resize", 13, 1, 649, "mode='cubic' cubic_coeff_a=-0.5 exclude_outside=1", "f:2x3x7x5 - F=1,1,0.5,0.65", \
+         "2x3x3x3", -1.29111769, -18.6889601) \
+    CASE("resize_sizes", "Resize", 11, 1, 650, "mode='linear' coordinate_transformation_mode='align_corners'", "f:2x3x4x5 F= F= I=2,3,7,3", \
+         "2x3x7x3", 2.6796875, 56.625) \
+    CASE("resize_cubic_align_corners", "Resize", 13, 1, 651, "mode='cubic' coordinate_transformation_mode='align_corners'", "f:1x2x4x5 - - I=1,2,7,9", \
+         "1x2x7x9", -11.4826965, -164.002731) \
+    CASE("resize_axes", "Resize", 18, 1, 652, "mode='linear' axes=[3,2]", "f:2x3x4x5 - F=1.6,2.0", \
+         "2x3x8x8", 5.36132812, 81.7697754) \
+    CASE("resize_antialias", "Resize", 18, 1, 653, "mode='linear' antialias=1", "f:1x2x9x8 - F=1,1,0.4,0.5", \
+         "1x2x3x4", 0.265624924, -1.07226616) \
+    CASE("resize_antialias_cubic", "Resize", 18, 1, 654, "mode='cubic' antialias=1", "f:1x2x9x8 - F=1,1,0.4,0.5", \
+         "1x2x3x4", 0.403743789, 3.89214715) \
+    CASE("resize_not_larger", "Resize", 18, 1, 655, "mode='linear' axes=[2,3] keep_aspect_ratio_policy='not_larger'", "f:1x2x4x6 - - I=7,9", \
+         "1x2x6x9", -1.40624862, 53.8962758) \
+    CASE("resize_not_smaller", "Resize", 18, 1, 656, "mode='nearest' axes=[2,3] keep_aspect_ratio_policy='not_smaller'", "f:1x2x4x6 - - I=7,9", \
+         "1x2x7x11", 4.125, 110.703125) \
+    CASE("resize_symmetric", "Resize", 19, 1, 657, "mode='linear' coordinate_transformation_mode='half_pixel_symmetric'", "f:1x2x4x5 - F=1,1,1.3,2.3", \
+         "1x2x5x11", 6.89979388, 72.6686182) \
+    CASE("resize_crop", "Resize", 13, 1, 658, "mode='linear' coordinate_transformation_mode='tf_crop_and_resize' extrapolation_value=10.0", "f:1x1x4x4 F=0,0,0.4,0.6,1,1,1.2,1.7 - I=1,1,3,3", \
+         "1x1x3x3", 70.36875, 525.962499) \
+    CASE("resize_scales_nearest", "Resize", 10, 1, 659, "", "f:1x2x3x4 F=1,1,2,3", \
+         "1x2x6x12", 10.96875, 94.703125) \
+    CASE("resize_scales_linear", "Resize", 10, 1, 660, "mode='linear'", "f:1x2x3x4 F=1,1,2,1.5", \
+         "1x2x6x6", 7.57552028, 53.3046788) \
+    CASE("resize_scales_down", "Resize", 10, 1, 661, "", "f:1x2x6x7 F=1,1,0.5,0.6", \
+         "1x2x3x4", 1.0625, 30.546875) \
+    CASE("upsample_attribute", "Upsample", 7, 1, 662, "scales=[1.0,1.0,2.0,3.0]", "f:1x2x3x4", \
+         "1x2x6x12", 0.28125, -14.03125) \
+    CASE("upsample", "Upsample", 9, 1, 663, "mode='linear'", "f:1x2x3x4 F=1,1,2,3", \
+         "1x2x6x12", -0.0390625, 31.7656265) \
+    CASE("add_axis", "Add", 6, 1, 664, "broadcast=1 axis=1", "f:2x3x4 F:3", \
+         "2x3x4", -1.265625, -7.984375) \
+    CASE("sub_axis", "Sub", 6, 1, 665, "broadcast=1 axis=1", "f:2x3x4 f:3", \
+         "2x3x4", -7.234375, -20.90625) \
+    CASE("mul_axis", "Mul", 6, 1, 666, "broadcast=1 axis=1", "f:2x3x4 F:3x4", \
+         "2x3x4", -4.44726562, -22.1203613) \
+    CASE("div_axis", "Div", 6, 1, 667, "broadcast=1", "f:2x3x4 p#2", \
+         "2x3x4", 0.09375, -1.171875) \
+    CASE("pow_axis", "Pow", 6, 1, 668, "broadcast=1", "p:2x3 F#2", \
+         "2x3", 7.27026367, 80.6235352) \
+    CASE("and_axis", "And", 6, 1, 669, "broadcast=1 axis=0", "b:3x4 b:3", \
+         "3x4", 2, 18) \
+    CASE("or_axis", "Or", 6, 1, 670, "broadcast=1 axis=0", "b:3x4 b:3", \
+         "3x4", 10, 86) \
+    CASE("xor_axis", "Xor", 6, 1, 671, "", "b:3x4 b:3x4", \
+         "3x4", 5, 50) \
+    CASE("equal_axis", "Equal", 6, 1, 672, "broadcast=1 axis=-2", "i:3x4 i:3", \
+         "3x4", 2, 15) \
+    CASE("less_axis", "Less", 6, 1, 673, "broadcast=1 axis=0", "f:3x4 f:3", \
+         "3x4", 6, 55) \
+    CASE("greater_axis", "Greater", 6, 1, 674, "broadcast=1", "f:3x4 f:4", \
+         "3x4", 3, 14) \
+    CASE("prelu_channel", "PRelu", 6, 1, 675, "", "f:2x3x4 F:3", \
+         "2x3x4", 3.22241211, 33.1125488) \
+    CASE("prelu_channel_one", "PRelu", 6, 1, 676, "", "f:2x3x4 F:1", \
+         "2x3x4", 6.94433594, 69.8144531)
+/* clang-format on */
+
+#endif
