@@ -11,16 +11,8 @@ static int run_onednn(const struct bound *b)
 
 static int run_sparse(const struct bound *b)
 {
-    const struct compiled *c = b->compiled;
-    if (c->threads > 1) {
-        sparse_run_parallel(c, b->src, b->dst, b->other, b->scratch);
-        return 0;
-    }
-    int64_t rows =
-        c->spec.kind == KERNEL_PRODUCT ? c->spec.product.out : c->spec.conv.oc;
-    c->candidate.sparse->run(&c->spec, c->packed, b->src, c->src.border, b->dst,
-                             c->dst.border, &c->epilogue, b->other, b->scratch,
-                             0, rows);
+    const struct operands operands = {b->src, b->other, b->dst};
+    sparse_run(b->compiled, &operands, b->scratch);
     return 0;
 }
 

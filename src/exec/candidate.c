@@ -276,7 +276,13 @@ static void tie(int *parent, int a, int b)
     parent[root_of(parent, a)] = root_of(parent, b);
 }
 
-/* Operands that share a layout must share the border as well. */
+static bool keeps_size(const struct conv_spec *v)
+{
+    return v->sh == 1 && v->sw == 1 && v->ih == v->oh && v->iw == v->ow;
+}
+
+/* Operands that share a layout must share the border as well; a sparse
+ * convolution that keeps the size stores whole vectors when they do. */
 static void tie_task(const struct choosing *c, const struct task *task,
                      int *parent)
 {
@@ -285,6 +291,9 @@ static void tie_task(const struct choosing *c, const struct task *task,
                 (kind == KERNEL_BINARY && task->spec.binary.same_shape);
     if (task->other != GRAPH_NONE)
         tie(parent, task->other, task->dst);
+    if (kind == KERNEL_CONV && keeps_size(&task->spec.conv) &&
+        sparse_for(c, task, LAYOUT_PLANE))
+        tie(parent, task->operands[0], task->dst);
     for (int i = 0; same && i < task->operand_count; i++)
         if (same_view(&c->views[task->operands[i]], &c->views[task->dst]))
             tie(parent, task->operands[i], task->dst);

@@ -139,7 +139,7 @@ static int make_sparse(struct compiled *c)
         return -1;
     memset(c->packed, 0, bytes);
     kernel->pack(&c->spec, c->packed);
-    return 0;
+    return sparse_share(c);
 }
 
 static int make_onednn(struct compiled *c, const struct task *task,
@@ -272,6 +272,7 @@ void compiled_drop(struct compiled *compiled)
         return;
     onednn_kernel_release(&compiled->onednn);
     free(compiled->packed);
+    free(compiled->shares);
     free(compiled->weight);
     free(compiled->bias);
     graph_drop(compiled->instance);

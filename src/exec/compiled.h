@@ -44,6 +44,13 @@ void engine_box_drop(struct engine_box *box);
 
 enum { COMPILED_NAME_BYTES = 64 };
 
+/* What one thread does of a sparse kernel: all of images [first, last) and a
+ * part of those from `rest` on. */
+struct sparse_share {
+    int64_t first, last, rest;
+    struct sparse_part part;
+};
+
 struct compiled {
     atomic_int holders;
     uint64_t key;                /* problem, constants, candidate, threads */
@@ -56,7 +63,8 @@ struct compiled {
     struct epilogue epilogue;
     struct layout_desc src, dst;
     struct onednn_kernel onednn;
-    void *packed;         /* METHOD_SPARSE: the kernel's packed weights */
+    void *packed; /* METHOD_SPARSE: the kernel's packed weights */
+    struct sparse_share *shares; /* METHOD_SPARSE: per thread */
     float *weight, *bias; /* METHOD_REFERENCE: folded copies, may be NULL */
     const struct graph *instance; /* METHOD_REFERENCE: keeps weights alive */
     size_t packed_bytes, scratch_bytes; /* scratch: of one thread */
@@ -116,8 +124,18 @@ int bound_init(struct bound *bound);
 void bound_release(struct bound *bound);
 int bound_run(const struct bound *bound); /* 0 or -1 */
 
-/* Splits a sparse kernel's output channels over threads. */
-void sparse_run_parallel(const struct compiled *compiled, const float *src,
-                         float *dst, const float *other, void *scratch);
+/* Shares a sparse kernel's work among its threads; weights are still there.
+ * Returns 0, or -1 without memory. */
+int sparse_share(struct compiled *compiled);
+
+/* Where a kernel finds its tensors. */
+struct operands {
+    const float *src, *other;
+    float *dst;
+};
+
+/* Runs a sparse kernel on all its threads. */
+void sparse_run(const struct compiled *compiled,
+                const struct operands *operands, void *scratch);
 
 #endif

@@ -24,7 +24,7 @@ enum {
     SUSPICIOUS = 10,        /* times the estimate */
     BUDGET_NS = 1000000,    /* of timed runs, once there are FEWEST_RUNS */
     PATIENCE_NS = 10000000, /* with a disturbed measurement */
-    LARGEST_BATCH = 16,     /* larger ones are measured as so many images */
+    LARGEST_BATCH = 16,     /* of a thread: more are measured as so many */
     REORDER_SALT = 0x72656f72,
     ALIGN = 64,
 };
@@ -155,21 +155,23 @@ static int64_t *batch_of(struct kernel_spec *spec)
 
 /* Makes `task` and the views of its values one of fewer images, where all of
  * them say the same batch. Returns the factor that its time grows by. */
-static double shrink_batch(struct task *task, struct value_view *views)
+static double shrink_batch(struct task *task, struct value_view *views,
+                           int threads)
 {
+    const int64_t largest = (int64_t)LARGEST_BATCH * threads;
     int64_t *batch = batch_of(&task->spec);
     struct value_view *ends[] = {
         &views[task->operands[0]], &views[task->dst],
         task->other == GRAPH_NONE ? &views[task->dst] : &views[task->other]};
-    if (!batch || *batch <= LARGEST_BATCH)
+    if (!batch || *batch <= largest)
         return 1;
     for (size_t i = 0; i < ARRAY_LENGTH(ends); i++)
         if (!ends[i]->mapped || ends[i]->desc.n != *batch)
             return 1;
-    double factor = (double)*batch / LARGEST_BATCH;
+    double factor = (double)*batch / (double)largest;
     for (size_t i = 0; i < ARRAY_LENGTH(ends); i++)
-        ends[i]->desc.n = LARGEST_BATCH;
-    *batch = LARGEST_BATCH;
+        ends[i]->desc.n = largest;
+    *batch = largest;
     return factor;
 }
 
@@ -186,7 +188,7 @@ static int measure_copy(struct choosing *c, struct task *copy,
         return error_memory(err, count * sizeof(*views));
     memcpy(views, c->views, count * sizeof(*views));
     context.views = views;
-    double factor = shrink_batch(copy, views);
+    double factor = shrink_batch(copy, views, context.threads);
     int status = compiled_create(&compiled, copy, candidate, &context, err);
     if (status == 0)
         *ns = factor * time_compiled(compiled, c,

@@ -11,7 +11,7 @@
         const struct kernel_spec *spec, const void *packed, const float *src,  \
         int64_t src_border, float *dst, int64_t dst_border,                    \
         const struct epilogue *epilogue, const float *other, void *scratch,    \
-        int64_t first, int64_t last);
+        const struct sparse_part *part);
 SPARSE_KERNELS(DECLARE)
 
 #define ROW(method, kind, layout, isa, cpu_isa)                                \
@@ -28,6 +28,14 @@ SPARSE_KERNELS(DECLARE)
 const struct sparse_kernel sparse_kernels[] = {
     SPARSE_KERNELS(ROW){.name = NULL},
 };
+
+struct sparse_part sparse_whole(const struct kernel_spec *spec)
+{
+    struct sparse_part part = {0, spec->product.out, 0, 1};
+    if (spec->kind == KERNEL_CONV)
+        part = (struct sparse_part){0, spec->conv.oc, 0, spec->conv.oh};
+    return part;
+}
 
 const struct sparse_kernel *sparse_kernel_find(const struct kernel_spec *spec,
                                                enum layout layout,

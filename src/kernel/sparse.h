@@ -22,6 +22,19 @@
 
 #include <stddef.h>
 
+/*
+ * What one call computes of every image: output channels [first, last) of
+ * output rows [top, bottom). Callers split work over threads by parts; images
+ * they split themselves (a spec with fewer and pointers to the first). A
+ * product has one row.
+ */
+struct sparse_part {
+    int64_t first, last, top, bottom;
+};
+
+/* All of it. */
+struct sparse_part sparse_whole(const struct kernel_spec *spec);
+
 /* One way to compute: a row of kernel_list.h. */
 struct sparse_kernel {
     const char *name;      /* "sparse_conv_plane_avx512" */
@@ -41,14 +54,14 @@ struct sparse_kernel {
      * Computes. src has border `src_border` (PLANE; at least the padding
      * needed, or the kernel copies through scratch), dst `dst_border`, whose
      * border is written with zeros. other: the tensor to add (layout and
-     * border of dst), NULL unless epilogue->add. Thread-safe for distinct dst
-     * and scratch. Rows [first, last) of output channels only, so that
-     * callers can split work; 0, oc for all.
+     * border of dst), NULL unless epilogue->add. Thread-safe for distinct
+     * parts and scratch.
      */
     void (*run)(const struct kernel_spec *spec, const void *packed,
                 const float *src, int64_t src_border, float *dst,
                 int64_t dst_border, const struct epilogue *epilogue,
-                const float *other, void *scratch, int64_t first, int64_t last);
+                const float *other, void *scratch,
+                const struct sparse_part *part);
 };
 
 /* All rows, NULL-terminated by name; the registry tests and benches read. */

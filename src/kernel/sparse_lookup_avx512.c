@@ -47,9 +47,9 @@ void sparse_product_lookup_run_avx512(SPARSE_ARGUMENTS)
     (void)dst_border;
     (void)scratch;
     set_activation(&r);
-    for (int64_t row = first; row < last;) {
+    for (int64_t row = part->first; row < part->last;) {
         int64_t group = row / LOOKUP_ROWS, lane = row % LOOKUP_ROWS;
-        int64_t end = smaller((group + 1) * LOOKUP_ROWS, last);
+        int64_t end = smaller((group + 1) * LOOKUP_ROWS, part->last);
         vec v = sum_group(h, starts + group * h->blocks, steps, src,
                           spec->product.in);
         v = vec_add(v, vec_load(bias + group * LOOKUP_ROWS));

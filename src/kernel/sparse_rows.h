@@ -11,7 +11,7 @@
 static void run_vector(const struct sparse_problem *problem,
                        const void *packed_weights, const float *src, float *dst,
                        const struct epilogue *epilogue, const float *other,
-                       int64_t first, int64_t last)
+                       const struct sparse_part *part)
 {
     enum { SUMS = 8 };
     const struct sparse_packed *packed = packed_weights;
@@ -23,7 +23,7 @@ static void run_vector(const struct sparse_problem *problem,
     const float *bias = (const float *)(const void *)(base + packed->bias);
     struct run r = {.conv = &problem->conv, .epilogue = epilogue};
     set_activation(&r);
-    for (int64_t row = first; row < last; row++) {
+    for (int64_t row = part->first; row < part->last; row++) {
         const struct sparse_entry *e = entries + starts[row];
         const struct sparse_entry *end = entries + starts[row + 1];
         float sum[SUMS] = {0};
@@ -53,7 +53,7 @@ static void run_vector(const struct sparse_problem *problem,
         (void)dst_border;                                                      \
         (void)scratch;                                                         \
         sparse_problem_of(&p, spec, LAYOUT_PLAIN);                             \
-        run_vector(&p, packed, src, dst, epilogue, other, first, last);        \
+        run_vector(&p, packed, src, dst, epilogue, other, part);               \
     }
 
 #endif

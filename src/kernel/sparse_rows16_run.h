@@ -190,8 +190,8 @@ static inline void run_row(struct row_tile *t, int64_t most)
 static inline void run_rows16(const struct conv_spec *c,
                               const void *packed_weights, const float *src,
                               float *dst, const struct epilogue *epilogue,
-                              const float *other, void *scratch, int64_t first,
-                              int64_t last)
+                              const float *other, void *scratch,
+                              const struct sparse_part *part)
 {
     const struct rows16_packed *h = packed_weights;
     const char *base = packed_weights;
@@ -200,8 +200,8 @@ static inline void run_rows16(const struct conv_spec *c,
     struct run r = {.conv = c,
                     .bias = (const float *)(const void *)(base + h->bias),
                     .epilogue = epilogue,
-                    .first = first,
-                    .last = last,
+                    .first = part->first,
+                    .last = part->last,
                     .dst_plane = c->oh * c->ow * SPARSE_BLOCK};
     struct row_tile t = {
         .run = &r,
@@ -211,8 +211,9 @@ static inline void run_rows16(const struct conv_spec *c,
         .waiting = scratch};
     int64_t blocks = (c->n + SPARSE_BLOCK - 1) / SPARSE_BLOCK;
     set_activation(&r);
-    for (int64_t row = 0; row < blocks * c->oh; row++) {
-        int64_t block = row / c->oh, y = row % c->oh;
+    int64_t rows = part->bottom - part->top;
+    for (int64_t row = 0; row < blocks * rows; row++) {
+        int64_t block = row / rows, y = part->top + row % rows;
         int64_t from = block * c->ic * c->ih + y * c->sh;
         int64_t to = (block * c->oc * c->oh + y) * c->ow * SPARSE_BLOCK;
         t.starts = starts + row_class[y] * h->slices * c->oc;
@@ -230,7 +231,7 @@ static inline void run_rows16(const struct conv_spec *c,
         (void)src_border;                                                      \
         (void)dst_border;                                                      \
         run_rows16(&spec->conv, packed, src, dst, epilogue, other, scratch,    \
-                   first, last);                                               \
+                   part);                                                      \
     }
 
 #endif

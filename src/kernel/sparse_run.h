@@ -11,6 +11,7 @@
 #define KERNEL_SPARSE_RUN_H
 
 #include "kernel/reference.h"
+#include "kernel/sparse.h"
 #include "kernel/sparse_copy.h"
 #include "kernel/sparse_tile.h"
 
@@ -23,18 +24,20 @@ ALWAYS_INLINE void zero_exactly(float *dst, int64_t count)
                         count - i < LANES ? count - i : LANES);
 }
 
-/* Zeroes the border of one destination plane; the sides only where storing
- * the runs does not. */
+/* Zeroes the border of one destination plane beside and behind the part's
+ * rows; the sides only where storing the runs does not. */
 static void clear_border(const struct run *r, float *plane, bool sides)
 {
     int64_t b = r->dst_border, pitch = r->dst_pitch;
     int64_t ow = r->conv->ow, oh = r->conv->oh;
     if (b == 0)
         return;
-    zero_exactly(plane, b * pitch + b);
-    for (int64_t y = 0; sides && y + 1 < oh; y++)
+    if (r->top == 0)
+        zero_exactly(plane, b * pitch + b);
+    for (int64_t y = r->top; sides && y < smaller(r->bottom, oh - 1); y++)
         zero_exactly(plane + (b + y) * pitch + b + ow, 2 * b);
-    zero_exactly(plane + (b + oh - 1) * pitch + b + ow, b + b * pitch);
+    if (r->bottom == oh)
+        zero_exactly(plane + (b + oh - 1) * pitch + b + ow, b + b * pitch);
 }
 
 /* The activation as a clamp where it is one. */
@@ -104,11 +107,12 @@ static void run_image(struct run *r, const struct operands *o, int64_t image,
                         .planes = o->planes,
                         .first = r->first / oc_group * ic_group,
                         .last = ((r->last - 1) / oc_group + 1) * ic_group};
-    bool sides = r->finish != FINISH_FLAT || g->strip < c->oh;
+    bool sides = r->finish != FINISH_FLAT ||
+                 smaller(g->strip, r->bottom - r->top) < c->oh;
     for (int64_t channel = r->first; unit == 1 && channel < r->last; channel++)
         clear_border(r, o->dst + to + channel * r->dst_plane, sides);
-    for (int64_t y0 = 0; y0 < c->oh; y0 += g->strip) {
-        int64_t rows = smaller(g->strip, c->oh - y0);
+    for (int64_t y0 = r->top; y0 < r->bottom; y0 += g->strip) {
+        int64_t rows = smaller(g->strip, r->bottom - y0);
         if (*filled != rows)
             fill_table(r, rows);
         *filled = rows;
@@ -117,7 +121,9 @@ static void run_image(struct run *r, const struct operands *o, int64_t image,
             copy_planes(&copy);
         }
         int64_t at = to + (y0 + d) * r->dst_pitch + d * unit;
-        struct strip s = {.src = o->copies ? o->planes : src,
+        /* In place the stride is 1: output rows are as far as source rows. */
+        struct strip s = {.src = o->copies ? o->planes
+                                           : src + y0 * g->pitch * unit,
                           .dst = o->dst + at,
                           .other = o->other != NULL ? o->other + at : NULL,
                           .length = ((rows - 1) * g->pitch + c->ow) * unit};
@@ -129,13 +135,13 @@ static inline void run_problem(const struct sparse_problem *problem,
                                const void *packed_weights, struct operands *o,
                                int64_t dst_border,
                                const struct epilogue *epilogue, void *scratch,
-                               int64_t first, int64_t last)
+                               const struct sparse_part *part)
 {
     const struct sparse_packed *packed = packed_weights;
     const char *base = packed_weights;
     const struct conv_spec *c = &problem->conv;
     int64_t unit = problem->unit;
-    if (first >= last)
+    if (part->first >= part->last)
         return;
     struct sparse_scratch layout =
         sparse_scratch_of(problem, packed->nonzeros, o->src_border);
@@ -147,8 +153,10 @@ static inline void run_problem(const struct sparse_problem *problem,
         .starts = (const int32_t *)(const void *)(base + packed->starts),
         .bias = (const float *)(const void *)(base + packed->bias),
         .epilogue = epilogue,
-        .first = first,
-        .last = last,
+        .first = part->first,
+        .last = part->last,
+        .top = part->top,
+        .bottom = part->bottom,
         .dst_border = dst_border,
         .dst_pitch = (c->ow + 2 * dst_border) * unit,
         .keep = scratch,
@@ -183,7 +191,7 @@ static inline void run_problem(const struct sparse_problem *problem,
     const struct kernel_spec *spec, const void *packed, const float *src,      \
         int64_t src_border, float *dst, int64_t dst_border,                    \
         const struct epilogue *epilogue, const float *other, void *scratch,    \
-        int64_t first, int64_t last
+        const struct sparse_part *part
 
 #define SPARSE_BY_RUNS(name, layout)                                           \
     void name(SPARSE_ARGUMENTS);                                               \
@@ -197,7 +205,7 @@ static inline void run_problem(const struct sparse_problem *problem,
                              .src_border = bordered ? src_border : 0};         \
         sparse_problem_of(&p, spec, layout);                                   \
         run_problem(&p, packed, &o, bordered ? dst_border : 0, epilogue,       \
-                    scratch, first, last);                                     \
+                    scratch, part);                                            \
     }
 
 #endif

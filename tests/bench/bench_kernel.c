@@ -154,10 +154,9 @@ static void run_once(const struct side *s)
         (void)onednn_run(&s->binding);
         return;
     }
-    int64_t rows =
-        s->spec->kind == KERNEL_CONV ? s->spec->conv.oc : s->spec->product.out;
+    const struct sparse_part whole = sparse_whole(s->spec);
     s->kernel->run(s->spec, s->packed, s->src, s->border, s->dst, s->border,
-                   &relu, NULL, s->scratch, 0, rows);
+                   &relu, NULL, s->scratch, &whole);
 }
 
 static double time_side(const struct side *s)
