@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/run.h"
+#include "prune/group.h"
 
 #include <stdio.h>
 
@@ -26,6 +27,32 @@ static cJSON *layer_json(const struct layer *layer)
     return object;
 }
 
+static void add_names(cJSON *object, const char *key,
+                      const struct layer_table *layers, const int *rows,
+                      size_t count)
+{
+    cJSON *array = cJSON_AddArrayToObject(object, key);
+    for (size_t i = 0; i < count; i++)
+        cJSON_AddItemToArray(array,
+                             cJSON_CreateString(layers->layers[rows[i]].name));
+}
+
+static cJSON *group_json(const struct layer_table *layers,
+                         const struct group *group)
+{
+    cJSON *object = cJSON_CreateObject();
+    json_integer(object, "id", group->id);
+    json_string(object, "structure",
+                group->kind == GROUP_HEADS ? "head" : "channel");
+    add_names(object, "layers", layers, group->layers, group->layer_count);
+    add_names(object, "readers", layers, group->readers, group->reader_count);
+    json_integer(object, "channels", group->channels);
+    json_integer(object, "removable", group->most);
+    cJSON_AddBoolToObject(object, "locked", !group->most);
+    json_string(object, "reason", group->reason);
+    return object;
+}
+
 static int print_json(const struct session *session, const struct cost *cost,
                       struct error *err)
 {
@@ -42,8 +69,11 @@ static int print_json(const struct session *session, const struct cost *cost,
     cJSON *list = cJSON_AddArrayToObject(document, "layers");
     for (size_t i = 0; i < layers->count; i++)
         cJSON_AddItemToArray(list, layer_json(&layers->layers[i]));
-    /* Which channels tie together comes with structured pruning. */
-    cJSON_AddArrayToObject(document, "groups");
+    cJSON *groups = cJSON_AddArrayToObject(document, "groups");
+    for (size_t i = 0; i < layers->groups->count; i++)
+        if (layers->groups->groups[i].layer_count)
+            cJSON_AddItemToArray(
+                groups, group_json(layers, &layers->groups->groups[i]));
     return json_print(document, err);
 }
 

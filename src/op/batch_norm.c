@@ -5,6 +5,7 @@
  */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 struct batch_norm_params {
@@ -85,6 +86,30 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* Scale 0 and shift 0 give 0 whatever the statistics are. */
+static int couple(struct coupling *coupling, struct error *err)
+{
+    (void)err;
+    const struct op_call *call = coupling->call;
+    struct label_map map = coupling->inputs[0];
+    bool plain = !map.labels || label_map_axis(&map) == 1;
+    for (int i = 1; i < 5; i++)
+        plain = plain && call->inputs[i]->data;
+    if (!plain) {
+        couple_lock(coupling, 0, couple_by(coupling, "it cannot pass"));
+        map = label_map_none(&map.shape, "it is scaled by computed numbers");
+    }
+    for (int i = 1; i < 5 && map.labels; i++) {
+        struct label_map part = {.labels = map.labels,
+                                 .shape = call->inputs[i]->shape,
+                                 .strides = {map.strides[1]}};
+        couple_constant(coupling, i, &part, i < 3);
+    }
+    map.zero = true;
+    couple_give(coupling, 0, map);
+    return 0;
+}
+
 static void lower(const struct op_call *call, struct kernel_spec *spec)
 {
     for (int i = 1; i < 5; i++)
@@ -103,6 +128,7 @@ const struct op op_batch_norm = {
     .weight_input = -1,
     .parse = parse,
     .infer = infer,
+    .couple = couple,
     .cost = cost,
     .run = run,
     .lower = lower,

@@ -5,6 +5,7 @@
 #include "op/binary.h"
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/couple.h"
 
 #include <math.h>
 
@@ -361,6 +362,7 @@ static void cost(const struct op_call *call, struct op_cost *cost)
         .parse = parse_face,                                                   \
         .infer = infer,                                                        \
         .cost = cost,                                                          \
+        .couple = couple_elements,                                             \
         .run = run,                                                            \
         .lower = lower,                                                        \
     }
@@ -420,6 +422,7 @@ const struct op op_pow = {
     .weight_input = -1,
     .row = &pow_row,
     .infer = infer_pow,
+    .couple = couple_elements,
     .run = run,
 };
 
@@ -499,6 +502,7 @@ static void lower_variadic(const struct op_call *call, struct kernel_spec *spec)
         .row = &(row_of),                                                      \
         .infer = infer_variadic,                                               \
         .cost = cost,                                                          \
+        .couple = couple_elements,                                             \
         .run = run_face,                                                       \
         .lower = lower_face,                                                   \
     }

@@ -1,6 +1,7 @@
 /* Clip, whose bounds are attributes before opset 11 and inputs since. */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 #include <float.h>
@@ -124,6 +125,7 @@ const struct op op_clip_attributes = {
     .weight_input = -1,
     .parse = parse,
     .infer = op_infer_same_float,
+    .couple = couple_same,
     .run = run,
     .lower = lower,
 };
@@ -135,6 +137,7 @@ const struct op op_clip = {
     .max_inputs = 3,
     .weight_input = -1,
     .infer = infer,
+    .couple = couple_same,
     .run = run,
     .lower = lower,
 };

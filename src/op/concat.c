@@ -1,5 +1,6 @@
 /* Concat and Split along one axis. */
 #include "base/array.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 #include <string.h>
@@ -111,6 +112,106 @@ static int run_concat(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* Positions [begin, begin + size) of the joined axis; label 0 elsewhere. */
+static void stack(struct coupling *coupling, int axis,
+                  const struct shape *whole, int *list, const int64_t *strides)
+{
+    const struct op_call *call = coupling->call;
+    int64_t begin = 0;
+    for (int i = 0; i < call->node->input_count; i++) {
+        const struct label_map *in = &coupling->inputs[i];
+        struct label_map part = {.labels = in->labels,
+                                 .shape = call->inputs[i]->shape};
+        int64_t size = part.shape.dims[axis];
+        for (int d = 0; d < whole->rank; d++) {
+            part.strides[d] = in->labels ? in->strides[d] : 0;
+            if (d != axis && !strides[d])
+                part.shape.dims[d] = 1;
+        }
+        const int *from =
+            in->labels ? label_map_list(coupling->labels, &part) : NULL;
+        int64_t count = shape_elements(&part.shape);
+        for (int64_t e = 0; from && e < count; e++) {
+            int64_t rest = e, to = begin * strides[axis];
+            for (int d = whole->rank - 1; d >= 0; d--) {
+                to += rest % part.shape.dims[d] * strides[d];
+                rest /= part.shape.dims[d];
+            }
+            list[to] = from[e];
+        }
+        begin += size;
+    }
+}
+
+/* Side by side along the axis; what lies along other axes meets. */
+static struct label_map joined(struct coupling *coupling, int axis,
+                               const struct shape *shape)
+{
+    const struct op_call *call = coupling->call;
+    struct label_map first = label_map_none(shape, ""), out;
+    bool along[SHAPE_MAX_RANK] = {false}, zero = true, any = false;
+    for (int i = 0; i < call->node->input_count; i++) {
+        const struct label_map *in = &coupling->inputs[i];
+        zero = zero && (!in->labels || in->zero);
+        if (in->labels && !first.labels)
+            first = *in;
+        for (int d = 0; d < shape->rank; d++)
+            along[d] = along[d] || label_map_depends(in, d);
+        any = any || in->labels;
+    }
+    if (!any)
+        return label_map_none(shape, coupling->inputs[0].why);
+    bool across = false;
+    for (int d = 0; d < shape->rank; d++)
+        across = across || (d != axis && along[d]);
+    if (!along[axis] && across) {
+        first.shape.dims[axis] = 1;
+        for (int i = 0; i < call->node->input_count; i++) {
+            struct label_map in = coupling->inputs[i];
+            in.shape.dims[axis] = 1;
+            struct label_map part = first;
+            part.shape = call->inputs[i]->shape;
+            if (in.labels)
+                label_map_tie(coupling->labels, &first, &in);
+            else if (call->inputs[i]->data)
+                couple_constant(coupling, i, &part, true);
+            else
+                label_map_lock(coupling->labels, &first, in.why);
+        }
+        first.shape = *shape;
+        first.strides[axis] = 0;
+        first.zero = zero;
+        return first;
+    }
+    out = (struct label_map){.shape = *shape, .zero = zero};
+    int64_t count = 1;
+    for (int d = shape->rank - 1; d >= 0; d--) {
+        bool varies = d == axis || along[d];
+        out.strides[d] = varies ? count : 0;
+        count *= varies ? shape->dims[d] : 1;
+    }
+    int *list =
+        arena_array(&coupling->labels->arena, (size_t)count + 1, sizeof *list);
+    if (!list) {
+        coupling->labels->failed = true;
+        return label_map_none(shape, "");
+    }
+    stack(coupling, axis, shape, list, out.strides);
+    out.labels = list;
+    return out;
+}
+
+static int couple_concat(struct coupling *coupling, struct error *err)
+{
+    const struct concat_params *params = coupling->call->node->params;
+    const struct shape *shape = &coupling->call->outputs[0]->shape;
+    int axis;
+    if (op_axis(params->axis, shape->rank, &axis, err) < 0)
+        return -1;
+    couple_give(coupling, 0, joined(coupling, axis, shape));
+    return 0;
+}
+
 const struct op op_concat = {
     .type = "Concat",
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
@@ -119,6 +220,7 @@ const struct op op_concat = {
     .weight_input = -1,
     .parse = parse_concat,
     .infer = infer_concat,
+    .couple = couple_concat,
     .run = run_concat,
 };
 
@@ -232,6 +334,29 @@ static int run_split(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int couple_split(struct coupling *coupling, struct error *err)
+{
+    const struct op_call *call = coupling->call;
+    const struct concat_params *params = call->node->params;
+    int64_t begin = 0;
+    int axis;
+    if (op_axis(params->axis, call->inputs[0]->shape.rank, &axis, err) < 0)
+        return -1;
+    for (int i = 0; i < call->node->output_count; i++) {
+        struct label_map part = coupling->inputs[0];
+        int64_t size;
+        if (part_of(call, axis, i, &size, err) < 0)
+            return -1;
+        part.shape.dims[axis] = size;
+        if (part.labels)
+            part.labels += begin * part.strides[axis];
+        if (call->outputs[i])
+            couple_give(coupling, i, part);
+        begin += size;
+    }
+    return 0;
+}
+
 #define SPLIT(symbol, first, last, inputs)                                     \
     const struct op symbol = {                                                 \
         .type = "Split",                                                       \
@@ -242,6 +367,7 @@ static int run_split(const struct op_call *call, struct error *err)
         .weight_input = -1,                                                    \
         .parse = parse_split,                                                  \
         .infer = infer_split,                                                  \
+        .couple = couple_split,                                                \
         .run = run_split,                                                      \
     }
 

@@ -1,6 +1,7 @@
 /* Conv and ConvTranspose over one, two or three spatial dimensions. */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/couple.h"
 #include "op/volume.h"
 
 struct conv_params {
@@ -309,6 +310,25 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
     spec->weight_input = 1;
 }
 
+static int couple(struct coupling *coupling, struct error *err)
+{
+    (void)err;
+    const struct conv_params *params = coupling->call->node->params;
+    bool is_conv = direction_of(coupling->call)->kind == KERNEL_CONV;
+    struct couple_product product = {
+        .data = 0,
+        .weight = 1,
+        .bias = 2,
+        .data_axis = 1,
+        .in_axis = is_conv,
+        .out_axis = !is_conv,
+        .result_axis = 1,
+        .groups = params->group,
+    };
+    couple_product(coupling, &product);
+    return 0;
+}
+
 const struct op op_conv = {
     .type = "Conv",
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
@@ -318,6 +338,7 @@ const struct op op_conv = {
     .row = &forward,
     .parse = parse_conv,
     .infer = infer,
+    .couple = couple,
     .cost = cost,
     .run = run,
     .lower = lower,
@@ -332,6 +353,7 @@ const struct op op_conv_transpose = {
     .row = &backward,
     .parse = parse_transpose,
     .infer = infer,
+    .couple = couple,
     .cost = cost,
     .run = run,
     .lower = lower,

@@ -1,5 +1,6 @@
 /* Gather: slices of the data by index along one axis. */
 #include "base/array.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 #include <string.h>
@@ -89,6 +90,48 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* Rows of labelled data by constant indices; others cannot be told apart. */
+static int couple(struct coupling *coupling, struct error *err)
+{
+    const struct op_call *call = coupling->call;
+    const struct gather_params *params = call->node->params;
+    const struct tensor *indices = call->inputs[1];
+    struct label_map map = coupling->inputs[0];
+    int axis;
+    if (op_axis(params->axis, map.shape.rank, &axis, err) < 0)
+        return -1;
+    couple_lock(coupling, 1, couple_by(coupling, "it chooses elements in"));
+    if (!map.labels)
+        return 0;
+    bool computed = !indices->data;
+    if (label_map_depends(&map, axis) &&
+        (computed || indices->shape.rank > 1)) {
+        couple_lock(coupling, 0,
+                    couple_by(coupling, "its channels are looked up by"));
+        return 0;
+    }
+    int64_t count = tensor_elements(indices);
+    const int64_t *tables[SHAPE_MAX_RANK] = {NULL};
+    int64_t *table =
+        arena_array(&coupling->labels->arena, (size_t)count + 1, sizeof *table);
+    if (!table)
+        return error_memory(err, (size_t)count * sizeof *table);
+    for (int64_t i = 0; i < count && !computed; i++) {
+        int64_t index = tensor_integer(indices, i);
+        table[i] = index < 0 ? index + map.shape.dims[axis] : index;
+    }
+    tables[axis] = label_map_depends(&map, axis) ? table : NULL;
+    struct shape rows = map.shape;
+    rows.dims[axis] = count;
+    if (!tables[axis])
+        map.strides[axis] = 0;
+    map = label_map_index(coupling->labels, &map, &rows, tables);
+    couple_give(
+        coupling, 0,
+        label_map_reshape(coupling->labels, &map, &call->outputs[0]->shape));
+    return 0;
+}
+
 /* Samples chosen by computed indices. */
 static bool mixes_samples(const struct op_call *call)
 {
@@ -107,6 +150,7 @@ const struct op op_gather = {
     .weight_input = -1,
     .parse = parse,
     .infer = infer,
+    .couple = couple,
     .run = run,
     .mixes_samples = mixes_samples,
 };

@@ -1,6 +1,7 @@
 /* Gemm and MatMul. */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 #include <stdlib.h>
@@ -139,6 +140,25 @@ static void lower_gemm(const struct op_call *call, struct kernel_spec *spec)
     };
 }
 
+static int couple_gemm(struct coupling *coupling, struct error *err)
+{
+    (void)err;
+    const struct op_call *call = coupling->call;
+    const struct gemm_params *params = call->node->params;
+    struct couple_product product = {
+        .data = 0,
+        .weight = 1,
+        .bias = 2,
+        .data_axis = !params->transpose_a,
+        .in_axis = params->transpose_b != 0,
+        .out_axis = !params->transpose_b,
+        .result_axis = 1,
+        .groups = 1,
+    };
+    couple_product(coupling, &product);
+    return 0;
+}
+
 const struct op op_gemm = {
     .type = "Gemm",
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
@@ -147,6 +167,7 @@ const struct op op_gemm = {
     .weight_input = 1,
     .parse = parse_gemm,
     .infer = infer_gemm,
+    .couple = couple_gemm,
     .cost = cost_gemm,
     .run = run_gemm,
     .lower = lower_gemm,
@@ -295,6 +316,128 @@ static void lower_matmul(const struct op_call *call, struct kernel_spec *spec)
     };
 }
 
+/* The constant operand is the weight; false where there is none. */
+static bool couple_weight(struct coupling *coupling)
+{
+    const struct op_call *call = coupling->call;
+    const struct tensor *a = call->inputs[0], *b = call->inputs[1];
+    int rank = call->outputs[0]->shape.rank;
+    struct couple_product product = {.bias = -1, .groups = 1};
+    if (b->data && b->shape.rank == 2 && a->shape.rank >= 2) {
+        product.weight = 1;
+        product.data_axis = a->shape.rank - 1;
+        product.out_axis = 1;
+        product.result_axis = rank - 1;
+    } else if (a->data && a->shape.rank == 2 && b->shape.rank >= 2) {
+        product.data = 1;
+        product.data_axis = b->shape.rank - 2;
+        product.in_axis = 1;
+        product.result_axis = rank - 2;
+    } else {
+        return false;
+    }
+    couple_product(coupling, &product);
+    return true;
+}
+
+/* Stacks whose matrices carry labels of their own (attention heads): all of
+ * one matrix goes together, on both sides. */
+static void couple_stacks(struct coupling *coupling)
+{
+    const struct shape *shape = &coupling->call->outputs[0]->shape;
+    int rank = shape->rank;
+    bool inner[SHAPE_MAX_RANK] = {false};
+    struct shape stack = *shape;
+    struct label_map out = label_map_none(shape, "it meets another stack");
+    inner[rank - 1] = inner[rank - 2] = true;
+    stack.dims[rank - 1] = stack.dims[rank - 2] = 1;
+    for (int i = 0; i < 2; i++) {
+        struct label_map map = coupling->inputs[i];
+        if (!map.labels)
+            continue;
+        map = label_map_merge(coupling->labels, &map, inner, NULL);
+        map.shape.dims[rank - 1] = map.shape.dims[rank - 2] = 1;
+        map = label_map_broadcast(&map, &stack);
+        if (out.labels)
+            label_map_tie(coupling->labels, &out, &map);
+        else
+            out = map;
+    }
+    for (int i = 0; i < 2; i++)
+        for (int d = 0; d < rank - 2; d++)
+            if (label_map_depends(&out, d) && !couple_labelled(coupling, i) &&
+                coupling->call->inputs[i]->shape.dims[d] > 1)
+                label_map_lock(coupling->labels, &out, coupling->inputs[i].why);
+    int64_t count = shape_elements(&stack);
+    int *list = label_map_list(coupling->labels, &out);
+    for (int64_t i = 0; list && i < count; i++) {
+        int root = labels_find(coupling->labels, list[i]);
+        coupling->labels->states[root].head = true;
+    }
+    out.shape = *shape;
+    out.zero = (couple_labelled(coupling, 0) && coupling->inputs[0].zero) ||
+               (couple_labelled(coupling, 1) && coupling->inputs[1].zero);
+    couple_give(coupling, 0, out);
+}
+
+/* Two computed matrices: labels of the summed axis meet, those of rows and
+ * columns pass. */
+static void couple_matrices(struct coupling *coupling, int rank)
+{
+    struct labels *labels = coupling->labels;
+    const struct shape *shape = &coupling->call->outputs[0]->shape;
+    const struct label_map *a = &coupling->inputs[0], *b = &coupling->inputs[1];
+    struct label_map out = label_map_none(shape, "");
+    bool inner_a = label_map_depends(a, rank - 1);
+    bool inner_b = label_map_depends(b, rank - 2);
+    bool rows = label_map_depends(a, rank - 2);
+    bool columns = label_map_depends(b, rank - 1);
+    if (inner_a && inner_b && !rows && !columns && (a->zero || b->zero)) {
+        struct label_map left = {.labels = a->labels,
+                                 .shape = {1, {a->shape.dims[rank - 1]}},
+                                 .strides = {a->strides[rank - 1]}};
+        struct label_map right = {.labels = b->labels,
+                                  .shape = left.shape,
+                                  .strides = {b->strides[rank - 2]}};
+        label_map_tie(labels, &left, &right);
+    } else if (inner_a || inner_b || (rows && columns)) {
+        couple_lock(coupling, 0, couple_by(coupling, "it is multiplied in"));
+        couple_lock(coupling, 1, couple_by(coupling, "it is multiplied in"));
+    } else if (rows || columns) {
+        const struct label_map *from = rows ? a : b;
+        int axis = rows ? rank - 2 : rank - 1;
+        out.labels = from->labels;
+        out.strides[axis] = from->strides[axis];
+        out.zero = from->zero;
+    }
+    couple_give(coupling, 0, out);
+}
+
+static int couple_matmul(struct coupling *coupling, struct error *err)
+{
+    (void)err;
+    const struct op_call *call = coupling->call;
+    int rank = call->outputs[0]->shape.rank;
+    if (couple_weight(coupling))
+        return 0;
+    if (call->inputs[0]->data || call->inputs[1]->data || rank < 2 ||
+        call->inputs[0]->shape.rank != rank ||
+        call->inputs[1]->shape.rank != rank) {
+        couple_lock(coupling, 0, couple_by(coupling, "it is multiplied in"));
+        couple_lock(coupling, 1, couple_by(coupling, "it is multiplied in"));
+        return 0;
+    }
+    bool stacks = false;
+    for (int i = 0; i < rank - 2; i++)
+        stacks = stacks || label_map_depends(&coupling->inputs[0], i) ||
+                 label_map_depends(&coupling->inputs[1], i);
+    if (stacks)
+        couple_stacks(coupling);
+    else
+        couple_matrices(coupling, rank);
+    return 0;
+}
+
 const struct op op_matmul = {
     .type = "MatMul",
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
@@ -302,6 +445,7 @@ const struct op op_matmul = {
     .max_inputs = 2,
     .weight_input = 1,
     .infer = infer_matmul,
+    .couple = couple_matmul,
     .cost = cost_matmul,
     .run = run_matmul,
     .lower = lower_matmul,

@@ -4,6 +4,7 @@
  */
 #include "base/array.h"
 #include "op/binary.h"
+#include "op/couple.h"
 
 #include <math.h>
 
@@ -85,6 +86,37 @@ static int run_instance(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* The mean and deviation of a plane are of all its positions, so labels
+ * inside one plane (the groups of a group norm) go together. */
+static int couple_instance(struct coupling *coupling, struct error *err)
+{
+    (void)err;
+    const struct op_call *call = coupling->call;
+    struct label_map map = coupling->inputs[0];
+    bool axes[SHAPE_MAX_RANK] = {false};
+    for (int i = 2; i < map.shape.rank; i++)
+        axes[i] = true;
+    if (!map.labels) {
+        couple_give(coupling, 0, map);
+        return 0;
+    }
+    if (!call->inputs[1]->data || !call->inputs[2]->data) {
+        couple_lock(coupling, 0, couple_by(coupling, "it cannot pass"));
+        return 0;
+    }
+    map = label_map_merge(coupling->labels, &map, axes,
+                          couple_by(coupling, "it is normalised by"));
+    for (int i = 1; i < 3; i++) {
+        struct label_map part = {.labels = map.labels,
+                                 .shape = call->inputs[i]->shape,
+                                 .strides = {map.strides[1]}};
+        couple_constant(coupling, i, &part, true);
+    }
+    map.zero = true;
+    couple_give(coupling, 0, map);
+    return 0;
+}
+
 const struct op op_instance_norm = {
     .type = "InstanceNormalization",
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
@@ -93,6 +125,7 @@ const struct op op_instance_norm = {
     .weight_input = -1,
     .parse = parse_instance,
     .infer = infer_instance,
+    .couple = couple_instance,
     .cost = cost,
     .run = run_instance,
 };
@@ -202,6 +235,28 @@ static int run_layer(const struct op_call *call, struct error *err)
     return result;
 }
 
+/*
+ * The mean and deviation are of the whole width: with fewer channels they
+ * would be others, so a normalised width goes as a whole or not at all.
+ */
+static int couple_layer(struct coupling *coupling, struct error *err)
+{
+    struct label_map map = coupling->inputs[0];
+    bool axes[SHAPE_MAX_RANK] = {false};
+    int axis;
+    if (layer_axis(coupling->call, &axis, err) < 0)
+        return -1;
+    for (int i = axis; i < map.shape.rank; i++)
+        axes[i] = true;
+    if (map.labels)
+        map =
+            label_map_merge(coupling->labels, &map, axes,
+                            couple_by(coupling, "its width is normalised by"));
+    map.zero = map.zero && !op_input(coupling->call, 2);
+    couple_give(coupling, 0, map);
+    return 0;
+}
+
 static bool layer_mixes_samples(const struct op_call *call)
 {
     int axis;
@@ -217,6 +272,7 @@ const struct op op_layer_norm = {
     .weight_input = -1,
     .parse = parse_layer,
     .infer = infer_layer,
+    .couple = couple_layer,
     .cost = cost,
     .run = run_layer,
     .mixes_samples = layer_mixes_samples,

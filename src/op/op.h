@@ -32,6 +32,8 @@ struct op_cost {
     int64_t parameters; /* constant elements read */
 };
 
+struct coupling; /* op/couple.h */
+
 struct op {
     const char *type;
     const char *domain; /* "" for ONNX's own */
@@ -61,8 +63,10 @@ struct op {
      * as if it did not (a softmax over axis 0). NULL: never. Re-batching a
      * model that declares its batch is refused at such a node. */
     bool (*mixes_samples)(const struct op_call *call);
-    /* Which channels tie together; comes with structured pruning. */
-    int (*couple)(const struct op_call *call, void *groups, struct error *err);
+    /* Which channels go together (op/couple.h): hands the labels of the
+     * operands on to the outputs. NULL: what reaches it cannot be removed.
+     * Not called for a node whose outputs are constants. */
+    int (*couple)(struct coupling *coupling, struct error *err);
     /* The backward computation; comes with training. */
     int (*gradient)(const struct op_call *call, void *backward,
                     struct error *err);

@@ -3,6 +3,7 @@
  * dimension by dimension through a table of indices, or the padding value.
  */
 #include "base/array.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 #include <stdlib.h>
@@ -257,6 +258,43 @@ static int run_pad(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* Added channels are no layer's: they carry label 0 and stay. */
+static int couple_pad(struct coupling *coupling, struct error *err)
+{
+    const struct op_call *call = coupling->call;
+    const struct pad_params *params = call->node->params;
+    const struct tensor *value = op_input(call, 2);
+    struct label_map map = coupling->inputs[0];
+    const struct shape *shape = &call->outputs[0]->shape;
+    struct padding padding;
+    const int64_t *tables[SHAPE_MAX_RANK] = {NULL};
+    if (padding_of(call, &padding, err) < 0)
+        return -1;
+    const struct pad_mode *mode = mode_of(call->node);
+    for (int i = 0; i < shape->rank && map.labels; i++) {
+        if (!label_map_depends(&map, i) ||
+            (!padding.begin[i] && !padding.end[i]))
+            continue;
+        int64_t *table = arena_array(&coupling->labels->arena,
+                                     (size_t)shape->dims[i] + 1, sizeof *table);
+        if (!table)
+            return error_memory(err, (size_t)shape->dims[i] * sizeof *table);
+        for (int64_t j = 0; j < shape->dims[i]; j++)
+            table[j] = pad_constant(j - padding.begin[i], map.shape.dims[i]);
+        tables[i] = table;
+        if (mode->source != pad_constant)
+            couple_lock(coupling, 0, couple_by(coupling, "it is repeated by"));
+    }
+    double fill = value && value->data ? tensor_number(value, 0)
+                  : value              ? 1
+                                       : (double)params->value;
+    bool zero = map.zero && (mode->source != pad_constant || fill == 0);
+    map = label_map_index(coupling->labels, &map, shape, tables);
+    map.zero = zero;
+    couple_give(coupling, 0, map);
+    return 0;
+}
+
 /* Cutting samples in front and adding as many behind keeps the shape. */
 static bool pad_mixes_samples(const struct op_call *call)
 {
@@ -275,6 +313,7 @@ static bool pad_mixes_samples(const struct op_call *call)
         .weight_input = -1,                                                    \
         .parse = parse_pad,                                                    \
         .infer = infer_pad,                                                    \
+        .couple = couple_pad,                                                  \
         .run = run_pad,                                                        \
         .mixes_samples = pad_mixes_samples,                                    \
     }
@@ -321,6 +360,21 @@ static int run_tile(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int couple_tile(struct coupling *coupling, struct error *err)
+{
+    struct label_map map = coupling->inputs[0];
+    const struct shape *shape = &coupling->call->outputs[0]->shape;
+    for (int i = 0; i < shape->rank; i++)
+        if (label_map_depends(&map, i) && shape->dims[i] != map.shape.dims[i])
+            return couple_moves(coupling, err);
+    map.shape = *shape;
+    for (int i = 0; i < shape->rank; i++)
+        if (!label_map_depends(&coupling->inputs[0], i))
+            map.strides[i] = 0;
+    couple_give(coupling, 0, map);
+    return 0;
+}
+
 const struct op op_tile = {
     .type = "Tile",
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
@@ -328,6 +382,7 @@ const struct op op_tile = {
     .max_inputs = 2,
     .weight_input = -1,
     .infer = infer_tile,
+    .couple = couple_tile,
     .run = run_tile,
 };
 
@@ -368,6 +423,15 @@ static int run_expand(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int couple_expand(struct coupling *coupling, struct error *err)
+{
+    (void)err;
+    couple_give(coupling, 0,
+                label_map_broadcast(&coupling->inputs[0],
+                                    &coupling->call->outputs[0]->shape));
+    return 0;
+}
+
 const struct op op_expand = {
     .type = "Expand",
     OP_OPSETS(8, OP_OPSET_LAST),
@@ -375,5 +439,6 @@ const struct op op_expand = {
     .max_inputs = 2,
     .weight_input = -1,
     .infer = infer_expand,
+    .couple = couple_expand,
     .run = run_expand,
 };

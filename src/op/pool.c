@@ -1,6 +1,7 @@
 /* Max and average pooling, over windows and over everything. */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/couple.h"
 #include "op/volume.h"
 
 struct pool_params {
@@ -182,7 +183,7 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
 #define POOL_FACES                                                             \
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),                                  \
         .min_inputs = 1, .max_inputs = 1, .weight_input = -1, .infer = infer,  \
-        .run = run, .lower = lower
+        .couple = couple_planes, .run = run, .lower = lower
 
 const struct op op_max_pool = {
     .type = "MaxPool",

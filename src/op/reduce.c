@@ -3,6 +3,7 @@
  * older opsets and an input since 13 (ReduceSum) or 18 (the others).
  */
 #include "base/array.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 #include <math.h>
@@ -196,6 +197,31 @@ static int infer(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* What is summed up together goes together; a mean divides by the width. */
+static int couple(struct coupling *coupling, struct error *err)
+{
+    const struct op_call *call = coupling->call;
+    const struct reduce_params *params = call->node->params;
+    const struct reduce_row *row = call->node->op->row;
+    struct label_map map = coupling->inputs[0], out = {0};
+    struct reduction zero = {row->start, 0};
+    bool reduced[SHAPE_MAX_RANK];
+    if (axes_of(call, reduced, err) < 0)
+        return -1;
+    if (map.labels)
+        map = label_map_merge(coupling->labels, &map, reduced,
+                              couple_by(coupling, "its width is reduced by"));
+    row->step(&zero, 0);
+    out = label_map_none(&call->outputs[0]->shape, map.why);
+    out.labels = map.labels;
+    out.zero = map.zero && row->finish(&zero, 1) == 0;
+    for (int i = 0, at = 0; i < map.shape.rank; i++)
+        if (!reduced[i] || params->keepdims)
+            out.strides[at++] = map.strides[i];
+    couple_give(coupling, 0, out);
+    return 0;
+}
+
 /* Splits x's dimensions into kept ones and reduced ones, with strides. */
 struct split {
     struct shape kept, reduced;
@@ -309,6 +335,7 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
         .row = &symbol##_row,                                                  \
         .parse = parse_attribute,                                              \
         .infer = infer,                                                        \
+        .couple = couple,                                                      \
         .run = run,                                                            \
         .lower = lower,                                                        \
     };                                                                         \
@@ -321,6 +348,7 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
         .row = &symbol##_row,                                                  \
         .parse = parse_input,                                                  \
         .infer = infer,                                                        \
+        .couple = couple,                                                      \
         .run = run,                                                            \
         .lower = lower,                                                        \
     }

@@ -3,6 +3,7 @@
  * Dropout. All are aliases to fast kernels and copies to the plain code.
  */
 #include "base/array.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 #include <string.h>
@@ -106,6 +107,7 @@ const struct op op_reshape = {
     .min_inputs = 2,
     .max_inputs = 2,
     .parse = parse_reshape,
+    .couple = couple_reshape,
     .infer = infer_reshape,
     ALIAS_FACES,
 };
@@ -147,6 +149,7 @@ const struct op op_flatten = {
     .max_inputs = 1,
     .parse = parse_flatten,
     .infer = infer_flatten,
+    .couple = couple_reshape,
     ALIAS_FACES,
 };
 
@@ -231,6 +234,7 @@ const struct op op_squeeze_attribute = {
     .max_inputs = 1,
     .parse = parse_axes,
     .infer = infer_squeeze,
+    .couple = couple_reshape,
     ALIAS_FACES,
 };
 
@@ -240,6 +244,7 @@ const struct op op_squeeze = {
     .min_inputs = 1,
     .max_inputs = 2,
     .infer = infer_squeeze,
+    .couple = couple_reshape,
     ALIAS_FACES,
 };
 
@@ -250,6 +255,7 @@ const struct op op_unsqueeze_attribute = {
     .max_inputs = 1,
     .parse = parse_axes,
     .infer = infer_unsqueeze,
+    .couple = couple_reshape,
     ALIAS_FACES,
 };
 
@@ -259,6 +265,7 @@ const struct op op_unsqueeze = {
     .min_inputs = 2,
     .max_inputs = 2,
     .infer = infer_unsqueeze,
+    .couple = couple_reshape,
     ALIAS_FACES,
 };
 
@@ -277,6 +284,7 @@ const struct op op_identity = {
     .min_inputs = 1,
     .max_inputs = 1,
     .infer = infer_identity,
+    .couple = couple_same,
     ALIAS_FACES,
 };
 
@@ -344,6 +352,7 @@ static void lower_dropout(const struct op_call *call, struct kernel_spec *spec)
         .weight_input = -1,                                                    \
         .parse = parse_dropout,                                                \
         .infer = infer_dropout,                                                \
+        .couple = couple_same,                                                 \
         .run = run_dropout,                                                    \
         .lower = lower_dropout,                                                \
     }

@@ -1,5 +1,6 @@
 /* What tensors are, not what they hold: Shape, Size, Cast. */
 #include "base/array.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 struct shape_params {
@@ -174,6 +175,7 @@ const struct op op_cast = {
     .weight_input = -1,
     .parse = parse_cast,
     .infer = infer_cast,
+    .couple = couple_same,
     .run = run_cast,
     .lower = lower_cast,
 };

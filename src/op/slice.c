@@ -1,5 +1,6 @@
 /* Slice: starts, ends, axes (and steps) are attributes before opset 10. */
 #include "base/array.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 struct slice_params {
@@ -143,6 +144,25 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int couple(struct coupling *coupling, struct error *err)
+{
+    struct slice slice;
+    struct label_map part = coupling->inputs[0];
+    if (slice_of(coupling->call, &slice, err) < 0)
+        return -1;
+    for (int i = 0; i < slice.shape.rank; i++) {
+        if (label_map_depends(&part, i) && slice.step[i] != 1)
+            label_map_lock(coupling->labels, &part,
+                           couple_by(coupling, "every other one is taken by"));
+        if (part.labels)
+            part.labels += slice.begin[i] * part.strides[i];
+        part.strides[i] *= slice.step[i];
+    }
+    part.shape = slice.shape;
+    couple_give(coupling, 0, part);
+    return 0;
+}
+
 /* Reversing samples keeps the shape. */
 static bool mixes_samples(const struct op_call *call)
 {
@@ -159,6 +179,7 @@ const struct op op_slice_attribute = {
     .weight_input = -1,
     .parse = parse,
     .infer = infer,
+    .couple = couple,
     .run = run,
     .mixes_samples = mixes_samples,
 };
@@ -170,6 +191,7 @@ const struct op op_slice = {
     .max_inputs = 5,
     .weight_input = -1,
     .infer = infer,
+    .couple = couple,
     .run = run,
     .mixes_samples = mixes_samples,
 };

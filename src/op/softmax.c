@@ -4,6 +4,7 @@
  */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 struct axis_params {
@@ -72,6 +73,25 @@ static void lower_softmax(const struct op_call *call, struct kernel_spec *spec)
     spec->softmax = spec_of(call);
 }
 
+/* What is weighed against each other goes together. */
+static int couple_softmax(struct coupling *coupling, struct error *err)
+{
+    const struct softmax_row *row = coupling->call->node->op->row;
+    struct label_map map = coupling->inputs[0];
+    bool axes[SHAPE_MAX_RANK] = {false};
+    int axis;
+    if (softmax_axis(coupling->call, &axis, err) < 0)
+        return -1;
+    for (int i = axis; i < map.shape.rank; i++)
+        axes[i] = i == axis || row->flattens;
+    if (map.labels)
+        map = label_map_merge(coupling->labels, &map, axes,
+                              couple_by(coupling, "it is normalised by"));
+    map.zero = false;
+    couple_give(coupling, 0, map);
+    return 0;
+}
+
 static bool softmax_mixes_samples(const struct op_call *call)
 {
     int axis;
@@ -89,6 +109,7 @@ static bool softmax_mixes_samples(const struct op_call *call)
         .row = &symbol##_row,                                                  \
         .parse = parse_softmax,                                                \
         .infer = infer_softmax,                                                \
+        .couple = couple_softmax,                                              \
         .run = run_softmax,                                                    \
         .lower = lower_softmax,                                                \
         .mixes_samples = softmax_mixes_samples,                                \

@@ -1,5 +1,6 @@
 /* Permutations of elements: Transpose, DepthToSpace, SpaceToDepth. */
 #include "base/array.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 #include <string.h>
@@ -71,6 +72,15 @@ static int run_transpose(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int couple_transpose(struct coupling *coupling, struct error *err)
+{
+    int perm[SHAPE_MAX_RANK];
+    if (permutation_of(coupling->call, perm, err) < 0)
+        return -1;
+    couple_give(coupling, 0, label_map_permute(&coupling->inputs[0], perm));
+    return 0;
+}
+
 /* Moving dimensions of size one moves no bytes. */
 static void lower_transpose(const struct op_call *call,
                             struct kernel_spec *spec)
@@ -97,6 +107,7 @@ const struct op op_transpose = {
     .weight_input = -1,
     .parse = parse_transpose,
     .infer = infer_transpose,
+    .couple = couple_transpose,
     .run = run_transpose,
     .lower = lower_transpose,
 };
@@ -214,6 +225,20 @@ static int run_to_depth(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* The channels that one output channel is woven from go together. */
+static int couple_to_space(struct coupling *coupling, struct error *err)
+{
+    static const bool planes[SHAPE_MAX_RANK] = {false, false, true, true};
+    if (couple_moves(coupling, err) < 0)
+        return -1;
+    struct label_map map = coupling->outputs[0];
+    if (map.labels)
+        couple_give(coupling, 0,
+                    label_map_merge(coupling->labels, &map, planes,
+                                    couple_by(coupling, "it is woven by")));
+    return 0;
+}
+
 const struct op op_depth_to_space = {
     .type = "DepthToSpace",
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
@@ -222,6 +247,7 @@ const struct op op_depth_to_space = {
     .weight_input = -1,
     .parse = parse_block,
     .infer = infer_to_space,
+    .couple = couple_to_space,
     .run = run_to_space,
 };
 
@@ -233,5 +259,6 @@ const struct op op_space_to_depth = {
     .weight_input = -1,
     .parse = parse_block,
     .infer = infer_to_depth,
+    .couple = couple_moves,
     .run = run_to_depth,
 };

@@ -5,6 +5,7 @@
  */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/couple.h"
 #include "op/support.h"
 
 #include <math.h>
@@ -340,6 +341,7 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
         .parse = parse_face,                                                   \
         .infer = infer,                                                        \
         .run = run,                                                            \
+        .couple = couple_same,                                                 \
         .lower = lower,                                                        \
     }
 

@@ -1,5 +1,6 @@
 /* Choices per element: Where, Not, PRelu. */
 #include "op/binary.h"
+#include "op/couple.h"
 
 #include <string.h>
 
@@ -42,6 +43,7 @@ const struct op op_where = {
     .max_inputs = 3,
     .weight_input = -1,
     .infer = infer_where,
+    .couple = couple_elements,
     .run = run_where,
 };
 
@@ -69,6 +71,7 @@ const struct op op_not = {
     .max_inputs = 1,
     .weight_input = -1,
     .infer = infer_not,
+    .couple = couple_same,
     .run = run_not,
 };
 
@@ -125,6 +128,7 @@ const struct op op_prelu = {
     .max_inputs = 2,
     .weight_input = -1,
     .infer = infer_prelu,
+    .couple = couple_elements,
     .cost = cost_prelu,
     .run = run_prelu,
     .lower = lower_prelu,

@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/map.h"
 #include "op/instance.h"
+#include "prune/group.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -251,6 +252,10 @@ int layer_table_init(struct layer_table *table, const struct graph *instance,
             result = add_layer(table, instance, (int)i, weight, &taken, err);
     }
     map_release(&taken);
+    if (result == 0)
+        result = group_table_create(&table->groups, instance, table, err);
+    for (size_t i = 0; i < table->count && result == 0; i++)
+        table->layers[i].group = group_of_layer(table->groups, i);
     if (result < 0)
         layer_table_release(table);
     return result;
@@ -261,6 +266,7 @@ void layer_table_release(struct layer_table *table)
     for (size_t i = 0; i < table->count; i++)
         free(table->layers[i].name);
     free(table->layers);
+    group_table_destroy(table->groups);
     *table = (struct layer_table){0};
 }
 

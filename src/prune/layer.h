@@ -5,6 +5,9 @@
 
 #include "op/op.h"
 
+struct group;
+struct group_table;
+
 struct layer {
     char *name;           /* unique; see layer_table_init */
     int row;              /* 1-based, in order of execution: "@row" */
@@ -18,11 +21,15 @@ struct layer {
     int64_t macs;         /* one sample, dense, of all nodes that share it */
     bool prunable;
     const char *reason; /* why not; "" when prunable; static text */
+    /* What its output channels go together with (prune/group.h); NULL: not
+     * known. */
+    const struct group *group;
 };
 
 struct layer_table {
     struct layer *layers;
     size_t count;
+    struct group_table *groups; /* owned; NULL in tables made by hand */
 };
 
 /*
