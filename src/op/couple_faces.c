@@ -362,8 +362,11 @@ int couple_planes(struct coupling *coupling, struct error *err)
 {
     (void)err;
     struct label_map map = coupling->inputs[0];
-    for (int i = 2; i < map.shape.rank; i++)
-        if (label_map_depends(&map, i)) {
+    const struct shape *shape = &coupling->call->outputs[0]->shape;
+    for (int i = 0; i < map.shape.rank; i++)
+        if (label_map_depends(&map, i) &&
+            (i >= 2 || i >= shape->rank ||
+             shape->dims[i] != map.shape.dims[i])) {
             couple_lock(coupling, 0,
                         couple_by(coupling, "it is spread over the planes of"));
             map = label_map_none(&map.shape, "it was spread over planes");

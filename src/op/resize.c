@@ -4,6 +4,7 @@
  */
 #include "op/resize.h"
 #include "base/array.h"
+#include "op/couple.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -410,7 +411,7 @@ static bool mixes_samples(const struct op_call *call)
 }
 
 #define RESIZE_FACES                                                           \
-    .weight_input = -1, .infer = infer, .run = run,                            \
+    .weight_input = -1, .couple = couple_planes, .infer = infer, .run = run,   \
     .mixes_samples = mixes_samples
 
 const struct op op_resize = {
