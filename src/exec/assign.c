@@ -217,7 +217,8 @@ static void take_again(struct choice *choice, const struct candidate *old)
     for (int k = 0; k < choice->count; k++) {
         const struct candidate *candidate = &choice->candidates[k];
         if (candidate->method == old->method &&
-            candidate->sparse == old->sparse && candidate->src == old->src &&
+            candidate->sparse == old->sparse &&
+            candidate->dense == old->dense && candidate->src == old->src &&
             candidate->dst == old->dst && candidate->threads == old->threads &&
             candidate->ns != INFINITY)
             choice->taken = k;

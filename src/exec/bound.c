@@ -9,6 +9,13 @@ static int run_onednn(const struct bound *b)
     return onednn_run(&b->onednn);
 }
 
+static int run_dense(const struct bound *b)
+{
+    const struct operands operands = {b->src, b->other, b->dst};
+    dense_run(b->compiled, &operands, b->scratch);
+    return 0;
+}
+
 static int run_sparse(const struct bound *b)
 {
     const struct operands operands = {b->src, b->other, b->dst};
@@ -38,9 +45,8 @@ static int run_reference(const struct bound *b)
 }
 
 static int (*const runs[METHOD_COUNT])(const struct bound *) = {
-    [METHOD_REFERENCE] = run_reference,
-    [METHOD_ONEDNN] = run_onednn,
-    [METHOD_SPARSE] = run_sparse,
+    [METHOD_REFERENCE] = run_reference, [METHOD_ONEDNN] = run_onednn,
+    [METHOD_SPARSE] = run_sparse,       [METHOD_DENSE] = run_dense,
     [METHOD_REORDER] = run_reorder,
 };
 

@@ -42,6 +42,17 @@ static void add(struct choice *choice, enum method method,
         .method = method, .sparse = sparse, .src = src, .dst = dst};
 }
 
+static void add_dense(struct choosing *c, const struct task *task,
+                      struct choice *choice)
+{
+    const struct dense_kernel *kernel =
+        dense_kernel_find(&task->spec, &task->epilogue, c->options->isa);
+    if (!kernel)
+        return;
+    add(choice, METHOD_DENSE, NULL, kernel->layout, kernel->layout);
+    choice->candidates[choice->count - 1].dense = kernel;
+}
+
 /* --- convolution and product --- */
 
 static bool same_dims(const struct value_view *view, int64_t n, int64_t c,
@@ -129,6 +140,7 @@ static void list_conv(struct choosing *c, const struct task *task,
         return;
     if (preferred(c, task, &src, &dst))
         add(choice, METHOD_ONEDNN, NULL, src, dst);
+    add_dense(c, task, choice);
 }
 
 static void list_product(struct choosing *c, const struct task *task,

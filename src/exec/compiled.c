@@ -66,6 +66,9 @@ static void set_name(struct compiled *c, const struct task *task,
     case METHOD_SPARSE:
         snprintf(c->name, sizeof(c->name), "%s", chosen->sparse->name);
         break;
+    case METHOD_DENSE:
+        snprintf(c->name, sizeof(c->name), "%s", chosen->dense->name);
+        break;
     default:
         snprintf(c->name, sizeof(c->name), "onednn %s %s", kind,
                  layout_name(chosen->dst));
@@ -92,6 +95,9 @@ uint64_t compiled_key(const struct task *task,
     if (candidate->sparse)
         key = hash_bytes(key, candidate->sparse->name,
                          strlen(candidate->sparse->name));
+    if (candidate->dense)
+        key = hash_bytes(key, candidate->dense->name,
+                         strlen(candidate->dense->name));
     for (size_t i = 0; i < ARRAY_LENGTH(descs); i++) {
         const int64_t numbers[] = {(int64_t)descs[i]->layout,
                                    descs[i]->n,
@@ -126,6 +132,29 @@ struct onednn_problem task_problem(const struct task *task,
 
 /* --- making --- */
 
+static int allocate_packed(struct compiled *c)
+{
+    size_t bytes = (c->packed_bytes + SLACK + ALIGN - 1) / ALIGN * ALIGN;
+    c->packed = aligned_alloc(ALIGN, bytes);
+    if (!c->packed)
+        return -1;
+    memset(c->packed, 0, bytes);
+    return 0;
+}
+
+static int make_dense(struct compiled *c)
+{
+    const struct dense_kernel *kernel = c->candidate.dense;
+    if (!kernel->serves(&c->spec, &c->epilogue))
+        return 1;
+    c->packed_bytes = kernel->pack_bytes(&c->spec);
+    c->scratch_bytes = kernel->scratch_bytes(&c->spec);
+    if (allocate_packed(c))
+        return -1;
+    kernel->pack(&c->spec, c->packed);
+    return 0;
+}
+
 static int make_sparse(struct compiled *c)
 {
     const struct sparse_kernel *kernel = c->candidate.sparse;
@@ -133,11 +162,8 @@ static int make_sparse(struct compiled *c)
         return 1;
     c->packed_bytes = kernel->pack_bytes(&c->spec);
     c->scratch_bytes = kernel->scratch_bytes(&c->spec, c->src.border);
-    size_t bytes = (c->packed_bytes + SLACK + ALIGN - 1) / ALIGN * ALIGN;
-    c->packed = aligned_alloc(ALIGN, bytes);
-    if (!c->packed)
+    if (allocate_packed(c))
         return -1;
-    memset(c->packed, 0, bytes);
     kernel->pack(&c->spec, c->packed);
     return sparse_share(c);
 }
@@ -161,6 +187,8 @@ static int make(struct compiled *c, const struct task *task,
     switch (c->candidate.method) {
     case METHOD_SPARSE:
         return make_sparse(c);
+    case METHOD_DENSE:
+        return make_dense(c);
     case METHOD_ONEDNN:
         return make_onednn(c, task, context);
     default:
@@ -254,9 +282,9 @@ size_t compiled_scratch_stride(const struct compiled *compiled)
 size_t compiled_scratch_total(const struct compiled *compiled)
 {
     size_t stride = compiled_scratch_stride(compiled);
-    return compiled->candidate.method == METHOD_SPARSE
-               ? stride * (size_t)compiled->threads
-               : stride;
+    enum method method = compiled->candidate.method;
+    bool ours = method == METHOD_SPARSE || method == METHOD_DENSE;
+    return ours ? stride * (size_t)compiled->threads : stride;
 }
 
 struct compiled *compiled_retain(struct compiled *compiled)

@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "exec/task.h"
+#include "kernel/dense.h"
 #include "kernel/onednn.h"
 #include "kernel/sparse.h"
 
@@ -18,6 +19,7 @@ enum method {
     METHOD_REFERENCE, /* a fused task by the naive kernels */
     METHOD_ONEDNN,
     METHOD_SPARSE,
+    METHOD_DENSE,   /* one of our dense kernels */
     METHOD_ALIAS,   /* nothing to do: same bytes */
     METHOD_REORDER, /* a change of layout */
     METHOD_COUNT,
@@ -27,8 +29,9 @@ enum method {
 struct candidate {
     enum method method;
     const struct sparse_kernel *sparse;
+    const struct dense_kernel *dense;
     enum layout src, dst;
-    int threads; /* that share a sparse kernel's rows; 0: the plan's */
+    int threads; /* that share one of our kernels' rows; 0: the plan's */
     double ns;   /* expected; INFINITY: does not serve */
     bool measured;
 };
@@ -63,7 +66,7 @@ struct compiled {
     struct epilogue epilogue;
     struct layout_desc src, dst;
     struct onednn_kernel onednn;
-    void *packed; /* METHOD_SPARSE: the kernel's packed weights */
+    void *packed; /* SPARSE, DENSE: the kernel's packed weights */
     struct sparse_share *shares; /* METHOD_SPARSE: per thread */
     float *weight, *bias; /* METHOD_REFERENCE: folded copies, may be NULL */
     const struct graph *instance; /* METHOD_REFERENCE: keeps weights alive */
@@ -137,5 +140,9 @@ struct operands {
 /* Runs a sparse kernel on all its threads. */
 void sparse_run(const struct compiled *compiled,
                 const struct operands *operands, void *scratch);
+
+/* Runs a dense kernel of our own on all its threads. */
+void dense_run(const struct compiled *compiled, const struct operands *operands,
+               void *scratch);
 
 #endif

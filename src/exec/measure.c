@@ -50,6 +50,8 @@ static double estimate(const struct choosing *c, const struct task *task,
         return 0;
     case METHOD_ONEDNN:
         return 500 + macs / 50 + traffic * 0.1;
+    case METHOD_DENSE: /* only where they serve better than oneDNN */
+        return 400 + macs / 100 + traffic * 0.1;
     case METHOD_SPARSE: {
         double density = (double)task->nonzeros / (double)task->weights;
         double padded =
@@ -260,6 +262,7 @@ int candidate_time(struct choosing *c, const struct task *task,
                    struct candidate *candidate, struct error *err)
 {
     bool fast = candidate->method == METHOD_ONEDNN ||
+                candidate->method == METHOD_DENSE ||
                 candidate->method == METHOD_SPARSE;
     if (candidate->ns == INFINITY)
         return 0;

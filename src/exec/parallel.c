@@ -1,12 +1,13 @@
 /*
- * The only OpenMP region of the program: a sparse kernel's work split over the
- * threads that oneDNN's kernels use as well.
+ * The only OpenMP regions of the program: the work of our kernels split over
+ * the threads that oneDNN's kernels use as well. A dense kernel's units are
+ * split in equal parts.
  *
- * Whole images first, equally many for every thread: they share nothing. What
- * is left over (all of it for one image) is split by output rows, because then
- * a thread reads mostly what it wrote in the step before and no line travels
- * between processors; by output channels of equally many kept weights where
- * rows are too few.
+ * A sparse kernel's: whole images first, equally many for every thread: they
+ * share nothing. What is left over (all of it for one image) is split by output
+ * rows, because then a thread reads mostly what it wrote in the step before and
+ * no line travels between processors; by output channels of equally many kept
+ * weights where rows are too few.
  */
 #include "exec/compiled.h"
 
@@ -163,4 +164,27 @@ void sparse_run(const struct compiled *compiled, const struct operands *o,
         run_images(c, o, (struct span){s->first, s->last}, &whole, own);
         run_images(c, o, (struct span){s->rest, c->src.n}, &s->part, own);
     }
+}
+
+void dense_run(const struct compiled *compiled, const struct operands *operands,
+               void *scratch)
+{
+    const struct dense_kernel *kernel = compiled->candidate.dense;
+    const struct dense_call call = {.spec = &compiled->spec,
+                                    .epilogue = &compiled->epilogue,
+                                    .packed = compiled->packed,
+                                    .src = operands->src,
+                                    .other = operands->other,
+                                    .dst = operands->dst};
+    const int64_t units = kernel->units(&compiled->spec);
+    const int64_t threads = compiled->threads;
+    const size_t stride = compiled_scratch_stride(compiled);
+    if (threads == 1) {
+        kernel->run(&call, scratch, 0, units);
+        return;
+    }
+#pragma omp parallel for num_threads((int)threads) schedule(static, 1)
+    for (int64_t t = 0; t < threads; t++)
+        kernel->run(&call, (char *)scratch + (size_t)t * stride,
+                    units * t / threads, units * (t + 1) / threads);
 }

@@ -1,0 +1,16 @@
+/* Our dense kernels on vectors of 8 floats. */
+#if defined(__x86_64__)
+#define DENSE_AVX2
+
+#include "kernel/winograd_run.h"
+
+void dense_winograd_run_avx2(const struct dense_call *call, void *scratch,
+                             int64_t first, int64_t last);
+
+void dense_winograd_run_avx2(const struct dense_call *call, void *scratch,
+                             int64_t first, int64_t last)
+{
+    winograd_run(call, scratch, first, last);
+}
+
+#endif

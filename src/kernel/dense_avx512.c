@@ -1,0 +1,16 @@
+/* Our dense kernels on vectors of 16 floats. */
+#if defined(__x86_64__)
+#define DENSE_AVX512
+
+#include "kernel/winograd_run.h"
+
+void dense_winograd_run_avx512(const struct dense_call *call, void *scratch,
+                               int64_t first, int64_t last);
+
+void dense_winograd_run_avx512(const struct dense_call *call, void *scratch,
+                               int64_t first, int64_t last)
+{
+    winograd_run(call, scratch, first, last);
+}
+
+#endif
