@@ -215,6 +215,9 @@ bool app_execute(struct app *app, const char *line)
         app->backend->show(app, app_layer(app));
     if (result.effect == COMMAND_EXPORT)
         export_open(app, result.argument);
+    if (result.effect == COMMAND_WORK && app->backend->work != NULL &&
+        app->backend->work(app, result.argument, &err) != 0)
+        app_say(app, ROLE_ERROR, "%s", err.message);
     command_result_release(&result);
     if (app->backend->refresh != NULL)
         app->backend->refresh(app);

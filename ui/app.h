@@ -134,6 +134,7 @@ struct backend {
     void (*complete)(struct app *app, const char *line,
                      void (*add)(void *context, const char *word),
                      void *context);
+    int (*work)(struct app *app, const char *line, struct error *err);
     void (*refresh)(struct app *app); /* fill the view again */
     bool (*file_exists)(struct app *app, const char *path);
 };

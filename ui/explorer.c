@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "engine/work.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -34,6 +35,7 @@ struct explorer {
     struct error error; /* why the program ends */
     int64_t painted_ns; /* when a report was drawn last */
     bool news;          /* a report waits to be drawn */
+    bool work_seen;     /* the end of the last work was told */
     bool hung_up;
     int sync_fd; /* tests: told whenever all is still; -1 */
     bool synced;
@@ -76,6 +78,12 @@ static int start_export(struct app *app, const struct engine_export *request,
                                err);
 }
 
+static int start_work(struct app *app, const char *line, struct error *err)
+{
+    struct explorer *e = of(app);
+    return engine_work_start(e->engine, session_current(e->session), line, err);
+}
+
 static void complete(struct app *app, const char *line,
                      void (*add)(void *context, const char *word),
                      void *context)
@@ -105,8 +113,8 @@ static void refresh(struct app *app)
 }
 
 static const struct backend backend = {
-    execute,      show,     pause_work, cancel,
-    start_export, complete, refresh,    backend_file_exists,
+    execute,    show,    pause_work,          cancel, start_export, complete,
+    start_work, refresh, backend_file_exists,
 };
 
 /* --- what happens behind the screen --- */
@@ -133,6 +141,41 @@ static void poll_export(struct explorer *e)
     app_say(&e->app, ROLE_GOOD, "exported %s%s", result.path,
             result.verified ? ", verified" : "");
     refresh(&e->app);
+}
+
+/* Finished work becomes a variant. */
+static void poll_work(struct explorer *e)
+{
+    struct app *app = &e->app;
+    struct error err = {0};
+    struct session_outcome outcome;
+    struct work_status status;
+    if (!engine_work_poll(e->engine, &status)) {
+        work_status_release(&status);
+        return;
+    }
+    bool news = status.finished && !e->work_seen;
+    e->work_seen = status.finished;
+    if (news && engine_work_take(e->engine, &outcome, NULL, &err) < 0) {
+        app_say(app, err.code == ERROR_CANCELLED ? ROLE_WARN : ROLE_ERROR,
+                "%s: %s", status.line, err.message);
+    } else if (news) {
+        int here = session_current(e->session)->id;
+        int id = session_adopt(e->session, status.variant, status.line,
+                               &outcome, &err);
+        bool moved = session_current(e->session)->id != here;
+        if (id < 0)
+            app_say(app, ROLE_ERROR, "%s: %s", status.line, err.message);
+        else
+            app_say(app, ROLE_GOOD, "#%d %s%s", id,
+                    outcome.summary ? outcome.summary : status.line,
+                    moved ? "" : " (goto it to see it)");
+        session_outcome_release(&outcome);
+        if (moved)
+            show(app, app_layer(app));
+        refresh(app);
+    }
+    work_status_release(&status);
 }
 
 /* Lines that libraries wrote to standard error become messages. */
@@ -243,6 +286,7 @@ static void run(struct explorer *e, bool asking)
             e->painted_ns = clock_now_ns();
             refresh(app);
             poll_export(e);
+            poll_work(e);
             collect_errors(e);
         }
         if (app->dirty && !term_pending(e->term))
@@ -312,9 +356,9 @@ static int open_session(struct explorer *e,
     if (!e->app.quit) {
         paint_opening(e, resume ? leftover.model_path : options->model_path);
         term_interruptible(e->term, true);
-        status =
-            resume ? session_resume(&e->session, leftover.path, true, &e->error)
-                   : session_open(&e->session, &wanted, &e->error);
+        status = resume ? session_resume(&e->session, leftover.path, true,
+                                         options->worker, &e->error)
+                        : session_open(&e->session, &wanted, &e->error);
         term_interruptible(e->term, false);
     }
     session_leftover_release(&leftover);

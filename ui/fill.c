@@ -227,6 +227,20 @@ static void fill_report(struct view *view, const struct report *report)
         fill_figures(&view->points[0], &report->baseline);
 }
 
+static void fill_work(struct view *view, struct engine *engine)
+{
+    struct work_status status;
+    view->working =
+        engine_work_poll(engine, &status) && (status.queued || status.running);
+    if (view->working)
+        snprintf(view->work, sizeof view->work, "%s%s%s", status.kind->name,
+                 status.stage[0] ? ": " : "", status.stage);
+    view->work_done = status.done;
+    view->work_total = status.total;
+    view->work_seconds = status.seconds;
+    work_status_release(&status);
+}
+
 int view_fill(struct view *view, const struct session *session,
               struct engine *engine, const struct report *report, int selected,
               bool with_map, enum view_reference reference)
@@ -255,5 +269,6 @@ int view_fill(struct view *view, const struct session *session,
                 report && report->has_baseline ? &report->baseline : NULL);
     fill_reference(view, engine, reference);
     fill_progress(view, report);
+    fill_work(view, engine);
     return view_fill_weights(&view->weights, session, selected, with_map);
 }

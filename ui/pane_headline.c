@@ -212,6 +212,23 @@ static void draw_progress(const struct app *app, struct line *line)
             format_seconds(c, view->seconds * (1 - share) / share));
 }
 
+/* What is being done behind everything else. */
+static void draw_work(const struct app *app, struct line *line)
+{
+    char left[FORMAT_ROOM];
+    const struct view *view = &app->view;
+    if (!view->working)
+        return;
+    add(line, ROLE_MARKED, "  · %s", view->work);
+    if (view->work_total <= 0)
+        return;
+    double share = (double)view->work_done / (double)view->work_total;
+    add(line, ROLE_TEXT, " %.0f%%", 100 * share);
+    if (share > 0 && share < 1 && view->work_seconds > 1)
+        add(line, ROLE_DIM, " %s",
+            format_seconds(left, view->work_seconds * (1 - share) / share));
+}
+
 static void draw_hints(const struct app *app, struct line *line)
 {
     int marked = 0;
@@ -221,7 +238,7 @@ static void draw_hints(const struct app *app, struct line *line)
         add(line, ROLE_MARKED, "  · %d marked", marked);
     if (app->state.filter[0])
         add(line, ROLE_WARN, "  · filter '%s'", app->state.filter);
-    if (app->state.screen <= SCREEN_DETAIL)
+    if (app->state.screen <= SCREEN_DETAIL && !app->view.working)
         add(line, ROLE_DIM, "  · h/l ±1%%  H/L ±10%%  s set  u undo");
 }
 
@@ -233,6 +250,7 @@ void status_draw(struct app *app, struct surface *surface)
         state->message_fresh ? &state->messages[state->message_count - 1]
                              : NULL;
     draw_progress(app, &line);
+    draw_work(app, &line);
     if (message == NULL) {
         draw_hints(app, &line);
         return;

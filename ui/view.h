@@ -6,7 +6,7 @@
 #ifndef UI_VIEW_H
 #define UI_VIEW_H
 
-#include "engine/engine.h"
+#include "engine/work.h"
 
 enum { VIEW_BINS = 1024, VIEW_NAME_BYTES = 24, VIEW_SHAPE_BYTES = 40 };
 
@@ -104,6 +104,12 @@ struct view {
     double seconds;
     bool complete, failed, paused;
     char error[256];
+
+    /* work behind the screen */
+    bool working;
+    char work[WORK_STAGE_BYTES + 32]; /* "tune: epoch 2 of 5" */
+    int64_t work_done, work_total;
+    double work_seconds;
 };
 
 /* The current variant's point; never NULL once filled. */

@@ -93,7 +93,9 @@ static enum cli_status run_command(const struct cli_command *command, int count,
     struct cli_options options;
     struct error err = {0};
     enum cli_status status = CLI_DONE;
-    if (options_parse(&options, command->groups, count, words, &err) < 0)
+    int parsed = options_parse(&options, command->groups, count, words, &err);
+    options.worker = run_worker(&options);
+    if (parsed < 0)
         status = complain(&err, command->name);
     else if (options.help)
         status = print_command_help(command);
@@ -140,6 +142,10 @@ static enum cli_status explore_files(
     };
     if (run_session_options(&explorer.session, options, model, data, &err) < 0)
         return complain(&err, NULL);
+    /* The explorer's engine does such lines: here they are only checked. */
+    struct session_worker worker = options->worker;
+    worker.run = NULL;
+    explorer.session.worker = &worker;
     explorer.session.journal = true;
     explorer.engine.foreground = false;
     return (enum cli_status)explore(&explorer);
@@ -192,7 +198,10 @@ int cli_main(int argc, char **argv,
     struct cli_options options;
     struct error err = {0};
     enum cli_status status;
-    if (options_parse(&options, EXPLORER_GROUPS, argc - 1, argv + 1, &err) < 0)
+    int parsed =
+        options_parse(&options, EXPLORER_GROUPS, argc - 1, argv + 1, &err);
+    options.worker = run_worker(&options);
+    if (parsed < 0)
         status = complain(&err, NULL);
     else if (options.help)
         status = print_help();

@@ -38,7 +38,7 @@ static int run(const struct cli_options *options, struct error *err)
     const char *path = options->arguments[0];
     struct session *session;
     run_interrupt();
-    if (session_resume(&session, path, false, err) < 0)
+    if (session_resume(&session, path, false, &options->worker, err) < 0)
         return -1;
     struct engine *engine = NULL;
     struct engine_options wanted = run_engine_options(options, true);

@@ -61,6 +61,13 @@ static int take_seed(struct cli_options *o, const char *t, struct error *e)
     return 0;
 }
 
+static int take_train(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->train = t;
+    return 0;
+}
+
 static int take_split(struct cli_options *o, const char *t, struct error *e)
 {
     (void)e;
@@ -255,6 +262,8 @@ static const struct option_row rows[] = {
      "also write the model's outputs on every sample", take_outputs},
     {"samples", 0, "N", OPTION_SAMPLES, "use the first N samples only",
      take_samples},
+    {"train", 0, "DATA", OPTION_SAMPLES,
+     "data to calibrate and tune on (default: the training split)", take_train},
     {"split", 0, "NAME", OPTION_SAMPLES, "train or test (default: test)",
      take_split},
     {"preprocess", 0, "auto|none", OPTION_PIXELS,

@@ -33,6 +33,8 @@ struct cli_options {
     int64_t memory_bytes;
     const char *kernels;
 
+    const char *train;            /* data to calibrate and tune on */
+    struct session_worker worker; /* does lines of work, with these options */
     const char *output, *outputs, *recipe;
     const char **sets; /* owned array of borrowed LAYER=AMOUNT… */
     size_t set_count;

@@ -68,6 +68,8 @@ int run_session_options(struct session_options *out,
         .split = options->split,
         .samples = options->samples,
         .seed = options->seed,
+        .train_path = options->train,
+        .worker = &options->worker,
         .preprocess_auto = !options->preprocess_none && !options->user_pixels,
         .transform = options->transform,
     };

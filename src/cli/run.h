@@ -38,6 +38,17 @@ int run_evaluate(struct engine *engine, const struct session *session,
                  const struct cli_options *options,
                  const struct report **report, struct error *err);
 
+/*
+ * Has a line of work done on a variant by an engine of its own (cli/work.c).
+ * outcome  owned by the caller (session_outcome_release)
+ * data     the kind's own result, owned; may be NULL
+ */
+int run_work(const struct session *session, const struct variant *variant,
+             const char *line, const struct cli_options *options,
+             struct session_outcome *outcome, void **data, struct error *err);
+/* For sessions whose lines may order work; options must not move. */
+struct session_worker run_worker(struct cli_options *options);
+
 /* How pixels become inputs, as a line of text and as JSON. */
 void run_transform_text(const struct session *session, char *text,
                         size_t bytes);

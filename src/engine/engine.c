@@ -22,12 +22,15 @@
 enum { OUTCOMES_BUDGET_BYTES = 64 << 20 };
 
 /* In order of preference. */
-static const struct job_kind *const job_kinds[] = {&job_export, &job_variant,
-                                                   &job_baseline};
+static const struct job_kind *const job_kinds[] = {
+    &job_export, &job_variant, /* these two even while work runs */
+    &job_work, &job_baseline};
+enum { URGENT_KINDS = 2 };
 
-static bool take_job(struct engine *engine, struct job *job)
+/* Locked. One of the first `kinds` kinds. */
+static bool take_job(struct engine *engine, size_t kinds, struct job *job)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(job_kinds); i++) {
+    for (size_t i = 0; i < kinds; i++) {
         *job = (struct job){.kind = job_kinds[i], .focus = -1};
         if (!job_kinds[i]->take(engine, job))
             continue;
@@ -40,40 +43,74 @@ static bool take_job(struct engine *engine, struct job *job)
     return false;
 }
 
+/* Locked on entry and return. */
+static void do_job(struct engine *engine, struct job *job)
+{
+    pthread_mutex_unlock(&engine->mutex);
+    job->kind->run(engine, job);
+    pthread_mutex_lock(&engine->mutex);
+    engine->running = NULL;
+    if (job->interrupted && !engine->stopping && !engine->ending)
+        job->kind->requeue(engine, job);
+    variant_drop(job->variant);
+    pthread_cond_broadcast(&engine->changed);
+}
+
 static void *engine_body(void *argument)
 {
     struct engine *engine = argument;
     pthread_mutex_lock(&engine->mutex);
     while (!engine->ending) {
         struct job job;
-        if (!take_job(engine, &job)) {
+        if (take_job(engine, ARRAY_LENGTH(job_kinds), &job))
+            do_job(engine, &job);
+        else
             pthread_cond_wait(&engine->work, &engine->mutex);
-            continue;
-        }
-        pthread_mutex_unlock(&engine->mutex);
-        job.kind->run(engine, &job);
-        pthread_mutex_lock(&engine->mutex);
-        engine->running = NULL;
-        if (job.interrupted && !engine->stopping && !engine->ending)
-            job.kind->requeue(engine, &job);
-        variant_drop(job.variant);
-        pthread_cond_broadcast(&engine->changed);
     }
     pthread_mutex_unlock(&engine->mutex);
     return NULL;
 }
 
+void engine_answer_others(struct engine *engine)
+{
+    const struct addressee addressee = engine->addressee;
+    const struct cancel *cancel = &engine->work_state.cancel;
+    while (!engine->ending && !cancel_raised(cancel)) {
+        struct job job;
+        engine->running = &job_work;
+        if (take_job(engine, URGENT_KINDS, &job))
+            do_job(engine, &job);
+        else if (engine->paused)
+            pthread_cond_wait(&engine->work, &engine->mutex);
+        else
+            break;
+    }
+    engine->running = &job_work;
+    engine->addressee = addressee;
+}
+
+bool engine_is_awaited(const struct engine *engine)
+{
+    return engine->export.pending ||
+           (engine->wanted.variant && !engine->paused);
+}
+
 /* --- reports --- */
+
+void engine_wake(struct engine *engine)
+{
+    uint64_t one = 1;
+    /* Only a full counter can refuse, and then the reader is awake. */
+    ssize_t written = write(engine->descriptor, &one, sizeof one);
+    (void)written;
+}
 
 /* Locked. Takes the report over. */
 static void exchange_report(struct engine *engine, struct report *report)
 {
     report_drop(engine->report);
     engine->report = report;
-    uint64_t one = 1;
-    /* Only a full counter can refuse, and then the reader is awake. */
-    ssize_t written = write(engine->descriptor, &one, sizeof one);
-    (void)written;
+    engine_wake(engine);
     pthread_cond_broadcast(&engine->changed);
 }
 
@@ -181,6 +218,7 @@ int engine_create(struct engine **out, const struct session *session,
     if (!engine)
         return error_memory(err, sizeof *engine);
     engine->descriptor = -1;
+    engine->work_state.engine = engine;
     pthread_mutex_init(&engine->mutex, NULL);
     pthread_cond_init(&engine->work, NULL);
     wait_condition_init(&engine->changed);
@@ -223,6 +261,7 @@ void engine_destroy(struct engine *engine)
     engine->ending = true;
     cancel_raise(&engine->cancel);
     cancel_raise(&engine->export_cancel);
+    cancel_raise(&engine->work_state.cancel);
     pthread_cond_broadcast(&engine->work);
     pthread_mutex_unlock(&engine->mutex);
     thread_join(&engine->thread);
@@ -232,6 +271,8 @@ void engine_destroy(struct engine *engine)
         variant_drop(engine->wanted.variant);
     engine_forget_export(engine);
     engine_export_result_release(&engine->export.result);
+    work_release(&engine->work_state);
+    dataset_close(engine->training);
     release_parts(engine);
     if (engine->dense)
         variant_drop(engine->dense);
@@ -270,7 +311,8 @@ static void forget_wanted(struct engine *engine)
 /* Locked. Whether the running job does what is asked for now. */
 static bool runs_already(const struct engine *engine, uint64_t hash)
 {
-    return engine->running && engine->running != &job_export &&
+    return (engine->running == &job_variant ||
+            engine->running == &job_baseline) &&
            engine->addressee.hash == hash && !cancel_raised(&engine->cancel);
 }
 
@@ -321,6 +363,11 @@ void engine_cancel(struct engine *engine)
     engine->baseline_wanted = false;
     cancel_raise(&engine->cancel);
     cancel_raise(&engine->export_cancel);
+    if (engine->running == &job_work) {
+        engine->stopping = false;
+        cancel_raise(&engine->work_state.cancel);
+        pthread_cond_signal(&engine->work);
+    }
     if (engine->wanted.variant) {
         struct addressee to = {engine->generation, engine->wanted.variant->hash,
                                engine->wanted.variant->id};
@@ -339,7 +386,7 @@ void engine_cancel(struct engine *engine)
 static bool is_idle(const struct engine *engine)
 {
     return !engine->running && !engine->wanted.variant &&
-           !engine->export.pending &&
+           !engine->export.pending && !engine->work_state.status.queued &&
            !(engine->baseline_wanted && engine->generation == 0);
 }
 

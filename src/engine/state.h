@@ -8,6 +8,7 @@
 #include "engine/setup.h"
 #include "engine/store.h"
 #include "engine/trial.h"
+#include "engine/work.h"
 #include "exec/prefix.h"
 
 struct job;
@@ -22,7 +23,7 @@ struct job_kind {
      * user, nor overtaken. Locked. */
     void (*requeue)(struct engine *engine, struct job *job);
 };
-extern const struct job_kind job_baseline, job_variant, job_export;
+extern const struct job_kind job_baseline, job_variant, job_export, job_work;
 
 struct job {
     const struct job_kind *kind;
@@ -46,6 +47,29 @@ struct export_state {
     bool any;
 };
 
+/* The one piece of work that is queued, done or finished. */
+struct work {
+    struct engine *engine;
+    /* Guarded by the mutex; while it runs, set by the engine thread only. */
+    const struct work_kind *kind;
+    const struct variant *variant; /* retained */
+    void *options;                 /* the kind's, owned */
+    struct work_status status;
+    size_t point_capacity;
+    struct cancel cancel;
+    int64_t start_ns;
+    /* The engine thread's own until status.ready. */
+    struct session_outcome outcome;
+    void *data;
+    void (*drop_data)(void *data);
+};
+/* Queues work of a kind, whose options are taken over in any case. */
+int engine_work_queue(struct engine *engine, const struct work_kind *kind,
+                      void *options, const struct variant *variant,
+                      const char *line, struct error *err);
+/* Frees what it holds. */
+void work_release(struct work *work);
+
 struct engine {
     struct setup setup;
     const struct variant *dense; /* retained */
@@ -66,6 +90,7 @@ struct engine {
     const struct job_kind *running; /* NULL: none */
     struct addressee addressee;     /* of the running job */
     struct export_state export;
+    struct work work_state;
     struct store store;
     struct result baseline; /* written by the engine thread, locked */
     bool baseline_exact;
@@ -80,7 +105,8 @@ struct engine {
     struct plan *plan;      /* the last variant's, for evaluation */
     uint64_t plan_hash;
     struct plan *latency_plan;
-    struct mask_set masks; /* of masks_variant */
+    struct dataset *training; /* NULL: not opened */
+    struct mask_set masks;    /* of masks_variant */
     const struct variant *masks_variant;
     char **kernel_names; /* interned: results outlive plans */
     size_t kernel_name_count, kernel_name_capacity;
@@ -94,6 +120,14 @@ struct news {
     bool complete;
     const struct error *error; /* NULL: did not fail */
 };
+
+/* Makes the descriptor readable. */
+void engine_wake(struct engine *engine);
+/* While work runs: does what the user has asked for since, and waits while
+ * paused. Locked on entry and return; engine thread only. */
+void engine_answer_others(struct engine *engine);
+/* Whether there is such a thing to do. Locked. */
+bool engine_is_awaited(const struct engine *engine);
 
 /* Publishes unless the job was overtaken. */
 void engine_publish(struct engine *engine, const struct news *news,

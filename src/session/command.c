@@ -70,10 +70,8 @@ void execution_say(struct execution *execution, const char *format, ...)
 void execution_affect(struct execution *execution, enum command_effect effect)
 {
     static const int weights[] = {
-        [COMMAND_NOTHING] = 0,
-        [COMMAND_SETTING] = 1,
-        [COMMAND_EDITED] = 2,
-        [COMMAND_EXPORT] = 3,
+        [COMMAND_NOTHING] = 0, [COMMAND_SETTING] = 1, [COMMAND_EDITED] = 2,
+        [COMMAND_WORK] = 3,    [COMMAND_EXPORT] = 4,
     };
     if (weights[effect] > weights[execution->effect])
         execution->effect = effect;
@@ -139,7 +137,8 @@ static int run_command(struct execution *execution, size_t count,
         return unknown_command(words[0], err);
     if (execution->argument)
         return error_set(err, ERROR_USAGE,
-                         "'%s' after export: export must come last", words[0]);
+                         "'%s' after export or work, which must come last",
+                         words[0]);
     size_t given = count - 1;
     if (given < (size_t)command->fewest ||
         (command->most >= 0 && given > (size_t)command->most))

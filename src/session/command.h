@@ -32,7 +32,7 @@ struct execution {
     struct strbuf label;    /* summary of a single such edit, or empty */
     struct strbuf message;  /* what happened, for the status line */
     enum command_effect effect;
-    char *argument; /* owned: path of an export */
+    char *argument; /* owned: path of an export, line of work */
 };
 
 /* One command: words follow its name. */
@@ -64,6 +64,10 @@ int execution_flush(struct execution *execution, struct error *err);
 /* Adds one clause to the message. */
 void execution_say(struct execution *execution, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Orders work: the words behind `name`, checked by the session's worker. */
+int execution_order(struct execution *execution, const char *name, size_t count,
+                    const char *const *words, struct error *err);
 
 /* The effect that weighs more stays. */
 void execution_affect(struct execution *execution, enum command_effect effect);

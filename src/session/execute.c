@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "session/parts.h"
 #include "session/words.h"
+#include "session/work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,8 @@ static int execute_recipe_line(struct session *session, const char *line,
         status = error_set(err, ERROR_USAGE, "a recipe cannot export");
     else if (result.effect != COMMAND_NOTHING)
         add_line(text, line);
+    if (!status && result.effect == COMMAND_WORK)
+        status = session_do_work(session, result.argument, text, err);
     command_result_release(&result);
     return status;
 }

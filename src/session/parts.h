@@ -15,6 +15,7 @@ struct session {
     struct preprocess_result preprocess;
     uint64_t model_hash;
     struct state state;
+    struct work_check check;
     struct journal journal; /* descriptor -1: none */
     int journaled;          /* lines in the journal behind its head */
 };

@@ -11,6 +11,7 @@
 #include "session/amount.h"
 #include "session/parts.h"
 #include "session/words.h"
+#include "session/work.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -367,7 +368,7 @@ char *session_recipe(const struct session *session,
         add_comment(&text, "data ", path_name(session->options.data_path));
     strbuf_addf(&text, "# removes %.2f %% of the prunable weights\n",
                 100 * variant_sparsity(variant, &session->layers));
-    recipe_add(&text, &session->layers, variant->decisions);
+    session_add_history(&text, session, variant);
     char *taken = strbuf_take(&text);
     if (!taken)
         error_memory(err, session->layers.count * PATTERN_BYTES);

@@ -1,7 +1,7 @@
 /* Going on with what another process left behind. */
 #include "base/array.h"
 #include "base/file.h"
-#include "session/parts.h"
+#include "session/work.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -25,14 +25,16 @@ void session_leftover_release(struct session_leftover *leftover)
 /* Lines that only the session itself writes. */
 static bool is_own_line(const char *line)
 {
-    return !strcmp(line, "close") || !strncmp(line, "saved ", 6);
+    return !strcmp(line, "close") || !strncmp(line, "saved ", 6) ||
+           session_is_adoption(line);
 }
 
 static int count_commands(const struct journal_text *text)
 {
     int commands = 0;
     for (size_t i = 0; i < text->count; i++)
-        commands += !is_own_line(text->lines[i]);
+        commands +=
+            !is_own_line(text->lines[i]) || session_is_adoption(text->lines[i]);
     return commands;
 }
 
@@ -138,18 +140,23 @@ static int replay_saved(struct state *state, const char *line,
 static int replay(struct session *session, const struct journal_text *text,
                   const char *path, struct error *err)
 {
+    /* Ordered work is not done again: its outcome follows as an adoption. */
+    session->state.check = NULL;
     for (size_t i = 0; i < text->count; i++) {
         const char *line = text->lines[i];
         struct command_result result = {0};
         int status = 0;
         if (!is_own_line(line))
             status = state_execute(&session->state, line, &result, err);
+        else if (session_is_adoption(line))
+            status = session_replay_adoption(session, path, line, err);
         else if (strcmp(line, "close"))
             status = replay_saved(&session->state, line, err);
         command_result_release(&result);
         if (status < 0)
             return error_prefix(err, "%s:%zu", path, text->numbers[i]);
     }
+    session->state.check = &session->check;
     session->journaled = (int)text->count;
     return 0;
 }
@@ -185,7 +192,7 @@ static int resume(struct session *session, const struct journal_text *text,
 }
 
 int session_resume(struct session **out, const char *path, bool go_on,
-                   struct error *err)
+                   const struct session_worker *worker, struct error *err)
 {
     struct journal_text text;
     struct session *session = NULL;
@@ -204,6 +211,7 @@ int session_resume(struct session **out, const char *path, bool go_on,
         .transform = text.head.transform,
         .state_folder = folder,
         .journal = go_on,
+        .worker = worker,
     };
     int result = folder ? 0 : error_memory(err, strlen(path));
     if (!result)

@@ -68,8 +68,10 @@ static int copy_options(struct session_options *out,
     out->data_path = string_copy(in->data_path);
     out->split = string_copy(in->split);
     out->state_folder = string_copy(in->state_folder);
-    if (!out->model_path || !out->data_path != !in->data_path ||
-        !out->split != !in->split || !out->state_folder != !in->state_folder)
+    out->train_path = string_copy(in->train_path);
+    if (!out->train_path != !in->train_path || !out->model_path ||
+        !out->data_path != !in->data_path || !out->split != !in->split ||
+        !out->state_folder != !in->state_folder)
         return error_memory(err, PATH_MAX);
     return 0;
 }
@@ -79,6 +81,15 @@ static void free_text(const char *text)
     char *owned;
     memcpy(&owned, &text, sizeof owned);
     free(owned);
+}
+
+static int check_work(void *context, const char *line, struct error *err)
+{
+    const struct session *session = context;
+    const struct session_worker *worker = session->options.worker;
+    if (worker)
+        return worker->check(worker->context, session, line, err);
+    return error_set(err, ERROR_UNSUPPORTED, "nobody does such work here");
 }
 
 static int open_parts(struct session *session, struct error *err)
@@ -99,7 +110,11 @@ static int open_parts(struct session *session, struct error *err)
             check_data(session, err) < 0)
             return -1;
     }
-    return state_init(&session->state, session->graph, &session->layers, err);
+    if (state_init(&session->state, session->graph, &session->layers, err) < 0)
+        return -1;
+    session->check = (struct work_check){check_work, session};
+    session->state.check = &session->check;
+    return 0;
 }
 
 int session_assemble(struct session **out,
@@ -223,6 +238,7 @@ void session_leave(struct session *session)
     free_text(session->options.data_path);
     free_text(session->options.split);
     free_text(session->options.state_folder);
+    free_text(session->options.train_path);
     free(session);
 }
 

@@ -14,6 +14,27 @@
 
 struct session;
 
+/* What work on a variant came to. Owned: session_outcome_release. */
+struct session_outcome {
+    struct decision *decisions; /* one per layer; NULL: unchanged */
+    struct weights *weights;    /* NULL: unchanged */
+    char *summary;              /* for history and status; NULL: the line */
+};
+void session_outcome_release(struct session_outcome *outcome);
+
+/* Who knows the lines that order work and does them; borrowed. */
+struct session_worker {
+    /* Whether a line could be done. Errors as session_execute. */
+    int (*check)(void *context, const struct session *session, const char *line,
+                 struct error *err);
+    /* Does it and waits: for recipes and journals, where nobody watches. NULL:
+     * cannot. */
+    int (*run)(void *context, const struct session *session,
+               const struct variant *variant, const char *line,
+               struct session_outcome *outcome, struct error *err);
+    void *context;
+};
+
 struct session_options {
     const char *model_path;
     const char *data_path; /* NULL: no data (inspect, bench) */
@@ -24,6 +45,9 @@ struct session_options {
     struct transform transform;
     const char *state_folder; /* NULL: $XDG_STATE_HOME/espalier */
     bool journal;             /* write one (the explorer does) */
+    const char *train_path;   /* to calibrate and tune on; NULL: the training
+                                 split beside the data */
+    const struct session_worker *worker; /* NULL: such lines are refused */
 };
 
 /*
@@ -82,6 +106,9 @@ enum command_effect {
     COMMAND_NOTHING, /* comment, empty line */
     COMMAND_EDITED,  /* a new current variant (also undo, redo, goto) */
     COMMAND_SETTING, /* criterion, structure, snapshot */
+    COMMAND_WORK,    /* the caller has result->argument, one line, done on the
+                        current variant (engine_work_start) and adopts what
+                        comes of it (session_adopt) */
     COMMAND_EXPORT,  /* the caller exports the current variant (which the
                         same line may have made) to result->argument */
 };
@@ -109,6 +136,15 @@ int session_execute(struct session *session, const char *line,
  */
 int session_execute_file(struct session *session, const char *path,
                          struct error *err);
+
+/*
+ * Makes the outcome of a line of work a child of `parent`, the variant that
+ * it was done on, and goes there unless the user has gone elsewhere meanwhile.
+ * A checkpoint and the journal have it, on disk, before it takes effect.
+ * Returns the new variant's id, or -1 with ERROR_IO, ERROR_MEMORY.
+ */
+int session_adopt(struct session *session, int parent, const char *line,
+                  const struct session_outcome *outcome, struct error *err);
 
 /* The recipe of a variant: the shortest lines that give its decisions on the
  * dense model, with a comment head. Owned by the caller. */
@@ -157,9 +193,11 @@ int session_discard(const char *path, struct error *err);
  * Opens the session of a journal: its model, data, pre-processing, and all
  * its lines replayed. A torn last line (power loss) is dropped. When `go_on`,
  * the journal continues in the same file, else it is only read (replay).
+ * Work is not done again but read from the checkpoints; where one is missing,
+ * by `worker` (may be NULL).
  * Errors: a model whose content differs from the journal's (ERROR_MISMATCH).
  */
 int session_resume(struct session **out, const char *path, bool go_on,
-                   struct error *err);
+                   const struct session_worker *worker, struct error *err);
 
 #endif

@@ -28,8 +28,15 @@ struct position {
     struct snapshot snapshots[SNAPSHOT_MAX];
 };
 
+/* Whether a line of work could be done; see session_worker. */
+struct work_check {
+    int (*run)(void *context, const char *line, struct error *err);
+    void *context;
+};
+
 struct state {
-    const struct graph *graph; /* borrowed; batch 1 */
+    const struct work_check *check; /* borrowed; NULL: not checked */
+    const struct graph *graph;      /* borrowed; batch 1 */
     const struct layer_table *layers;
     struct variant **variants;
     size_t capacity;

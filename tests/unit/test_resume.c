@@ -59,7 +59,7 @@ static void killed_sessions_lose_nothing(void **state)
         assert_true(left.modified > 0);
         struct session *resumed, *told = tell(lines);
         struct error err = {0};
-        if (session_resume(&resumed, left.path, true, &err) < 0)
+        if (session_resume(&resumed, left.path, true, NULL, &err) < 0)
             fail_msg("%s", err.message);
         assert_same_variants(told, resumed);
         assert_int_equal(dataset_count(session_dataset(resumed)), 100);
@@ -72,7 +72,8 @@ static void killed_sessions_lose_nothing(void **state)
         session_fixture_run(told, "set @1 3");
         session_close(resumed);
         assert_false(session_find_leftover(*state, NULL, &none));
-        assert_int_equal(session_resume(&resumed, left.path, false, NULL), 0);
+        assert_int_equal(session_resume(&resumed, left.path, false, NULL, NULL),
+                         0);
         assert_same_variants(told, resumed);
         session_close(resumed);
         session_close(told);
@@ -96,13 +97,13 @@ static void journals_cut_anywhere_give_their_whole_lines(void **state)
         char *torn = path_join(*state, "torn.session");
         assert_int_equal(file_write(torn, text, cut, NULL), 0);
         struct session *resumed, *told = tell(lines);
-        assert_int_equal(session_resume(&resumed, torn, true, NULL), 0);
+        assert_int_equal(session_resume(&resumed, torn, true, NULL, NULL), 0);
         assert_same_variants(told, resumed);
         session_fixture_run(
             resumed, "set @2 7"); /* behind the cut, on a line of its own */
         session_fixture_run(told, "set @2 7");
         session_leave(resumed);
-        assert_int_equal(session_resume(&resumed, torn, false, NULL), 0);
+        assert_int_equal(session_resume(&resumed, torn, false, NULL, NULL), 0);
         assert_same_variants(told, resumed);
         session_close(resumed);
         session_close(told);
@@ -128,16 +129,16 @@ static void changed_models_are_refused(void **state)
     session_leave(session);
     content[bytes - 40] ^= 1;
     assert_int_equal(file_write(copy, content, bytes, NULL), 0);
-    assert_int_equal(session_resume(&session, path, true, &err), -1);
+    assert_int_equal(session_resume(&session, path, true, NULL, &err), -1);
     assert_int_equal(err.code, ERROR_MISMATCH);
     assert_non_null(strstr(err.message, "copy.onnx' has changed"));
     unlink(copy);
-    assert_int_equal(session_resume(&session, path, true, &err), -1);
+    assert_int_equal(session_resume(&session, path, true, NULL, &err), -1);
     assert_int_equal(err.code, ERROR_IO);
     /* Neither attempt harmed the journal. */
     content[bytes - 40] ^= 1;
     assert_int_equal(file_write(copy, content, bytes, NULL), 0);
-    assert_int_equal(session_resume(&session, path, true, NULL), 0);
+    assert_int_equal(session_resume(&session, path, true, NULL, NULL), 0);
     session_close(session);
     free(content);
     free(copy);
@@ -154,12 +155,13 @@ static void bad_journal_lines_are_named(void **state)
     fputs("set * 500%\nundo\n", file);
     fclose(file);
     struct error err = {0};
-    assert_int_equal(session_resume(&session, path, false, &err), -1);
+    assert_int_equal(session_resume(&session, path, false, NULL, &err), -1);
     assert_non_null(strstr(err.message, ".session:8: set: found 500%"));
     assert_int_equal(file_write(path, "x", 1, NULL), 0);
-    assert_int_equal(session_resume(&session, path, false, &err), -1);
+    assert_int_equal(session_resume(&session, path, false, NULL, &err), -1);
     assert_int_equal(err.code, ERROR_FORMAT);
-    assert_int_equal(session_resume(&session, "build/none", true, &err), -1);
+    assert_int_equal(session_resume(&session, "build/none", true, NULL, &err),
+                     -1);
     assert_int_equal(err.code, ERROR_IO);
     free(path);
 }
@@ -172,8 +174,8 @@ static void live_empty_closed_and_discarded_are_not_offered(void **state)
     assert_false(session_find_leftover(*state, NULL, &left)); /* alive */
     struct session *second;
     struct error err = {0};
-    assert_int_equal(session_resume(&second, session_path(session), true, &err),
-                     -1);
+    assert_int_equal(
+        session_resume(&second, session_path(session), true, NULL, &err), -1);
     assert_non_null(strstr(err.message, "still running"));
     session_leave(session);
     assert_true(session_find_leftover(*state, NULL, &left));

@@ -55,7 +55,7 @@ static void preprocessing_is_found_and_kept(void **state)
     struct transform transform = *session_transform(session);
     double accuracy = found->trials[found->chosen].accuracy;
     session_leave(session);
-    assert_int_equal(session_resume(&again, path, false, NULL), 0);
+    assert_int_equal(session_resume(&again, path, false, NULL, NULL), 0);
     const struct transform *kept = session_transform(again);
     assert_true(kept->scale == transform.scale);
     assert_int_equal(kept->channels, transform.channels);
@@ -156,7 +156,7 @@ static void models_open_without_data(void **state)
     session_fixture_run(session, "set * 50%");
     char *path = strdup(session_path(session));
     session_close(session);
-    assert_int_equal(session_resume(&again, path, false, NULL), 0);
+    assert_int_equal(session_resume(&again, path, false, NULL, NULL), 0);
     assert_null(session_dataset(again));
     assert_int_equal(session_current(again)->id, 1);
     session_close(again);
@@ -181,7 +181,7 @@ static void unsaved_follows_the_exported_variant(void **state)
     assert_true(session_unsaved(session));
     char *path = strdup(session_path(session));
     session_leave(session);
-    assert_int_equal(session_resume(&resumed, path, true, NULL), 0);
+    assert_int_equal(session_resume(&resumed, path, true, NULL, NULL), 0);
     assert_true(session_unsaved(resumed));
     session_fixture_run(resumed, "goto 1");
     assert_false(session_unsaved(resumed));
@@ -238,7 +238,7 @@ static void recipes_run_whole_or_not_at_all(void **state)
     path = strdup(session_path(session));
     session_leave(session);
     session = session_fixture_open(NULL);
-    assert_int_equal(session_resume(&resumed, path, false, NULL), 0);
+    assert_int_equal(session_resume(&resumed, path, false, NULL, NULL), 0);
     assert_int_equal(session_variant_count(resumed), 4);
     assert_string_equal(session_criterion(resumed)->name, "random");
     assert_ptr_equal(session_current(resumed)->decisions[2].criterion,

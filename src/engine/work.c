@@ -1,0 +1,384 @@
+/*
+ * The queue of one. State shared with other threads is under the engine's
+ * mutex; what a kind sees is the engine thread's own.
+ */
+#include "engine/work.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "engine/state.h"
+#include "session/words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct work_kind *const work_kinds[] = {
+    NULL,
+};
+
+/* --- lines --- */
+
+static const struct work_kind *find_kind(const char *name)
+{
+    for (size_t i = 0; work_kinds[i]; i++)
+        if (!strcmp(work_kinds[i]->name, name))
+            return work_kinds[i];
+    return NULL;
+}
+
+static void free_options(const struct work_kind *kind, void *options)
+{
+    if (kind && kind->free_options)
+        kind->free_options(options);
+}
+
+static int parse_words(const struct work_kind **kind, void **options,
+                       const struct session *session, const struct words *words,
+                       struct error *err)
+{
+    *kind = words->count && words->items[0] ? find_kind(words->items[0]) : NULL;
+    if (!*kind)
+        return error_set(err, ERROR_NAME, "'%s' is no work",
+                         words->count && words->items[0] ? words->items[0]
+                                                         : "");
+    size_t count = 0;
+    while (words->items[1 + count])
+        count++;
+    if ((*kind)->needs_data && !session_dataset(session))
+        return error_set(err, ERROR_USAGE, "%s: needs a data set",
+                         (*kind)->name);
+    if (!(*kind)->parse)
+        return count ? error_set(err, ERROR_USAGE,
+                                 "%s: found '%s', expected nothing more",
+                                 (*kind)->name, words->items[1])
+                     : 0;
+    if ((*kind)->parse(options, session, count, words->items + 1, err) < 0)
+        return error_prefix(err, "%s", (*kind)->name);
+    return 0;
+}
+
+static int parse_line(const struct work_kind **kind, void **options,
+                      const struct session *session, const char *line,
+                      struct error *err)
+{
+    struct words words;
+    *options = NULL;
+    if (words_parse(&words, line, err) < 0)
+        return -1;
+    int result = parse_words(kind, options, session, &words, err);
+    words_release(&words);
+    return result;
+}
+
+int engine_work_check(const struct session *session, const char *line,
+                      struct error *err)
+{
+    const struct work_kind *kind;
+    void *options;
+    if (parse_line(&kind, &options, session, line, err) < 0)
+        return -1;
+    free_options(kind, options);
+    return 0;
+}
+
+/* --- asking; any thread --- */
+
+/* Locked. */
+static void notify(struct engine *engine)
+{
+    engine_wake(engine);
+    pthread_cond_broadcast(&engine->changed);
+}
+
+/* Locked. What the last work left. */
+static void clear(struct work *work)
+{
+    session_outcome_release(&work->outcome);
+    if (work->data && work->drop_data)
+        work->drop_data(work->data);
+    free_options(work->kind, work->options);
+    work_status_release(&work->status);
+    if (work->variant)
+        variant_drop(work->variant);
+    *work = (struct work){.engine = work->engine};
+}
+
+void work_release(struct work *work)
+{
+    clear(work);
+}
+
+void work_status_release(struct work_status *status)
+{
+    free(status->line);
+    free(status->points);
+    *status = (struct work_status){0};
+}
+
+int engine_work_queue(struct engine *engine, const struct work_kind *kind,
+                      void *options, const struct variant *variant,
+                      const char *line, struct error *err)
+{
+    char *copy = string_copy(line);
+    int result = copy ? 0 : error_memory(err, strlen(line));
+    pthread_mutex_lock(&engine->mutex);
+    struct work *work = &engine->work_state;
+    if (!result && (work->status.queued || work->status.running))
+        result = error_set(err, ERROR_USAGE, "'%s' is still being done",
+                           work->status.line);
+    if (!result) {
+        clear(work);
+        work->kind = kind;
+        work->options = options;
+        work->variant = variant_retain(variant);
+        work->status = (struct work_status){
+            .kind = kind,
+            .variant = variant->id,
+            .line = copy,
+            .queued = true,
+        };
+        pthread_cond_signal(&engine->work);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    if (result < 0) {
+        free(copy);
+        free_options(kind, options);
+    }
+    return result;
+}
+
+int engine_work_start(struct engine *engine, const struct variant *variant,
+                      const char *line, struct error *err)
+{
+    const struct work_kind *kind;
+    void *options;
+    if (parse_line(&kind, &options, engine->setup.session, line, err) < 0)
+        return -1;
+    return engine_work_queue(engine, kind, options, variant, line, err);
+}
+
+void engine_work_cancel(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    struct work *work = &engine->work_state;
+    cancel_raise(&work->cancel);
+    pthread_cond_signal(&engine->work); /* it may wait, paused */
+    if (work->status.queued) {
+        work->status.queued = false;
+        work->status.finished = work->status.failed = true;
+        error_set(&work->status.error, ERROR_CANCELLED, "cancelled");
+        notify(engine);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+bool engine_work_poll(struct engine *engine, struct work_status *status)
+{
+    pthread_mutex_lock(&engine->mutex);
+    const struct work_status *now = &engine->work_state.status;
+    *status = *now;
+    status->line = string_copy(now->line);
+    status->points = array_create(now->point_count, sizeof *status->points);
+    if (status->points && now->point_count)
+        memcpy(status->points, now->points,
+               now->point_count * sizeof *status->points);
+    else
+        status->point_count = 0;
+    pthread_mutex_unlock(&engine->mutex);
+    return status->kind != NULL;
+}
+
+int engine_work_take(struct engine *engine, struct session_outcome *outcome,
+                     void **data, struct error *err)
+{
+    int result = 0;
+    *outcome = (struct session_outcome){0};
+    pthread_mutex_lock(&engine->mutex);
+    struct work *work = &engine->work_state;
+    if (work->status.failed) {
+        *err = work->status.error;
+        result = -1;
+    } else if (!work->status.ready) {
+        result = error_set(err, ERROR_USAGE, "no work has come to an end");
+    } else {
+        *outcome = work->outcome;
+        work->outcome = (struct session_outcome){0};
+        if (data) {
+            *data = work->data;
+            work->data = NULL;
+        }
+        work->status.ready = false;
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return result;
+}
+
+/* --- doing; the engine thread --- */
+
+const struct setup *work_setup(const struct work *work)
+{
+    return &work->engine->setup;
+}
+
+struct engine *work_engine(struct work *work)
+{
+    return work->engine;
+}
+
+struct pool *work_pool(struct work *work)
+{
+    return work->engine->pool;
+}
+
+const struct variant *work_variant(const struct work *work)
+{
+    return work->variant;
+}
+
+const void *work_options(const struct work *work)
+{
+    return work->options;
+}
+
+const struct cancel *work_cancel(const struct work *work)
+{
+    return &work->cancel;
+}
+
+bool work_is_awaited(struct work *work)
+{
+    struct engine *engine = work->engine;
+    pthread_mutex_lock(&engine->mutex);
+    bool awaited = engine_is_awaited(engine);
+    pthread_mutex_unlock(&engine->mutex);
+    return awaited;
+}
+
+int work_step(struct work *work, const char *stage, int64_t done, int64_t total,
+              struct error *err)
+{
+    struct engine *engine = work->engine;
+    pthread_mutex_lock(&engine->mutex);
+    struct work_status *status = &work->status;
+    if (stage != status->stage)
+        snprintf(status->stage, sizeof status->stage, "%s", stage);
+    status->done = done;
+    status->total = total;
+    status->seconds = (double)(clock_now_ns() - work->start_ns) * 1e-9;
+    notify(engine);
+    engine_answer_others(engine);
+    pthread_mutex_unlock(&engine->mutex);
+    return cancel_raised(&work->cancel)
+               ? error_set(err, ERROR_CANCELLED, "cancelled")
+               : 0;
+}
+
+void work_point(struct work *work, const struct work_point *point)
+{
+    struct engine *engine = work->engine;
+    pthread_mutex_lock(&engine->mutex);
+    struct work_status *status = &work->status;
+    /* A curve that cannot grow is drawn as far as it goes. */
+    if (array_reserve(&status->points, &work->point_capacity,
+                      status->point_count + 1, sizeof *status->points) == 0)
+        status->points[status->point_count++] = *point;
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+void work_give_decisions(struct work *work, struct decision *decisions)
+{
+    free(work->outcome.decisions);
+    work->outcome.decisions = decisions;
+}
+
+void work_give_weights(struct work *work, struct weights *weights)
+{
+    weights_drop(work->outcome.weights);
+    work->outcome.weights = weights;
+}
+
+void work_give_summary(struct work *work, const char *summary)
+{
+    free(work->outcome.summary);
+    work->outcome.summary = string_copy(summary);
+}
+
+void work_give_data(struct work *work, void *data, void (*drop)(void *data))
+{
+    work->data = data;
+    work->drop_data = drop;
+}
+
+int work_training_data(struct work *work, const struct dataset **data,
+                       struct error *err)
+{
+    struct engine *engine = work->engine;
+    const struct session_options *options =
+        session_options(engine->setup.session);
+    const struct dataset *tested = session_dataset(engine->setup.session);
+    if (!engine->training) {
+        struct dataset_options train = {.split = "train"};
+        const char *path = options->train_path;
+        bool split = tested && *dataset_split(tested) &&
+                     strcmp(dataset_split(tested), "train");
+        if (!path && !split)
+            return error_set(err, ERROR_UNSUPPORTED,
+                             "no data to calibrate or tune on: '%s' has no "
+                             "training split; name one with --train",
+                             options->data_path ? options->data_path : "");
+        if (!path)
+            path = options->data_path;
+        else
+            train.split = NULL;
+        if (dataset_open(&engine->training, path, &train, err) < 0)
+            return -1;
+    }
+    *data = engine->training;
+    return 0;
+}
+
+static void finish(struct work *work, int code, const struct error *err)
+{
+    struct work_status *status = &work->status;
+    status->running = false;
+    status->finished = true;
+    status->failed = code < 0;
+    status->ready = code == 0;
+    status->seconds = (double)(clock_now_ns() - work->start_ns) * 1e-9;
+    if (code < 0)
+        status->error = *err;
+}
+
+static void run_work(struct engine *engine, struct job *job)
+{
+    struct work *work = &engine->work_state;
+    struct error err = {0};
+    (void)job;
+    int code = work->kind->run(work, &err);
+    pthread_mutex_lock(&engine->mutex);
+    finish(work, code, &err);
+    notify(engine);
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+static bool take_work(struct engine *engine, struct job *job)
+{
+    struct work *work = &engine->work_state;
+    if (!work->status.queued || engine->paused)
+        return false;
+    work->status.queued = false;
+    work->status.running = true;
+    work->start_ns = clock_now_ns();
+    cancel_reset(&work->cancel);
+    job->variant = variant_retain(work->variant);
+    return true;
+}
+
+static void requeue_work(struct engine *engine, struct job *job)
+{
+    (void)engine;
+    (void)job;
+}
+
+const struct job_kind job_work = {"work", take_work, run_work, requeue_work};
