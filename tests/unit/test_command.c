@@ -288,7 +288,7 @@ static void failing_lines_change_nothing(void **state)
     fails(bench, "set fc 50%; criterion random; snapshot B; undo; set x 1%",
           ERROR_NAME, "set: no layer 'x', the nearest is 'fc'");
     fails(bench, "export a.onnx; undo", ERROR_USAGE,
-          "'undo' after export: export must come last");
+          "'undo' after export or work, which must come last");
     fails(bench, "set 'fc 5%", ERROR_USAGE, "a quote (') is not closed");
     run(bench, "set layers.* 5%"); /* globs pass over what cannot be pruned */
     assert_int_equal(removed(bench, 3), 0);
