@@ -156,7 +156,34 @@
     OP(op_resize) \
     OP(op_resize_scales) \
     OP(op_upsample_attribute) \
-    OP(op_upsample)
+    OP(op_upsample) \
+    OP(op_lstm) \
+    OP(op_gru) \
+    OP(op_rnn) \
+    OP(op_cumsum) \
+    OP(op_reverse_sequence) \
+    OP(op_trilu) \
+    OP(op_eye_like) \
+    OP(op_one_hot) \
+    OP(op_top_k) \
+    OP(op_einsum) \
+    OP(op_bit_shift) \
+    OP(op_bitwise_and) \
+    OP(op_bitwise_or) \
+    OP(op_bitwise_xor) \
+    OP(op_bitwise_not) \
+    OP(op_compress) \
+    OP(op_non_zero) \
+    OP(op_hardmax) \
+    OP(op_group_norm) \
+    OP(op_mean_variance_norm) \
+    OP(op_lp_norm) \
+    OP(op_quantise) \
+    OP(op_dequantise) \
+    OP(op_dynamic_quantise) \
+    OP(op_scatter_elements) \
+    OP(op_scatter) \
+    OP(op_cast_like)
 /* clang-format on */
 
 #endif

@@ -3,14 +3,95 @@
  * indices names a slice by its leading coordinates; where two rows name the
  * same one, ONNX leaves the result open and the last one stays.
  */
+#include "op/scatter.h"
 #include "base/array.h"
-#include "op/support.h"
 
 #include <string.h>
 
 struct scatter_params {
     const char *reduction;
 };
+
+/* --- joining --- */
+
+int scatter_reduction_find(const char *name, enum scatter_reduction *out,
+                           struct error *err)
+{
+    static const char *const names[] = {
+        [SCATTER_NONE] = "none", [SCATTER_ADD] = "add", [SCATTER_MUL] = "mul",
+        [SCATTER_MAX] = "max",   [SCATTER_MIN] = "min",
+    };
+    *out = SCATTER_NONE;
+    for (size_t i = 0; i < ARRAY_LENGTH(names) && name; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *out = (enum scatter_reduction)i;
+            return 0;
+        }
+    }
+    return name ? error_set(err, ERROR_UNSUPPORTED,
+                            "reduction '%s' is not supported", name)
+                : 0;
+}
+
+int scatter_check_type(enum scatter_reduction reduction, enum dtype dtype,
+                       struct error *err)
+{
+    if (reduction == SCATTER_NONE ||
+        (dtype != DTYPE_BOOL && dtype != DTYPE_UINT64))
+        return 0;
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "a reduction of %s is not supported", dtype_name(dtype));
+}
+
+static double join(enum scatter_reduction reduction, double a, double b)
+{
+    switch (reduction) {
+    case SCATTER_NONE:
+        return b;
+    case SCATTER_ADD:
+        return a + b;
+    case SCATTER_MUL:
+        return a * b;
+    case SCATTER_MAX:
+        return a > b ? a : b;
+    case SCATTER_MIN:
+        return a < b ? a : b;
+    }
+    return b;
+}
+
+static int64_t join_exact(enum scatter_reduction reduction, int64_t a,
+                          int64_t b)
+{
+    switch (reduction) {
+    case SCATTER_NONE:
+        return b;
+    case SCATTER_ADD:
+        return (int64_t)((uint64_t)a + (uint64_t)b);
+    case SCATTER_MUL:
+        return (int64_t)((uint64_t)a * (uint64_t)b);
+    case SCATTER_MAX:
+        return a > b ? a : b;
+    case SCATTER_MIN:
+        return a < b ? a : b;
+    }
+    return b;
+}
+
+void scatter_put(enum scatter_reduction reduction, struct tensor *to,
+                 int64_t at, const struct tensor *from, int64_t i)
+{
+    if (dtype_is_integer(to->dtype))
+        op_put_integer(to, at,
+                       join_exact(reduction, tensor_integer(to, at),
+                                  tensor_integer(from, i)));
+    else
+        op_put_number(
+            to, at,
+            join(reduction, tensor_number(to, at), tensor_number(from, i)));
+}
+
+/* --- ScatterND --- */
 
 static int parse(struct node *node, struct arena *arena, struct error *err)
 {
@@ -22,10 +103,8 @@ static int parse(struct node *node, struct arena *arena, struct error *err)
                       sizeof(struct scatter_params), err) < 0)
         return -1;
     const struct scatter_params *params = node->params;
-    if (params->reduction && strcmp(params->reduction, "none") != 0)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "reduction '%s' is not supported", params->reduction);
-    return 0;
+    enum scatter_reduction reduction;
+    return scatter_reduction_find(params->reduction, &reduction, err);
 }
 
 /* indices (..., depth): how many leading axes of the data a row names. */
@@ -96,12 +175,16 @@ static int check_updates(const struct op_call *call, int64_t depth,
 
 static int infer(const struct op_call *call, struct error *err)
 {
+    const struct scatter_params *params = call->node->params;
+    enum scatter_reduction reduction;
     const struct tensor *x = call->inputs[0], *indices = call->inputs[1];
     if (op_want_sized(call, 0, "data", err) < 0 ||
         op_want_rank(call, 0, "data", 1, SHAPE_MAX_RANK, err) < 0 ||
         op_want_type(call, 1, "indices", DTYPE_INT64, err) < 0 ||
         op_want_rank(call, 1, "indices", 1, SHAPE_MAX_RANK, err) < 0 ||
-        op_want_type(call, 2, "updates", x->dtype, err) < 0)
+        op_want_type(call, 2, "updates", x->dtype, err) < 0 ||
+        scatter_reduction_find(params->reduction, &reduction, err) < 0 ||
+        scatter_check_type(reduction, x->dtype, err) < 0)
         return -1;
     int64_t depth = depth_of(indices);
     if (depth < 1 || depth > x->shape.rank)
@@ -116,18 +199,19 @@ static int infer(const struct op_call *call, struct error *err)
 static int run(const struct op_call *call, struct error *err)
 {
     const struct tensor *x = call->inputs[0], *indices = call->inputs[1];
-    size_t bytes =
-        (size_t)op_product(&x->shape, (int)depth_of(indices), x->shape.rank) *
-        dtype_size(x->dtype);
+    const struct scatter_params *params = call->node->params;
+    int64_t size = op_product(&x->shape, (int)depth_of(indices), x->shape.rank);
     int64_t slice, rows = rows_of(indices);
-    const char *from = call->inputs[2]->data;
-    char *to = call->outputs[0]->data;
-    if (op_run_copy(call, err) < 0)
+    enum scatter_reduction reduction;
+    if (scatter_reduction_find(params->reduction, &reduction, err) < 0 ||
+        op_run_copy(call, err) < 0)
         return -1;
     for (int64_t row = 0; row < rows; row++) {
         if (find_slice(&x->shape, indices, row, &slice, err) < 0)
             return -1;
-        memcpy(to + (size_t)slice * bytes, from + (size_t)row * bytes, bytes);
+        for (int64_t i = 0; i < size; i++)
+            scatter_put(reduction, call->outputs[0], slice * size + i,
+                        call->inputs[2], row * size + i);
     }
     return 0;
 }

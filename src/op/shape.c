@@ -179,3 +179,47 @@ const struct op op_cast = {
     .run = run_cast,
     .lower = lower_cast,
 };
+
+/* --- CastLike: the type of another operand --- */
+
+static int infer_cast_like(const struct op_call *call, struct error *err)
+{
+    if (op_want_sized(call, 0, "input", err) < 0 ||
+        op_want_sized(call, 1, "target_type", err) < 0)
+        return -1;
+    op_give(call, 0, call->inputs[1]->dtype, &call->inputs[0]->shape);
+    return 0;
+}
+
+static int run_cast_like(const struct op_call *call, struct error *err)
+{
+    (void)err;
+    const struct tensor *x = call->inputs[0];
+    struct tensor *y = call->outputs[0];
+    int64_t count = tensor_elements(x);
+    for (int64_t i = 0; i < count; i++) {
+        if (dtype_is_integer(x->dtype) && dtype_is_integer(y->dtype))
+            op_put_integer(y, i, tensor_integer(x, i));
+        else
+            op_put_number(y, i, tensor_number(x, i));
+    }
+    return 0;
+}
+
+static void lower_cast_like(const struct op_call *call,
+                            struct kernel_spec *spec)
+{
+    if (call->inputs[0]->dtype == call->inputs[1]->dtype)
+        spec->kind = KERNEL_ALIAS;
+}
+
+const struct op op_cast_like = {
+    .type = "CastLike",
+    OP_OPSETS(15, OP_OPSET_LAST),
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .weight_input = -1,
+    .infer = infer_cast_like,
+    .run = run_cast_like,
+    .lower = lower_cast_like,
+};

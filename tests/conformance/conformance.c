@@ -35,6 +35,8 @@ static const struct dispute {
     const char *test, *reason;
 } disputes[] = {
     {"test_cast_FLOAT_to_BFLOAT16", "the data truncates, ONNX rounds"},
+    {"test_castlike_FLOAT_to_BFLOAT16",
+     "the data truncates; espalier computes halves in float32"},
     {"test_castlike_FLOAT_to_BFLOAT16_expanded",
      "the data truncates, ONNX rounds"},
 };

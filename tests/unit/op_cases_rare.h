@@ -159,7 +159,133 @@
     CASE("prelu_channel", "PRelu", 6, 1, 675, "", "f:2x3x4 F:3", \
          "2x3x4", 3.22241211, 33.1125488) \
     CASE("prelu_channel_one", "PRelu", 6, 1, 676, "", "f:2x3x4 F:1", \
-         "2x3x4", 6.94433594, 69.8144531)
+         "2x3x4", 6.94433594, 69.8144531) \
+    CASE("lstm", "LSTM", 14, 3, 677, "hidden_size=5", "f:4x2x3 F:1x20x3 F:1x20x5 F:1x40", \
+         "4x1x2x5", -0.286671218, -41.5313662) \
+    CASE("lstm_bidirectional", "LSTM", 7, 3, 678, "hidden_size=4 direction='bidirectional'", "f:5x2x3 F:2x16x3 F:2x16x4 F:2x32 - f:2x2x4 f:2x2x4", \
+         "5x2x2x4", -18.9140836, -148.830722) \
+    CASE("lstm_peepholes_lengths", "LSTM", 14, 3, 679, "hidden_size=4 direction='reverse'", "f:5x3x2 F:1x16x2 F:1x16x4 - N=5,2,4 f:1x3x4 f:1x3x4 F:1x12", \
+         "5x1x3x4", -4.88674714, -40.9485026) \
+    CASE("lstm_clip", "LSTM", 14, 3, 680, "hidden_size=3 clip=0.7", "f:4x2x3 F:1x12x3 F:1x12x3", \
+         "4x1x2x3", 0.0479277838, -3.78159779) \
+    CASE("lstm_long", "LSTM", 14, 3, 681, "hidden_size=3", "f:37x2x2 F:1x12x2 F:1x12x3 F:1x24", \
+         "37x1x2x3", -6.59100739, -67.7670048) \
+    CASE("gru", "GRU", 14, 2, 682, "hidden_size=5", "f:4x2x3 F:1x15x3 F:1x15x5 F:1x30", \
+         "4x1x2x5", -0.338521527, -6.69337344) \
+    CASE("gru_linear_before_reset", "GRU", 7, 2, 683, "hidden_size=5 linear_before_reset=1 direction='bidirectional'", "f:4x2x3 F:2x15x3 F:2x15x5 F:2x30 - f:2x2x5", \
+         "4x2x2x5", 1.11993457, -9.97527547) \
+    CASE("gru_lengths", "GRU", 14, 2, 684, "hidden_size=2 direction='bidirectional'", "f:5x3x3 F:2x6x3 F:2x6x2 F:2x12 N=5,1,3", \
+         "5x2x3x2", -11.2989933, -71.9352432) \
+    CASE("rnn", "RNN", 14, 2, 685, "hidden_size=5", "f:4x2x3 F:1x5x3 F:1x5x5 F:1x10", \
+         "4x1x2x5", -13.5453137, -94.3769187) \
+    CASE("rnn_reverse", "RNN", 7, 2, 686, "hidden_size=5 direction='reverse'", "f:4x2x3 F:1x5x3 F:1x5x5 - N=4,3 f:1x2x5", \
+         "4x1x2x5", -16.0990365, -160.633374) \
+    CASE("cumsum", "CumSum", 14, 1, 687, "", "f:2x3x4 I#1", \
+         "2x3x4", -4.40625, -18.0625) \
+    CASE("cumsum_integers", "CumSum", 11, 1, 688, "exclusive=1 reverse=1", "i:3x4 I#-1", \
+         "3x4", -8, -88) \
+    CASE("reverse_sequence", "ReverseSequence", 10, 1, 689, "", "f:4x3x2 i=4,1,3", \
+         "4x3x2", -0.4375, -11.25) \
+    CASE("reverse_sequence_batch_first", "ReverseSequence", 10, 1, 690, "batch_axis=0 time_axis=1", "f:3x4x2 i=4,1,3", \
+         "3x4x2", -4.140625, -15.6875) \
+    CASE("trilu_upper", "Trilu", 14, 1, 691, "", "f:2x3x4", \
+         "2x3x4", -3.3125, -26.6875) \
+    CASE("trilu_lower", "Trilu", 14, 1, 692, "upper=0", "i:4x3 I#-1", \
+         "4x3", -3, -44) \
+    CASE("eye_like", "EyeLike", 9, 1, 693, "k=1", "f:3x4", \
+         "3x4", 3, 25) \
+    CASE("eye_like_integers", "EyeLike", 9, 1, 694, "dtype=7 k=-1", "f:3x4", \
+         "3x4", 2, 16) \
+    CASE("one_hot", "OneHot", 11, 1, 695, "axis=1", "i=0,2,-1,5@2x2 I#3 F=0.5,2.0", \
+         "2x3x2", 10.5, 92.5) \
+    CASE("one_hot_last", "OneHot", 9, 1, 696, "", "i=0,2,1 I#3 I=0,1", \
+         "3x3", 3, 12) \
+    CASE("top_k", "TopK", 11, 2, 697, "axis=1", "f:2x5x3 I=2", \
+         "2x2x3", 36, 304.4375) \
+    CASE("top_k_smallest", "TopK", 11, 2, 698, "largest=0", "i:3x7 I=4", \
+         "3x4", 15, 108) \
+    CASE("top_k_ten", "TopK", 10, 2, 699, "", "f:3x7 I=3", \
+         "3x3", 29.125, 312.5) \
+    CASE("einsum_batched", "Einsum", 12, 1, 700, "equation='bij,bjk->bik'", "f:2x3x4 f:2x4x2", \
+         "2x3x2", -1.98071289, -52.4580078) \
+    CASE("einsum_attention", "Einsum", 12, 1, 701, "equation='bhid,bhjd->bhij'", "f:2x2x3x4 f:2x2x5x4", \
+         "2x2x3x5", 13.581543, 186.569336) \
+    CASE("einsum_diagonal", "Einsum", 12, 1, 702, "equation='...ii->...i'", "f:2x3x3", \
+         "2x3", -1.5625, 1.03125) \
+    CASE("einsum_implicit", "Einsum", 12, 1, 703, "equation='ba,cb'", "f:3x2 f:4x3", \
+         "2x4", 2.04931641, 32.9040527) \
+    CASE("einsum_ellipsis", "Einsum", 12, 1, 704, "equation='...ij,jk->...ik'", "f:2x2x3x4 f:4x5", \
+         "2x2x3x5", -4.7902832, -40.5290527) \
+    CASE("einsum_three", "Einsum", 12, 1, 705, "equation='i,ij,j->'", "f:3 f:3x4 f:4", \
+         "scalar", 2.40552521, 2.40552521) \
+    CASE("einsum_sum", "Einsum", 12, 1, 706, "equation='ij->i'", "f:3x4", \
+         "3", -0.25, -2.28125) \
+    CASE("einsum_transpose", "Einsum", 12, 1, 707, "equation='ij->ji'", "f:3x4", \
+         "4x3", -0.546875, 23.421875) \
+    CASE("bit_shift_left", "BitShift", 11, 1, 708, "direction='LEFT'", "u:2x5 u=0,1,2,7,9", \
+         "2x5", 1006, 8118) \
+    CASE("bit_shift_right", "BitShift", 11, 1, 709, "direction='RIGHT'", "u:2x5 u=0,1,2,7,9", \
+         "2x5", 416, 2812) \
+    CASE("bitwise_and", "BitwiseAnd", 18, 1, 710, "", "i:3x4 i:4", \
+         "3x4", 5, 78) \
+    CASE("bitwise_or", "BitwiseOr", 18, 1, 711, "", "u:3x4 u:3x1", \
+         "3x4", 1664, 12742) \
+    CASE("bitwise_xor", "BitwiseXor", 18, 1, 712, "", "n:3x4 n:4", \
+         "3x4", -18, -209) \
+    CASE("bitwise_not", "BitwiseNot", 18, 1, 713, "", "i:3x4", \
+         "3x4", -17, -129) \
+    CASE("compress", "Compress", 11, 1, 714, "axis=1", "f:2x3x2 B=0,1,1", \
+         "2x2x2", 2.875, 35.90625) \
+    CASE("compress_flat", "Compress", 9, 1, 715, "", "f:2x3 B=0,1,0,0,1", \
+         "2", -0.328125, 3.1875) \
+    CASE("non_zero", "NonZero", 13, 1, 716, "", "F=1,0,2,0,0,3@2x3", \
+         "2x3", 5, 37) \
+    CASE("hardmax", "Hardmax", 13, 1, 717, "axis=1", "f:2x3x4", \
+         "2x3x4", 8, 91) \
+    CASE("hardmax_flat", "Hardmax", 11, 1, 718, "", "f:2x3x4", \
+         "2x3x4", 2, 12) \
+    CASE("group_norm_by_group", "GroupNormalization", 18, 1, 719, "num_groups=2", "f:2x4x3x2 F:2 F:2", \
+         "2x4x3x2", -16.1249995, -170.034983) \
+    CASE("group_norm", "GroupNormalization", 21, 1, 720, "num_groups=2 epsilon=0.01", "f:2x4x3x2 F:4 F:4", \
+         "2x4x3x2", 20.738687, 256.639543) \
+    CASE("mean_variance_norm", "MeanVarianceNormalization", 13, 1, 721, "", "f:2x3x2x3", \
+         "2x3x2x3", -1.56462193e-07, -10.5815246) \
+    CASE("mean_variance_norm_axes", "MeanVarianceNormalization", 9, 1, 722, "axes=[1,2]", "f:2x3x4x2", \
+         "2x3x4x2", 0, -26.1626112) \
+    CASE("lp_norm", "LpNormalization", 7, 1, 723, "axis=1", "f:2x3x4", \
+         "2x3x4", 0.793387167, -10.330865) \
+    CASE("lp_norm_one", "LpNormalization", 13, 1, 724, "p=1", "f:2x3x4", \
+         "2x3x4", 0.374053096, -3.28047035) \
+    CASE("quantise", "QuantizeLinear", 13, 1, 725, "", "f:2x3x4 F#0.01 U#128", \
+         "2x3x4", 3087, 25650) \
+    CASE("quantise_axis", "QuantizeLinear", 13, 1, 726, "axis=1", "f:2x3x4 F=0.01,0.02,0.005 S=0,5,-9", \
+         "2x3x4", 223, -507) \
+    CASE("quantise_no_zero", "QuantizeLinear", 10, 1, 727, "", "p:2x3 F#0.01", \
+         "2x3", 634, 4236) \
+    CASE("dequantise", "DequantizeLinear", 13, 1, 728, "", "u:2x3x4 F#0.01 U#128", \
+         "2x3x4", -8.12999976, -67.5999984) \
+    CASE("dequantise_axis", "DequantizeLinear", 13, 1, 729, "axis=-1", "s:2x3x4 F=0.01,0.02,0.005,1 S=0,5,-9,1", \
+         "2x3x4", -2.28, 7.63999997) \
+    CASE("dynamic_quantise", "DynamicQuantizeLinear", 11, 3, 730, "", "f:2x3x4", \
+         "2x3x4", 2966.01164, 29170.0233) \
+    CASE("scatter_elements", "ScatterElements", 13, 1, 731, "axis=1", "f:3x4 i=0,2,-1,1@2x2 f:2x2", \
+         "3x4", 0.328125, -0.890625) \
+    CASE("scatter_elements_add", "ScatterElements", 16, 1, 732, "reduction='add'", "f:3x4 i=0,2,0,1@2x2 f:2x2", \
+         "3x4", -1.03125, 6.203125) \
+    CASE("scatter_elements_max", "ScatterElements", 18, 1, 733, "reduction='max' axis=1", "f:3x4 i=0,2,0,1@2x2 f:2x2", \
+         "3x4", 2, 11.421875) \
+    CASE("scatter", "Scatter", 10, 1, 734, "axis=1", "f:3x4 i=0,2,3,1@2x2 f:2x2", \
+         "3x4", 2.546875, 22.484375) \
+    CASE("scatter_nd_add", "ScatterND", 16, 1, 735, "reduction='add'", "f:4x3 i=1,3,1@3x1 f:3x3", \
+         "4x3", 2.765625, -9.46875) \
+    CASE("scatter_nd_mul", "ScatterND", 16, 1, 736, "reduction='mul'", "f:4x3 i=1,3,1@3x1 f:3x3", \
+         "4x3", 2.97633362, 28.5407562) \
+    CASE("scatter_nd_min", "ScatterND", 18, 1, 737, "reduction='min'", "f:4x3 i=1,3,1@3x1 f:3x3", \
+         "4x3", -2.75, -48.65625) \
+    CASE("cast_like", "CastLike", 15, 1, 738, "", "f:2x9 i:1", \
+         "2x9", 1, 3) \
+    CASE("cast_like_same", "CastLike", 15, 1, 739, "", "f:2x3 f:1", \
+         "2x3", 1.671875, -2.578125)
 /* clang-format on */
 
 #endif
