@@ -166,7 +166,7 @@ bench: $(BENCH_BIN)  ## run benchmarks, write build/bench.csv
 check-peers: all  ## ask ONNX Runtime (from npm) whether exported models answer the same
 	$(Q)sh tests/peers/check.sh ./$(NAME)
 
-check-zoo: all  ## ask PyTorch (Debian's) whether torchvision's networks answer the same; NAMES="resnet18 vgg11"
+check-zoo: all  ## ask PyTorch (Debian's) whether known networks answer the same; NAMES="resnet18 bert" or more
 	$(Q)sh tests/zoo/check.sh ./$(NAME) $(NAMES)
 
 CONFORMANCE := $(B)/tests/conformance/conformance

@@ -112,6 +112,31 @@ static int print_text(const struct session *session,
     return print_finish(err);
 }
 
+/* Outputs that are no classes have no accuracy: what was written is said. */
+static int print_outputs(const struct session *session,
+                         const struct cli_options *options, struct error *err)
+{
+    const struct dataset *dataset = session_dataset(session);
+    const char *model = onnx_path(session_model(session));
+    if (options->json) {
+        cJSON *document = cJSON_CreateObject();
+        json_string(document, "model", model);
+        json_string(document, "data", dataset_path(dataset));
+        json_string(document, "split", dataset_split(dataset));
+        json_string(document, "outputs", options->outputs);
+        cJSON_AddNullToObject(document, "metric");
+        return json_print(document, err);
+    }
+    printf("model     %s\n", model);
+    printf("data      %s (%s%s%s)\n", dataset_path(dataset),
+           dataset_format(dataset), dataset_split(dataset)[0] ? ", " : "",
+           dataset_split(dataset));
+    printf("outputs   %s\n", options->outputs);
+    printf("note      no accuracy: the first output is not one number per "
+           "class\n");
+    return print_finish(err);
+}
+
 static int evaluate(struct engine *engine, const struct session *session,
                     const struct cli_options *options, struct error *err)
 {
@@ -142,13 +167,20 @@ static int run(const struct cli_options *options, struct error *err)
                  options->arguments[1], err) < 0)
         return -1;
     int code = 0;
+    bool classifies = true;
     if (options->outputs)
         code = engine_write_outputs(session, session_current(session), &wanted,
-                                    options->outputs, run_interrupt(), err);
-    if (code == 0)
-        code = engine_create(&engine, session, &wanted, err);
-    if (code == 0)
-        code = evaluate(engine, session, options, err);
+                                    options->outputs, &classifies,
+                                    run_interrupt(), err);
+    if (code == 0 && !classifies &&
+        !dataset_classes(session_dataset(session))) {
+        code = print_outputs(session, options, err);
+    } else {
+        if (code == 0)
+            code = engine_create(&engine, session, &wanted, err);
+        if (code == 0)
+            code = evaluate(engine, session, options, err);
+    }
     engine_destroy(engine);
     session_close(session);
     return code;

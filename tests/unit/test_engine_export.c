@@ -130,8 +130,9 @@ static void outputs_are_written_in_stored_order(void **state)
     struct error err = {0};
     struct npz npz;
     const struct variant *variant = session_current(session);
-    assert_int_equal(
-        engine_write_outputs(session, variant, &options, path, NULL, &err), 0);
+    assert_int_equal(engine_write_outputs(session, variant, &options, path,
+                                          NULL, NULL, &err),
+                     0);
     assert_int_equal(npz_read(&npz, path, &err), 0);
     assert_int_equal(npz.count, 1);
     assert_int_equal(npz.arrays[0].tensor.shape.dims[0], SAMPLES);

@@ -34,7 +34,7 @@ static void compare(const char *model, const char *reference,
     engine_path("outputs.npz", path, sizeof path);
     assert_int_equal(session_open(&session, &wanted, &err), 0);
     int code = engine_write_outputs(session, session_current(session), &options,
-                                    path, NULL, &err);
+                                    path, NULL, NULL, &err);
     if (code < 0)
         print_error("%s\n", err.message);
     assert_int_equal(code, 0);

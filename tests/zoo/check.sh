@@ -1,5 +1,5 @@
 #!/bin/sh
-# Exports torchvision's classification networks with random weights and asks
+# Exports well-known networks with random weights in two opsets and asks
 # PyTorch whether espalier gives the same answers. usage: check.sh PROGRAM
 # [NAME ...]   Needs Debian's python3-torch, python3-torchvision, python3-onnx.
 set -e
