@@ -41,11 +41,20 @@ int labels_add(struct labels *labels, int count)
 int labels_find(struct labels *labels, int label)
 {
     struct label_state *states = labels->states;
-    while (states[label].parent != label) {
-        states[label].parent = states[states[label].parent].parent;
-        label = states[label].parent;
+    for (int parent = states[label].parent; parent != label;
+         parent = states[label].parent) {
+        int above = states[parent].parent;
+        if (above != parent) /* else nothing is written: labels_settle */
+            states[label].parent = above;
+        label = above;
     }
     return label;
+}
+
+void labels_settle(struct labels *labels)
+{
+    for (size_t i = 0; i < labels->count; i++)
+        labels->states[i].parent = labels_find(labels, (int)i);
 }
 
 void labels_lock(struct labels *labels, int label, const char *why)

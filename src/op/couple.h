@@ -47,6 +47,9 @@ void labels_release(struct labels *labels);
 int labels_add(struct labels *labels, int count);  /* the first of new ones */
 int labels_find(struct labels *labels, int label); /* its root */
 void labels_tie(struct labels *labels, int a, int b);
+/* Nothing will be tied any more: from here on finding writes nothing, so
+ * that threads may share the labels. */
+void labels_settle(struct labels *labels);
 void labels_lock(struct labels *labels, int label, const char *why);
 bool labels_locked(struct labels *labels, int label);
 /* Text that lives as long as the labels. */

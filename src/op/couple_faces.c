@@ -211,7 +211,8 @@ void couple_product(struct coupling *coupling,
         map = divided(coupling, in, product->data_axis, &weight->shape,
                       product->in_axis, product->out_axis,
                       divides_in ? groups : 1);
-        couple_constant(coupling, product->weight, &map, true);
+        /* Columns that meet zeros need none themselves. */
+        couple_constant(coupling, product->weight, &map, !in->zero);
     }
     map = divided(coupling, &out, product->result_axis, &weight->shape,
                   product->out_axis, product->in_axis, divides_in ? 1 : groups);

@@ -8,6 +8,11 @@
 
 #include "prune/layer.h"
 
+/* A constant operand inside a branch. */
+struct block_end {
+    int node, input;
+};
+
 struct block {
     int add;            /* the Add node */
     int operand;        /* its operand that the branch computes: 0 or 1 */
@@ -15,6 +20,8 @@ struct block {
     size_t layer_count; /* at least one */
     int *nodes;         /* of the branch, ascending */
     size_t node_count;
+    struct block_end *ends; /* the branch gives zero when these are zero */
+    size_t end_count;
 };
 
 struct block_table {

@@ -21,6 +21,8 @@ void group_table_destroy(struct group_table *table)
     free(table->roots);
     free(table->shuffles);
     free(table->axes);
+    free(table->axis_begin);
+    free(table->axis_list);
     free(table->groups);
     free(table->group_of);
     free(table->unit_of);
@@ -33,14 +35,32 @@ const struct group *group_of_layer(const struct group_table *table, size_t row)
     return index < 0 ? NULL : &table->groups[index];
 }
 
-static int row_of(const struct layer_table *layers, const struct graph *graph,
-                  int node, int input)
+int group_row_of(const struct layer_table *layers, const struct graph *graph,
+                 int node, int input)
 {
     int stored = graph_stored(graph, graph->nodes[node].inputs[input]);
     for (size_t i = 0; i < layers->count; i++)
         if (layers->layers[i].weight == stored)
             return (int)i;
     return -1;
+}
+
+void group_stored_axes(const struct graph *graph, int value, int axes[])
+{
+    int stored = graph_stored(graph, value);
+    for (int i = 0; i < SHAPE_MAX_RANK; i++)
+        axes[i] = i;
+    while (value != stored) {
+        const struct node *node = &graph->nodes[graph->values[value].producer];
+        const struct attribute *perm = graph_attribute(node, "perm");
+        int rank = graph->values[value].shape.rank;
+        if (!strcmp(node->type, "Transpose"))
+            for (int i = 0; i < SHAPE_MAX_RANK; i++)
+                if (axes[i] < rank)
+                    axes[i] = perm ? (int)perm->integers[axes[i]]
+                                   : rank - 1 - axes[i];
+        value = node->inputs[0];
+    }
 }
 
 static int add_row(int **rows, size_t *count, int row, struct error *err)
@@ -142,7 +162,7 @@ static int make_groups(struct group_table *table, const struct graph *graph,
         taken && index ? 0 : error_memory(err, table->labels.count + 1);
     for (size_t r = 0; r < table->root_count && result == 0; r++) {
         const struct label_root *root = &table->roots[r];
-        int row = row_of(layers, graph, root->node, root->input);
+        int row = group_row_of(layers, graph, root->node, root->input);
         if (heads[r] == (int)r) {
             index[r] = (int)table->count;
             table->groups[table->count] =
@@ -190,7 +210,7 @@ static int add_readers(struct group_table *table, const struct graph *graph,
         const struct label_use *use = &table->uses[i];
         if (graph->nodes[use->node].op->weight_input != use->input)
             continue;
-        int row = row_of(layers, graph, use->node, use->input);
+        int row = group_row_of(layers, graph, use->node, use->input);
         if (row >= 0)
             result = add_reader(table, row, &use->map, err);
     }
@@ -275,6 +295,30 @@ static int find_axes(struct group_table *table, struct error *err)
     return result;
 }
 
+static int index_axes(struct group_table *table, struct error *err)
+{
+    size_t labels = table->labels.count, total = 0;
+    table->axis_begin = array_create(labels + 2, sizeof *table->axis_begin);
+    if (!table->axis_begin)
+        return error_memory(err, labels * sizeof *table->axis_begin);
+    for (size_t a = 0; a < table->axis_count; a++) {
+        total += table->axes[a].count;
+        for (size_t i = 0; i < table->axes[a].count; i++)
+            table->axis_begin[table->axes[a].labels[i] + 2]++;
+    }
+    for (size_t i = 2; i < labels + 2; i++)
+        table->axis_begin[i] += table->axis_begin[i - 1];
+    table->axis_list = array_create(total + 1, sizeof *table->axis_list);
+    if (!table->axis_list)
+        return error_memory(err, total * sizeof *table->axis_list);
+    for (size_t a = 0; a < table->axis_count; a++)
+        for (size_t i = 0; i < table->axes[a].count; i++)
+            table
+                ->axis_list[table->axis_begin[table->axes[a].labels[i] + 1]++] =
+                (int)a;
+    return 0;
+}
+
 /* How many units can go when every axis keeps one position. */
 static void count_most(struct group_table *table, struct group *group,
                        size_t *left)
@@ -282,19 +326,15 @@ static void count_most(struct group_table *table, struct group *group,
     for (size_t a = 0; a < table->axis_count; a++)
         left[a] = table->axes[a].count;
     for (int64_t u = 0; u < group->unit_count; u++) {
-        bool free_to_go = true;
-        for (int pass = 0; pass < 2 && free_to_go; pass++)
-            for (size_t a = 0; a < table->axis_count && free_to_go; a++) {
-                const struct group_axis *axis = &table->axes[a];
-                if (!bsearch(&group->units[u], axis->labels, axis->count,
-                             sizeof *axis->labels, compare_ints))
-                    continue;
-                if (pass)
-                    left[a]--;
-                else
-                    free_to_go = left[a] > 1;
-            }
-        group->most += free_to_go;
+        const int *list = table->axis_list;
+        size_t first = table->axis_begin[group->units[u]];
+        size_t last = table->axis_begin[group->units[u] + 1];
+        bool may_go = true;
+        for (size_t i = first; i < last; i++)
+            may_go = may_go && left[list[i]] > 1;
+        for (size_t i = first; i < last && may_go; i++)
+            left[list[i]]--;
+        group->most += may_go;
     }
     if (!group->most) {
         group->channels = group->width;
@@ -316,6 +356,7 @@ static int fill(struct group_table *table, const struct graph *graph,
 {
     if (group_walk(table, graph, err) < 0)
         return -1;
+    labels_settle(&table->labels);
     table->groups = array_create(table->root_count + 1, sizeof *table->groups);
     table->group_of = array_create(layers->count + 1, sizeof *table->group_of);
     table->unit_of =
@@ -336,6 +377,8 @@ static int fill(struct group_table *table, const struct graph *graph,
         result = add_readers(table, graph, layers, err);
     if (result == 0)
         result = find_axes(table, err);
+    if (result == 0)
+        result = index_axes(table, err);
     free(heads);
     size_t *left = array_create(table->axis_count + 1, sizeof *left);
     if (!left)

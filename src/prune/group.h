@@ -55,6 +55,9 @@ struct group_table {
     size_t shuffle_count;
     struct group_axis *axes;
     size_t axis_count;
+    /* Axes that a label lies on: axis_list[axis_begin[l] ... [l + 1]). */
+    size_t *axis_begin;
+    int *axis_list;
     struct group *groups;
     size_t count;
     int *group_of; /* per layer row: index of its group, -1: none */
@@ -74,6 +77,13 @@ void group_table_destroy(struct group_table *table);
 
 /* The group of a layer's output channels; NULL: none. */
 const struct group *group_of_layer(const struct group_table *table, size_t row);
+
+/* The row whose weight is operand `input` of a node; -1: none. */
+int group_row_of(const struct layer_table *layers, const struct graph *graph,
+                 int node, int input);
+
+/* Axis i of operand `value` is axis axes[i] of the weight as it is stored. */
+void group_stored_axes(const struct graph *graph, int value, int axes[]);
 
 /*
  * Which positions of every axis a removal takes: slabs[axis][i] is the label

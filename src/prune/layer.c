@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/map.h"
 #include "op/instance.h"
+#include "prune/block.h"
 #include "prune/group.h"
 
 #include <ctype.h>
@@ -254,6 +255,8 @@ int layer_table_init(struct layer_table *table, const struct graph *instance,
     map_release(&taken);
     if (result == 0)
         result = group_table_create(&table->groups, instance, table, err);
+    if (result == 0)
+        result = block_table_create(&table->blocks, instance, table, err);
     for (size_t i = 0; i < table->count && result == 0; i++)
         table->layers[i].group = group_of_layer(table->groups, i);
     if (result < 0)
@@ -267,6 +270,7 @@ void layer_table_release(struct layer_table *table)
         free(table->layers[i].name);
     free(table->layers);
     group_table_destroy(table->groups);
+    block_table_destroy(table->blocks);
     *table = (struct layer_table){0};
 }
 

@@ -7,6 +7,7 @@
 
 struct group;
 struct group_table;
+struct block_table;
 
 struct layer {
     char *name;           /* unique; see layer_table_init */
@@ -30,6 +31,7 @@ struct layer_table {
     struct layer *layers;
     size_t count;
     struct group_table *groups; /* owned; NULL in tables made by hand */
+    struct block_table *blocks; /* likewise */
 };
 
 /*

@@ -213,7 +213,7 @@ static void float16_weights_are_masked_in_their_type(void **state)
     struct layer layer = {.weight = id, .weights = 3, .prunable = true};
     char name[] = "w";
     layer.name = name;
-    struct layer_table layers = {&layer, 1, NULL};
+    struct layer_table layers = {.layers = &layer, .count = 1};
     struct decision decision = magnitude(1);
     struct mask_set set;
     assert_int_equal(

@@ -1,0 +1,547 @@
+/*
+ * Every node of the model is drafted anew: its constants lose what goes, its
+ * sizes are said anew (shrink_nodes.c), branches that are passed over leave
+ * an Identity. What nobody needs then becomes a placeholder that folds away,
+ * so that node and value ids stay those of the model.
+ */
+#include "prune/shrink.h"
+
+#include "base/array.h"
+#include "prune/shrink_draft.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef unsigned char *keeps[SHAPE_MAX_RANK];
+
+static const char nothing[] = "espalier.nothing"; /* what placeholders read */
+
+/* --- kept positions --- */
+
+static bool goes(const struct shrink *shrink, int label)
+{
+    return label >= 0 && shrink->removal->labels[label];
+}
+
+int64_t shrink_count(const unsigned char *keep, int64_t size)
+{
+    if (!keep)
+        return size;
+    int64_t count = 0;
+    for (int64_t i = 0; i < size; i++)
+        count += keep[i];
+    return count;
+}
+
+/* Adds what this map takes to `keep`. */
+static int take(struct shrink *shrink, const struct label_map *map, keeps keep,
+                struct error *err)
+{
+    struct group_slabs slabs;
+    if (group_slabs_of(&slabs, shrink->table, map, &shrink->arena, err) < 0)
+        return -1;
+    for (int d = 0; d < map->shape.rank; d++) {
+        size_t size = (size_t)map->shape.dims[d];
+        for (size_t i = 0; slabs.labels[d] && i < size; i++) {
+            if (!goes(shrink, slabs.labels[d][i]))
+                continue;
+            if (!keep[d]) {
+                keep[d] = arena_alloc(&shrink->arena, size + 1);
+                if (!keep[d])
+                    return error_memory(err, size);
+                memset(keep[d], 1, size);
+            }
+            keep[d][i] = 0;
+        }
+    }
+    return 0;
+}
+
+int shrink_keep(struct shrink *shrink, const struct label_map *map, keeps keep,
+                struct error *err)
+{
+    memset(keep, 0, sizeof(keeps));
+    return take(shrink, map, keep, err);
+}
+
+/* --- constants --- */
+
+/* The elements at kept positions, or all with zeros in place of the rest. */
+static int cut(struct tensor *out, const struct tensor *in, keeps keep,
+               bool compact, struct error *err)
+{
+    int rank = in->shape.rank;
+    struct shape shape = in->shape;
+    int64_t index[SHAPE_MAX_RANK] = {0};
+    for (int d = 0; compact && d < rank; d++) {
+        shape.dims[d] = shrink_count(keep[d], in->shape.dims[d]);
+        if (!shape.dims[d])
+            return error_set(err, ERROR_MISMATCH, "nothing would be left");
+    }
+    if (tensor_init(out, in->dtype, &shape, err) < 0)
+        return -1;
+    size_t size = dtype_size(in->dtype);
+    int64_t count = tensor_elements(in),
+            row = rank ? in->shape.dims[rank - 1] : 1;
+    const unsigned char *last = rank ? keep[rank - 1] : NULL;
+    const char *from = in->data;
+    char *to = out->data;
+    for (int64_t e = 0; e < count; e += row, from += (size_t)row * size) {
+        bool kept = true;
+        for (int d = 0; d < rank - 1; d++)
+            kept = kept && (!keep[d] || keep[d][index[d]]);
+        for (int64_t i = 0; i < row && (kept || !compact); i++) {
+            bool here = kept && (!last || last[i]);
+            if (here)
+                memcpy(to, from + (size_t)i * size, size);
+            if (here || !compact)
+                to += size;
+        }
+        for (int d = rank - 2; d >= 0; d--) {
+            if (++index[d] < in->shape.dims[d])
+                break;
+            index[d] = 0;
+        }
+    }
+    return 0;
+}
+
+static const char *unused_name(struct shrink *shrink, const char *hint,
+                               struct error *err)
+{
+    size_t room = strlen(hint) + 24;
+    char *name = arena_alloc(&shrink->arena, room);
+    if (!name) {
+        error_memory(err, room);
+        return NULL;
+    }
+    for (int i = 1;; i++) {
+        snprintf(name, room, "%s.kept%d", hint, i);
+        if (graph_find_value(shrink->out, name) < 0)
+            return name;
+    }
+}
+
+int shrink_operand(struct shrink *shrink, struct draft *draft, size_t input,
+                   const char *hint, const struct tensor *tensor,
+                   struct error *err)
+{
+    const char *name = unused_name(shrink, hint, err);
+    int id = name ? graph_add_value(shrink->out, name, err) : -1;
+    if (id < 0 || graph_set_constant(shrink->out, id, tensor, err) < 0)
+        return -1;
+    size_t count = draft->input_count > input ? draft->input_count : input + 1;
+    const char **inputs = arena_array(&shrink->arena, count, sizeof *inputs);
+    if (!inputs)
+        return error_memory(err, count * sizeof *inputs);
+    for (size_t i = 0; i < count; i++)
+        inputs[i] = i < draft->input_count ? draft->inputs[i] : "";
+    inputs[input] = name;
+    draft->inputs = inputs;
+    draft->input_count = count;
+    return 0;
+}
+
+/* The weight of a layer changes where it is stored. */
+static int cut_weight(struct shrink *shrink, const struct label_use *use,
+                      keeps keep, struct error *err)
+{
+    const struct graph *graph = shrink->graph;
+    int stored = graph_stored(graph, use->value), axes[SHAPE_MAX_RANK];
+    keeps turned = {NULL};
+    if (shrink->constants[stored].data)
+        return 0; /* by another node that shares it */
+    group_stored_axes(graph, use->value, axes);
+    for (int i = 0; i < use->map.shape.rank; i++)
+        turned[axes[i]] = keep[i];
+    return cut(&shrink->constants[stored], &graph->values[stored].constant,
+               turned, shrink->mode == SHRINK_COMPACT, err);
+}
+
+static int cut_operand(struct shrink *shrink, const struct label_use *use,
+                       keeps keep, struct error *err)
+{
+    const struct graph *graph = shrink->graph;
+    const struct value *value = &graph->values[use->value];
+    bool compact = shrink->mode == SHRINK_COMPACT;
+    if (graph->nodes[use->node].op->weight_input == use->input)
+        return cut_weight(shrink, use, keep, err);
+    if (value->initializer && shrink->readers[use->value] == 1)
+        return cut(&shrink->constants[use->value], &value->constant, keep,
+                   compact, err);
+    struct tensor tensor;
+    if (cut(&tensor, &value->constant, keep, compact, err) < 0)
+        return -1;
+    int result = shrink_operand(shrink, &shrink->drafts[use->node],
+                                (size_t)use->input, value->name, &tensor, err);
+    tensor_release(&tensor);
+    return result;
+}
+
+static bool is_empty(keeps keep)
+{
+    for (int i = 0; i < SHAPE_MAX_RANK; i++)
+        if (keep[i])
+            return false;
+    return true;
+}
+
+/* Uses of one operand stand together: a convolution's inputs and outputs. */
+static int cut_constants(struct shrink *shrink, struct error *err)
+{
+    const struct group_table *table = shrink->table;
+    for (size_t i = 0, next; i < table->use_count; i = next) {
+        const struct label_use *use = &table->uses[i];
+        keeps keep = {NULL};
+        for (next = i; next < table->use_count; next++) {
+            const struct label_use *other = &table->uses[next];
+            if (other->node != use->node || other->input != use->input)
+                break;
+            if ((shrink->mode == SHRINK_COMPACT || other->masked) &&
+                take(shrink, &other->map, keep, err) < 0)
+                return -1;
+        }
+        if (is_empty(keep))
+            continue;
+        if (cut_operand(shrink, use, keep, err) < 0)
+            return error_prefix(err, "'%.200s'",
+                                shrink->graph->values[use->value].name);
+    }
+    return 0;
+}
+
+/* --- blocks --- */
+
+/* The constants that make the branch's result: without them it is zero. */
+static int mask_block(struct shrink *shrink, const struct block *block,
+                      struct error *err)
+{
+    const struct graph *graph = shrink->graph;
+    for (size_t i = 0; i < block->end_count; i++) {
+        const struct block_end *end = &block->ends[i];
+        int value = graph->nodes[end->node].inputs[end->input];
+        struct tensor zero;
+        if (tensor_init(&zero, graph->values[value].dtype,
+                        &graph->values[value].shape, err) < 0)
+            return -1;
+        int result = shrink_operand(shrink, &shrink->drafts[end->node],
+                                    (size_t)end->input,
+                                    graph->values[value].name, &zero, err);
+        tensor_release(&zero);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int pass_blocks(struct shrink *shrink, struct error *err)
+{
+    const struct block_table *blocks = shrink->layers->blocks;
+    for (size_t i = 0; shrink->removal->blocks && i < blocks->count; i++) {
+        const struct block *block = &blocks->blocks[i];
+        if (!shrink->removal->blocks[i])
+            continue;
+        if (shrink->mode == SHRINK_MASK) {
+            if (mask_block(shrink, block, err) < 0)
+                return -1;
+            continue;
+        }
+        struct draft *draft = &shrink->drafts[block->add];
+        draft->type = "Identity";
+        draft->inputs += !block->operand; /* the other operand */
+        draft->input_count = 1;
+        draft->attribute_count = 0;
+    }
+    return 0;
+}
+
+/* --- drafts --- */
+
+static const char *name_of(const struct graph *graph, int id)
+{
+    return id < 0 ? "" : graph->values[id].name;
+}
+
+static int make_draft(struct shrink *shrink, size_t id, struct error *err)
+{
+    const struct node *node = &shrink->graph->nodes[id];
+    struct draft *draft = &shrink->drafts[id];
+    *draft = (struct draft){.type = node->type,
+                            .input_count = (size_t)node->input_count,
+                            .output_count = (size_t)node->output_count,
+                            .attribute_count = node->attribute_count};
+    draft->inputs = arena_array(&shrink->arena, draft->input_count + 1,
+                                sizeof *draft->inputs);
+    draft->outputs = arena_array(&shrink->arena, draft->output_count + 1,
+                                 sizeof *draft->outputs);
+    draft->attributes = arena_array(&shrink->arena, node->attribute_count + 1,
+                                    sizeof *draft->attributes);
+    if (!draft->inputs || !draft->outputs || !draft->attributes)
+        return error_memory(err, sizeof *draft);
+    for (int i = 0; i < node->input_count; i++) {
+        draft->inputs[i] = name_of(shrink->graph, node->inputs[i]);
+        if (node->inputs[i] >= 0)
+            shrink->readers[node->inputs[i]]++;
+    }
+    for (int i = 0; i < node->output_count; i++)
+        draft->outputs[i] = name_of(shrink->graph, node->outputs[i]);
+    for (size_t i = 0; i < node->attribute_count; i++)
+        draft->attributes[i] = node->attributes[i];
+    return 0;
+}
+
+/* Names only: ids of the new graph are those of the model. */
+static int begin(struct shrink *shrink, struct error *err)
+{
+    const struct graph *graph = shrink->graph;
+    size_t values = graph->value_count, nodes = graph->node_count;
+    shrink->drafts =
+        arena_array(&shrink->arena, nodes + 1, sizeof *shrink->drafts);
+    shrink->constants = array_create(values + 1, sizeof *shrink->constants);
+    shrink->readers =
+        arena_array(&shrink->arena, values + 1, sizeof *shrink->readers);
+    if (!shrink->drafts || !shrink->constants || !shrink->readers)
+        return error_memory(err, values * sizeof *shrink->constants);
+    if (graph_create(&shrink->out, err) < 0)
+        return -1;
+    for (size_t i = 0; i < values; i++)
+        if (graph_add_value(shrink->out, graph->values[i].name, err) < 0)
+            return -1;
+    for (size_t i = 0; i < nodes; i++)
+        if (make_draft(shrink, i, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int draft_nodes(struct shrink *shrink, struct error *err)
+{
+    const struct graph *graph = shrink->graph;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        bool folded = graph->folded && graph->folded[i];
+        if (!folded && shrink_node(shrink, (int)i, &shrink->drafts[i], err) < 0)
+            return -1;
+    }
+    return shrink_shuffles(shrink, err);
+}
+
+/* --- what is still needed --- */
+
+/* Marks the values that outputs depend on; nodes are in order. */
+static bool *needed_values(struct shrink *shrink, struct error *err)
+{
+    const struct graph *graph = shrink->graph, *out = shrink->out;
+    bool *needed = array_create(out->value_count + 1, sizeof *needed);
+    if (!needed) {
+        error_memory(err, out->value_count);
+        return NULL;
+    }
+    for (size_t i = 0; i < graph->output_count; i++)
+        needed[graph->outputs[i]] = true;
+    for (size_t i = graph->node_count; i-- > 0;) {
+        const struct draft *draft = &shrink->drafts[i];
+        bool wanted = false;
+        for (size_t j = 0; j < draft->output_count; j++)
+            wanted =
+                wanted || (draft->outputs[j][0] &&
+                           needed[graph_find_value(out, draft->outputs[j])]);
+        for (size_t j = 0; wanted && j < draft->input_count; j++)
+            if (draft->inputs[j][0])
+                needed[graph_find_value(out, draft->inputs[j])] = true;
+    }
+    return needed;
+}
+
+static void hold_place(const struct shrink *shrink, struct draft *draft)
+{
+    draft->type = "Identity";
+    draft->inputs = shrink->placeholder;
+    draft->input_count = 1;
+    draft->output_count = 1;
+    draft->attribute_count = 0;
+}
+
+static int add_nothing(struct shrink *shrink, struct error *err)
+{
+    struct tensor zero;
+    struct shape scalar = {0};
+    int id = graph_add_value(shrink->out, nothing, err);
+    shrink->placeholder = arena_array(&shrink->arena, 1, sizeof(char *));
+    if (!shrink->placeholder)
+        return error_memory(err, sizeof(char *));
+    shrink->placeholder[0] = nothing;
+    if (id < 0 || tensor_init(&zero, DTYPE_FLOAT32, &scalar, err) < 0)
+        return -1;
+    int result = graph_set_constant(shrink->out, id, &zero, err);
+    tensor_release(&zero);
+    return result;
+}
+
+/* --- the new graph --- */
+
+/* A Constant node says its tensor itself; it may have changed since. */
+static void say_constant(struct shrink *shrink, size_t id)
+{
+    const struct node *node = &shrink->graph->nodes[id];
+    struct draft *draft = &shrink->drafts[id];
+    if (strcmp(draft->type, "Constant") != 0)
+        return;
+    const struct graph *model =
+        shrink->graph->origin ? shrink->graph->origin : shrink->graph;
+    int value = node->outputs[0];
+    const struct tensor *tensor = &shrink->constants[value];
+    if (!tensor->data) {
+        if (shrink->graph->values[value].content_hash ==
+            model->values[value].content_hash)
+            return;
+        tensor = &shrink->graph->values[value].constant;
+    }
+    for (size_t i = 0; i < draft->attribute_count; i++)
+        if (!strcmp(draft->attributes[i].name, "value"))
+            draft->attributes[i].tensor = *tensor;
+}
+
+static int add_node(struct shrink *shrink, size_t id, struct error *err)
+{
+    const struct node *node = &shrink->graph->nodes[id];
+    struct draft *draft = &shrink->drafts[id];
+    say_constant(shrink, id);
+    return graph_add_node(shrink->out, node->name, draft->type, node->domain,
+                          node->opset, draft->input_count, draft->inputs,
+                          draft->output_count, draft->outputs,
+                          draft->attribute_count, draft->attributes, err);
+}
+
+static int add_constants(struct shrink *shrink, const bool *needed,
+                         struct error *err)
+{
+    const struct graph *graph = shrink->graph;
+    for (size_t i = 0; i < graph->value_count; i++) {
+        const struct value *value = &graph->values[i];
+        const struct tensor *tensor = shrink->constants[i].data
+                                          ? &shrink->constants[i]
+                                          : &value->constant;
+        if (value->initializer && needed[i] &&
+            graph_set_constant(shrink->out, (int)i, tensor, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_ends(struct shrink *shrink, struct error *err)
+{
+    const struct graph *graph = shrink->graph;
+    const struct graph *model = graph->origin ? graph->origin : graph;
+    for (size_t i = 0; i < graph->input_count; i++) {
+        int id = graph->inputs[i];
+        shrink->out->values[id].dtype = model->values[id].dtype;
+        shrink->out->values[id].shape = model->values[id].shape;
+        if (graph_add_input(shrink->out, id, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < graph->output_count; i++)
+        if (graph_add_output(shrink->out, graph->outputs[i], err) < 0)
+            return -1;
+    shrink->out->declared_batch = model->declared_batch;
+    return 0;
+}
+
+static int finish(struct shrink *shrink, struct error *err)
+{
+    const struct graph *graph = shrink->graph;
+    if (add_nothing(shrink, err) < 0)
+        return -1;
+    bool *needed = needed_values(shrink, err);
+    if (!needed)
+        return -1;
+    int result = 0;
+    for (size_t i = 0; i < graph->node_count && result == 0; i++) {
+        struct draft *draft = &shrink->drafts[i];
+        bool wanted = shrink->mode == SHRINK_MASK;
+        for (size_t j = 0; j < draft->output_count; j++)
+            wanted = wanted ||
+                     (draft->outputs[j][0] &&
+                      needed[graph_find_value(shrink->out, draft->outputs[j])]);
+        if (!wanted)
+            hold_place(shrink, draft);
+        result = add_node(shrink, i, err);
+    }
+    for (size_t i = 0; shrink->mode == SHRINK_MASK && i < graph->value_count;
+         i++)
+        needed[i] = true;
+    if (result == 0)
+        result = add_constants(shrink, needed, err);
+    free(needed);
+    if (result < 0 || add_ends(shrink, err) < 0 ||
+        graph_finish(shrink->out, err) < 0)
+        return -1;
+    return op_resolve(shrink->out, err);
+}
+
+static void release(struct shrink *shrink)
+{
+    for (size_t i = 0; shrink->constants && i < shrink->graph->value_count; i++)
+        tensor_release(&shrink->constants[i]);
+    free(shrink->constants);
+    graph_drop(shrink->pair);
+    graph_drop(shrink->out);
+    arena_release(&shrink->arena);
+}
+
+int shrink_graph(struct graph **out, const struct graph *graph,
+                 const struct layer_table *layers,
+                 const struct removal *removal, enum shrink_mode mode,
+                 struct error *err)
+{
+    struct shrink shrink = {.graph = graph,
+                            .layers = layers,
+                            .table = layers->groups,
+                            .removal = removal,
+                            .mode = mode};
+    *out = NULL;
+    int result = begin(&shrink, err);
+    if (result == 0 && mode == SHRINK_COMPACT)
+        result = draft_nodes(&shrink, err);
+    if (result == 0)
+        result = cut_constants(&shrink, err);
+    if (result == 0)
+        result = pass_blocks(&shrink, err);
+    if (result == 0)
+        result = finish(&shrink, err);
+    if (result == 0) {
+        *out = shrink.out;
+        shrink.out = NULL;
+    }
+    release(&shrink);
+    return result;
+}
+
+int shrink_weight(const struct graph *graph, const struct layer_table *layers,
+                  const struct removal *removal, size_t row, keeps keep,
+                  struct arena *arena, struct error *err)
+{
+    struct shrink shrink = {.graph = graph,
+                            .layers = layers,
+                            .table = layers->groups,
+                            .removal = removal,
+                            .mode = SHRINK_COMPACT,
+                            .arena = *arena};
+    const struct layer *layer = &layers->layers[row];
+    int result = 0;
+    keeps mine = {NULL};
+    memset(keep, 0, sizeof(keeps));
+    for (size_t i = 0; i < shrink.table->use_count && result == 0; i++) {
+        const struct label_use *use = &shrink.table->uses[i];
+        int axes[SHAPE_MAX_RANK];
+        if (use->node != layer->node ||
+            graph->nodes[use->node].op->weight_input != use->input)
+            continue;
+        group_stored_axes(graph, use->value, axes);
+        result = take(&shrink, &use->map, mine, err);
+        for (int d = 0; d < use->map.shape.rank && result == 0; d++)
+            if (mine[d])
+                keep[axes[d]] = mine[d];
+    }
+    *arena = shrink.arena;
+    return result;
+}
