@@ -1,0 +1,579 @@
+#include "engine/scan.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "engine/scan_file.h"
+#include "eval/strata.h"
+#include "exec/prefix.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Samples of a point's first look, and how much more a next one takes. */
+enum { FIRST_LOOK = 256, SALT = 4 };
+#define LEAST_GROWTH 1.25
+#define MOST_GROWTH  2.5
+#define TOLERANCE    0.005
+#define RELATIVE     0.2
+
+static const double default_amounts[] = {0.1, 0.2, 0.3, 0.4, 0.5,
+                                         0.6, 0.7, 0.8, 0.9, 0.95};
+
+struct scan_request scan_request_default(void)
+{
+    return (struct scan_request){
+        .tolerance = TOLERANCE, .relative = RELATIVE, .resume = true};
+}
+
+/* One scan while it runs. */
+struct scan {
+    const struct scan_site *site;
+    const struct setup *setup;
+    struct scan_request request; /* defaults filled in */
+    const struct scan_watch *watch;
+    struct sensitivity *table;
+    struct scan_file file;
+    size_t *rows; /* owned */
+    struct plan *base_plan;
+    struct prefix *prefix;
+    struct strata strata;
+    struct outcome *outcomes;
+    struct decision *decisions; /* of the point */
+    struct runner **runners;    /* per worker, of the point */
+    const struct plan *plan;    /* of the point */
+    int64_t first;              /* batch where the running look begins */
+    size_t done, total;
+    double work_done, work_left; /* in multiplications behind the layers */
+    int64_t start_ns, points_ns; /* points_ns: when the first one began */
+};
+
+/* --- what identifies a scan --- */
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    return hash_bytes(hash, text, strlen(text) + 1);
+}
+
+static uint64_t hash_graph(uint64_t hash, const struct graph *graph)
+{
+    for (size_t i = 0; i < graph->node_count; i++)
+        hash = hash_text(hash, graph->nodes[i].type);
+    for (size_t i = 0; i < graph->value_count; i++) {
+        const struct tensor *constant = &graph->values[i].constant;
+        if (constant->data)
+            hash = hash_bytes(hash, constant->data,
+                              (size_t)tensor_elements(constant) *
+                                  dtype_size(constant->dtype));
+    }
+    return hash;
+}
+
+static uint64_t hash_data(uint64_t hash, const struct setup *setup)
+{
+    const struct dataset *data = session_dataset(setup->session);
+    const struct transform *t = session_transform(setup->session);
+    hash = hash_u64(hash, (uint64_t)setup->samples);
+    hash = hash_bytes(hash, &t->scale, sizeof t->scale);
+    hash = hash_bytes(hash, t->mean, sizeof t->mean);
+    hash = hash_bytes(hash, t->std, sizeof t->std);
+    for (int64_t i = 0; i < setup->samples; i++)
+        hash = hash_u64(hash, (uint64_t)dataset_label(data, i));
+    hash = hash_text(hash, path_name(dataset_path(data)));
+    return hash_text(hash, dataset_split(data));
+}
+
+uint64_t scan_key(const struct setup *setup, const struct scan_request *request)
+{
+    uint64_t hash = hash_u64(0, SALT);
+    hash = hash_graph(hash, session_graph(setup->session));
+    hash = hash_data(hash, setup);
+    hash = hash_u64(hash, session_options(setup->session)->seed);
+    hash = hash_bytes(hash, &request->tolerance, sizeof request->tolerance);
+    return hash_bytes(hash, &request->relative, sizeof request->relative);
+}
+
+/* --- one point --- */
+
+static struct evaluation evaluation_of(const struct scan *scan)
+{
+    return (struct evaluation){
+        .plan = scan->plan,
+        .dataset = session_dataset(scan->setup->session),
+        .transform = *session_transform(scan->setup->session),
+        .prefix = scan->prefix,
+        .order = scan->strata.order,
+        .labels = scan->setup->labels,
+        .samples = scan->setup->samples,
+    };
+}
+
+static int run_piece(void *context, int worker, int64_t piece,
+                     struct error *err)
+{
+    struct scan *scan = context;
+    struct runner **runner = &scan->runners[worker];
+    struct evaluation evaluation = evaluation_of(scan);
+    int64_t count;
+    if (!*runner && runner_create(runner, scan->plan, err) < 0)
+        return -1;
+    return evaluation_run(&evaluation, *runner, scan->first + piece,
+                          scan->outcomes, NULL, &count, scan->watch->cancel,
+                          err);
+}
+
+/* Runs on to `wanted` samples; adds what is new to sums. */
+static int look(struct scan *scan, struct strata_sums *sums, int64_t wanted,
+                struct error *err)
+{
+    const struct setup *setup = scan->setup;
+    int64_t batch = setup->batch, until = (wanted + batch - 1) / batch;
+    if (until > setup->batches)
+        until = setup->batches;
+    struct pool_task task = {until - scan->first, run_piece, scan};
+    if (pool_run(scan->site->pool, &task, err) < 0)
+        return -1;
+    int64_t end =
+        until * batch < setup->samples ? until * batch : setup->samples;
+    for (int64_t i = scan->first * batch; i < end; i++) {
+        int64_t sample = scan->strata.order[i];
+        strata_add(sums, &scan->strata, sample,
+                   &scan->site->base->outcomes[sample],
+                   &scan->outcomes[sample]);
+    }
+    scan->first = until;
+    return 0;
+}
+
+/* Whether a look is enough, else how many samples the next one wants. */
+static bool enough(const struct scan *scan,
+                   const struct strata_difference *found, int64_t seen,
+                   int64_t *wanted)
+{
+    const struct scan_request *r = &scan->request;
+    double width = fmax(r->tolerance, r->relative * fabs(found->value));
+    double high = scan->table->baseline + found->value + found->within;
+    if (seen >= scan->setup->samples)
+        return true;
+    if (r->tolerance > 0 && (found->within <= width || high < r->floor))
+        return true;
+    double ratio = width > 0 ? found->within / width : INFINITY;
+    double growth = fmin(fmax(ratio * ratio, LEAST_GROWTH), MOST_GROWTH);
+    *wanted = r->tolerance > 0 ? (int64_t)((double)seen * growth)
+                               : scan->setup->samples;
+    return false;
+}
+
+static double clamp(double share)
+{
+    return fmin(fmax(share, 0), 1);
+}
+
+static int sample_point(struct scan *scan, struct sensitivity_point *point,
+                        struct error *err)
+{
+    struct strata_sums sums = {0};
+    struct strata_difference found = {0};
+    int64_t wanted = FIRST_LOOK;
+    scan->first = 0;
+    do {
+        if (look(scan, &sums, wanted, err) < 0)
+            return -1;
+        found = strata_estimate(&scan->strata, &sums);
+    } while (!enough(scan, &found, sums.seen, &wanted));
+    double value = scan->table->baseline + found.value;
+    point->value = clamp(value);
+    point->low = clamp(value - found.overall);
+    point->high = clamp(value + found.overall);
+    point->samples = sums.seen;
+    return 0;
+}
+
+/* A plan whose steps before the layer are those of the dense one, so that
+ * cached activations serve: dense kernels only. */
+static int make_plan(const struct scan *scan, struct plan **out,
+                     const struct graph *graph, struct error *err)
+{
+    const struct setup *setup = scan->setup;
+    bool automatic = setup->kernels == PLAN_KERNELS_AUTO;
+    struct plan_options options = {
+        .kernels = automatic ? PLAN_KERNELS_DENSE : setup->kernels,
+        .threads = 1,
+        .isa = setup->isa,
+        .timing = setup->timing,
+        .previous = scan->base_plan,
+        .cancel = scan->watch->cancel,
+    };
+    return plan_create(out, graph, &options, err);
+}
+
+static int plan_point(struct scan *scan, struct plan **plan, size_t row,
+                      const struct sensitivity_point *point, struct error *err)
+{
+    const struct setup *setup = scan->setup;
+    const struct layer_table *layers = session_layers(setup->session);
+    struct mask_set masks;
+    struct graph *graph = NULL;
+    scan->decisions[row] = (struct decision){
+        scan->request.structure, scan->request.criterion, point->removed};
+    struct mask_source source = {.graph = session_graph(setup->session),
+                                 .layers = layers,
+                                 .decisions = scan->decisions};
+    int code = mask_set_init(&masks, &source, err);
+    scan->decisions[row] = (struct decision){0};
+    if (code < 0)
+        return -1;
+    code = setup_masked(setup, &graph, setup->eval_graph,
+                        session_variant(setup->session, 0), &masks, err);
+    if (code == 0)
+        code = make_plan(scan, plan, graph, err);
+    graph_drop(graph);
+    mask_set_release(&masks);
+    return code;
+}
+
+static int run_point(struct scan *scan, size_t row,
+                     struct sensitivity_point *point, struct error *err)
+{
+    struct plan *plan = NULL;
+    if (plan_point(scan, &plan, row, point, err) < 0)
+        return -1;
+    scan->plan = plan;
+    int code = sample_point(scan, point, err);
+    for (int i = 0; i < pool_workers(scan->site->pool); i++) {
+        runner_destroy(scan->runners[i]);
+        scan->runners[i] = NULL;
+    }
+    scan->plan = NULL;
+    plan_drop(plan);
+    return code;
+}
+
+/* --- all points --- */
+
+static void tell(const struct scan *scan, const char *layer,
+                 const struct sensitivity_point *point)
+{
+    if (!scan->watch->progress)
+        return;
+    int64_t now = clock_now_ns();
+    double spent = (double)(now - scan->points_ns) * 1e-9;
+    struct scan_progress progress = {
+        .done = scan->done,
+        .total = scan->total,
+        .layer = layer,
+        .seconds = (double)(now - scan->start_ns) * 1e-9,
+        .seconds_left = scan->work_done > 0
+                            ? spent * scan->work_left / scan->work_done
+                            : NAN,
+        .point = point,
+    };
+    scan->watch->progress(scan->watch->context, &progress);
+}
+
+/* Whether point number `amount` of the layer that is `place`th in the list
+ * belongs to this shard: whole layers while there are enough. */
+static bool in_shard(const struct scan *scan, size_t place, size_t amount)
+{
+    const struct scan_request *r = &scan->request;
+    if (r->shards <= 1)
+        return true;
+    size_t shards = (size_t)r->shards;
+    size_t item =
+        shards <= r->row_count ? place : place * r->amount_count + amount;
+    return item % shards == (size_t)r->shard - 1;
+}
+
+static struct sensitivity_point point_of(const struct scan *scan,
+                                         const struct layer *layer,
+                                         double amount)
+{
+    const struct scan_request *r = &scan->request;
+    struct sensitivity_point point = {
+        .row = layer->row,
+        .layer = layer->name,
+        .amount = amount,
+        .units = r->structure->units(layer),
+    };
+    point.removed = decision_units(amount, point.units);
+    snprintf(point.structure, sizeof point.structure, "%s", r->structure->name);
+    snprintf(point.criterion, sizeof point.criterion, "%s", r->criterion->name);
+    return point;
+}
+
+/* How much runs for a point of a layer, whatever the samples. */
+static double work_of(const struct scan *scan, size_t row)
+{
+    const struct layer_table *layers = session_layers(scan->setup->session);
+    double work = 1;
+    for (size_t i = row; i < layers->count; i++)
+        work += (double)layers->layers[i].macs;
+    return work;
+}
+
+static int scan_layer(struct scan *scan, size_t place, struct error *err)
+{
+    const struct scan_request *r = &scan->request;
+    size_t row = r->rows[place];
+    const struct layer *layer =
+        &session_layers(scan->setup->session)->layers[row];
+    double work = work_of(scan, row);
+    bool chosen = false, below = false;
+    for (size_t a = 0; a < r->amount_count; a++) {
+        struct sensitivity_point point = point_of(scan, layer, r->amounts[a]);
+        if (!in_shard(scan, place, a))
+            continue;
+        const struct sensitivity_point *known =
+            sensitivity_find(scan->table, &point);
+        if (known || below) {
+            below = below || known->high < r->floor;
+            scan->work_left -= known ? 0 : work;
+            scan->done += !known;
+            continue;
+        }
+        if (!chosen) {
+            tell(scan, layer->name, NULL);
+            prefix_choose(scan->prefix, scan->base_plan,
+                          plan_step_of_node(scan->base_plan, layer->node));
+            prefix_sweep(scan->prefix);
+            chosen = true;
+        }
+        if (run_point(scan, row, &point, err) < 0)
+            return error_prefix(err, "layer '%s' at %.4g %%", layer->name,
+                                100 * point.amount);
+        if (sensitivity_add(scan->table, &point, err) < 0 ||
+            scan_file_add(&scan->file, scan->table, &point, err) < 0)
+            return -1;
+        below = point.high < r->floor;
+        scan->done++;
+        scan->work_done += work;
+        scan->work_left -= work;
+        tell(scan, layer->name, &point);
+    }
+    return 0;
+}
+
+/* Total, what is known, and what it takes. */
+static void count_points(struct scan *scan)
+{
+    const struct scan_request *r = &scan->request;
+    const struct layer_table *layers = session_layers(scan->setup->session);
+    for (size_t i = 0; i < r->row_count; i++) {
+        for (size_t a = 0; a < r->amount_count; a++) {
+            const struct layer *layer = &layers->layers[r->rows[i]];
+            struct sensitivity_point point =
+                point_of(scan, layer, r->amounts[a]);
+            if (!in_shard(scan, i, a))
+                continue;
+            bool known = sensitivity_find(scan->table, &point) != NULL;
+            scan->total++;
+            scan->done += known;
+            scan->work_left += known ? 0 : work_of(scan, r->rows[i]);
+        }
+    }
+}
+
+/* Points of other requests under the same key stay in the file alone. */
+static bool is_wanted(const struct scan *scan,
+                      const struct sensitivity_point *point)
+{
+    const struct scan_request *r = &scan->request;
+    const struct layer_table *layers = session_layers(scan->setup->session);
+    for (size_t i = 0; i < r->row_count; i++) {
+        const struct layer *layer = &layers->layers[r->rows[i]];
+        for (size_t a = 0; a < r->amount_count; a++) {
+            struct sensitivity_point wanted =
+                point_of(scan, layer, r->amounts[a]);
+            if (wanted.row == point->row && wanted.removed == point->removed &&
+                !strcmp(wanted.structure, point->structure) &&
+                !strcmp(wanted.criterion, point->criterion))
+                return in_shard(scan, i, a);
+        }
+    }
+    return false;
+}
+
+static void keep_wanted(struct scan *scan)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < scan->table->count; i++) {
+        struct sensitivity_point *point = &scan->table->points[i];
+        if (is_wanted(scan, point))
+            scan->table->points[kept++] = *point;
+        else
+            free(point->layer);
+    }
+    scan->table->count = kept;
+}
+
+/* --- the beginning --- */
+
+static int choose_rows(struct scan *scan, struct error *err)
+{
+    struct scan_request *r = &scan->request;
+    const struct layer_table *layers = session_layers(scan->setup->session);
+    size_t count = r->rows ? r->row_count : layers->count, kept = 0;
+    scan->rows = array_create(count + 1, sizeof *scan->rows);
+    if (!scan->rows)
+        return error_memory(err, count * sizeof *scan->rows);
+    for (size_t i = 0; i < count; i++) {
+        size_t row = r->rows ? r->rows[i] : i;
+        const struct layer *layer = &layers->layers[row];
+        if (layer->prunable && r->structure->units(layer) > 0)
+            scan->rows[kept++] = row;
+    }
+    r->rows = scan->rows;
+    r->row_count = kept;
+    if (kept)
+        return 0;
+    return error_set(err, ERROR_RANGE,
+                     "no layer can be scanned with structure '%s'",
+                     r->structure->name);
+}
+
+static int fill_request(struct scan *scan, const struct scan_request *request,
+                        struct error *err)
+{
+    struct scan_request *r = &scan->request;
+    *r = *request;
+    r->structure = r->structure ? r->structure : structures[0];
+    r->criterion = r->criterion ? r->criterion : criteria[0];
+    if (!r->amounts) {
+        r->amounts = default_amounts;
+        r->amount_count = ARRAY_LENGTH(default_amounts);
+    }
+    for (size_t i = 0; i < r->amount_count; i++)
+        if (!(r->amounts[i] > 0 && r->amounts[i] <= 1) ||
+            (i && r->amounts[i] <= r->amounts[i - 1]))
+            return error_set(err, ERROR_RANGE,
+                             "found amount %g, expected ascending ones above "
+                             "0 and up to 1",
+                             r->amounts[i]);
+    if (r->shards && (r->shard < 1 || r->shard > r->shards))
+        return error_set(err, ERROR_USAGE, "found shard %d, expected 1 to %d",
+                         r->shard, r->shards);
+    return choose_rows(scan, err);
+}
+
+static int complete_baseline(struct scan *scan, struct error *err)
+{
+    struct trial *base = scan->site->base;
+    if (trial_complete(base))
+        return 0;
+    struct trial_run run = {.setup = scan->setup,
+                            .base = base,
+                            .trial = base,
+                            .base_plan = scan->base_plan,
+                            .cancel = scan->watch->cancel,
+                            .pool = scan->site->pool};
+    tell(scan, NULL, NULL);
+    if (trial_start(&run, err) < 0)
+        return -1;
+    while (!trial_wait(&run, false, -1))
+        continue;
+    return trial_finish(&run, err);
+}
+
+static int set_head(struct scan *scan, struct error *err)
+{
+    struct sensitivity *table = scan->table;
+    const struct setup *setup = scan->setup;
+    const struct trial *base = scan->site->base;
+    int64_t correct = 0;
+    for (int64_t i = 0; i < setup->samples; i++)
+        correct += base->outcomes[i].correct;
+    table->baseline = (double)correct / (double)setup->samples;
+    table->key = scan_key(setup, &scan->request);
+    snprintf(table->metric, sizeof table->metric, "%s",
+             setup->metric == METRIC_TOP1 ? "top1" : "fidelity");
+    table->model = string_copy(onnx_path(session_model(setup->session)));
+    return table->model ? 0 : error_memory(err, 1);
+}
+
+static int begin(struct scan *scan, struct error *err)
+{
+    const struct setup *setup = scan->setup;
+    size_t layers = session_layers(setup->session)->count;
+    size_t workers = (size_t)pool_workers(scan->site->pool);
+    const struct session_options *options = session_options(setup->session);
+    scan->outcomes =
+        array_create((size_t)setup->samples, sizeof *scan->outcomes);
+    scan->decisions = array_create(layers, sizeof *scan->decisions);
+    scan->runners = array_create(workers, sizeof *scan->runners);
+    if (!scan->outcomes || !scan->decisions || !scan->runners)
+        return error_memory(err, sizeof *scan->outcomes);
+    if (make_plan(scan, &scan->base_plan, setup->eval_graph, err) < 0 ||
+        complete_baseline(scan, err) < 0 || set_head(scan, err) < 0 ||
+        strata_init(&scan->strata, scan->site->base->outcomes, setup->samples,
+                    options->seed, err) < 0 ||
+        prefix_create(&scan->prefix, setup->options.memory_bytes,
+                      setup->batches, err) < 0)
+        return -1;
+    if (scan->request.resume &&
+        scan_file_open(&scan->file, scan->table, options->state_folder,
+                       scan->request.restart, err) < 0)
+        return -1;
+    keep_wanted(scan);
+    count_points(scan);
+    return 0;
+}
+
+static void release(struct scan *scan)
+{
+    scan_file_close(&scan->file);
+    prefix_destroy(scan->prefix);
+    strata_release(&scan->strata);
+    plan_drop(scan->base_plan);
+    free(scan->outcomes);
+    free(scan->decisions);
+    free(scan->runners);
+    free(scan->rows);
+}
+
+int scan_run(struct sensitivity *table, const struct scan_site *site,
+             const struct scan_request *request, const struct scan_watch *watch,
+             struct error *err)
+{
+    struct scan scan = {.site = site,
+                        .setup = site->setup,
+                        .watch = watch,
+                        .table = table,
+                        .file = {.descriptor = -1},
+                        .start_ns = clock_now_ns()};
+    int code = fill_request(&scan, request, err);
+    if (code == 0)
+        code = begin(&scan, err);
+    scan.points_ns = clock_now_ns();
+    for (size_t i = 0; i < scan.request.row_count && code == 0; i++)
+        code = scan_layer(&scan, i, err);
+    sensitivity_sort(table);
+    release(&scan);
+    return code;
+}
+
+int engine_scan(struct sensitivity *table, const struct session *session,
+                const struct engine_options *options,
+                const struct scan_request *request,
+                const struct scan_watch *watch, struct error *err)
+{
+    struct setup setup;
+    struct trial *base = NULL;
+    struct pool *pool = NULL;
+    if (setup_init(&setup, session, options, err) < 0)
+        return -1;
+    int code = trial_create(&base, setup.samples, setup.batches, err);
+    if (code == 0)
+        code = pool_create(&pool, setup.options.workers,
+                           !setup.options.foreground, err);
+    if (code == 0) {
+        struct scan_site site = {&setup, pool, base};
+        code = scan_run(table, &site, request, watch, err);
+    }
+    pool_destroy(pool);
+    trial_destroy(base);
+    setup_release(&setup);
+    return code;
+}

@@ -1,0 +1,77 @@
+/*
+ * Scans: the accuracy that every layer's pruning alone leaves, at several
+ * amounts. Points of one layer share the cached activations before it; a
+ * point ends when its interval is tight enough, and takes its samples where
+ * the dense model is least sure (eval/strata.h).
+ */
+#ifndef ENGINE_SCAN_H
+#define ENGINE_SCAN_H
+
+#include "engine/setup.h"
+#include "engine/trial.h"
+#include "prune/sensitivity.h"
+
+struct scan_request {
+    const size_t *rows; /* indices of layers, ascending; NULL: all that can
+                           be pruned */
+    size_t row_count;
+    const double *amounts; /* shares above 0, ascending; NULL: 10 … 90, 95 % */
+    size_t amount_count;
+    const struct structure *structure; /* NULL: the first of the table */
+    const struct criterion *criterion; /* likewise */
+    /* A point ends when the half width of its interval on the data set is
+     * below the larger of these: absolute, and as a share of the drop.
+     * tolerance 0: every sample. */
+    double tolerance, relative;
+    double floor; /* an amount whose interval lies below ends its layer: larger
+                     ones are left out. 0: none */
+    int shard, shards; /* 1-based; shards 0: all of it */
+    bool resume;       /* keep points in the state folder and go on there */
+    bool restart;      /* forget what an earlier one left there */
+};
+
+/* ±0.5 points or a fifth of the drop, all layers, resumed. */
+struct scan_request scan_request_default(void);
+
+struct scan_progress {
+    size_t done, total;  /* points; done counts those known before */
+    const char *layer;   /* being run, borrowed; NULL: the dense model */
+    double seconds;      /* since the beginning */
+    double seconds_left; /* NAN: not known yet */
+    const struct sensitivity_point *point; /* just found; NULL: none */
+};
+
+/* Who watches; called on the scanning thread. */
+struct scan_watch {
+    const struct cancel *cancel; /* NULL: never */
+    void (*progress)(void *context, const struct scan_progress *progress);
+    void *context;
+};
+
+/* What a scan runs on. */
+struct scan_site {
+    const struct setup *setup; /* with data */
+    struct pool *pool;
+    struct trial *base; /* completed if it is not */
+};
+
+/*
+ * Scans; table is empty, the caller releases it.
+ * Errors: ERROR_CANCELLED (what was found is in the resume file),
+ * ERROR_USAGE (a request that makes no sense), and those of running.
+ */
+int scan_run(struct sensitivity *table, const struct scan_site *site,
+             const struct scan_request *request, const struct scan_watch *watch,
+             struct error *err);
+
+/* The same with threads of its own. */
+int engine_scan(struct sensitivity *table, const struct session *session,
+                const struct engine_options *options,
+                const struct scan_request *request,
+                const struct scan_watch *watch, struct error *err);
+
+/* What identifies model, data and the settings that a point depends on. */
+uint64_t scan_key(const struct setup *setup,
+                  const struct scan_request *request);
+
+#endif
