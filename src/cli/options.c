@@ -224,6 +224,109 @@ static int take_set(struct cli_options *o, const char *t, struct error *e)
     return 0;
 }
 
+/* "0.5" or "50%" as a share. */
+static int share(double *out, const char *text, char **end)
+{
+    double value = strtod(text, end);
+    if (*end == text || !isfinite(value))
+        return -1;
+    if (**end == '%') {
+        ++*end;
+        value /= 100;
+    }
+    *out = value;
+    return value >= 0 && value <= 1 ? 0 : -1;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static int take_amounts(struct cli_options *o, const char *t, struct error *e)
+{
+    size_t room = strlen(t) / 2 + 1, count = 0;
+    free(o->amounts);
+    o->amount_count = 0;
+    o->amounts = array_create(room, sizeof *o->amounts);
+    if (!o->amounts)
+        return error_memory(e, room * sizeof *o->amounts);
+    for (const char *p = t;; p++) {
+        char *end;
+        double value;
+        if (share(&value, p, &end) < 0 || value <= 0 || (*end && *end != ','))
+            return error_set(e, ERROR_USAGE,
+                             "found '%s', expected numbers above 0 and up to "
+                             "1, or percentages (0.5,90%%)",
+                             t);
+        o->amounts[count++] = value;
+        p = end;
+        if (!*p)
+            break;
+    }
+    qsort(o->amounts, count, sizeof *o->amounts, compare_numbers);
+    for (size_t i = 0; i < count; i++)
+        if (!i || o->amounts[i] > o->amounts[i - 1])
+            o->amounts[o->amount_count++] = o->amounts[i];
+    return 0;
+}
+
+static int take_layers(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->layers[o->layer_count++] = t;
+    return 0;
+}
+
+static int take_structure(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->structure = t;
+    return 0;
+}
+
+static int take_criterion(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->criterion = t;
+    return 0;
+}
+
+/* Points of accuracy, as a share. */
+static int points(double *out, const char *text, struct error *err)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end != text && *end == '%')
+        end++;
+    if (end == text || *end || !(value >= 0 && value <= 100))
+        return error_set(err, ERROR_USAGE,
+                         "found '%s', expected points from 0 to 100", text);
+    *out = value / 100;
+    return 0;
+}
+
+static int take_tolerance(struct cli_options *o, const char *t, struct error *e)
+{
+    return points(&o->tolerance, t, e);
+}
+
+static int take_floor(struct cli_options *o, const char *t, struct error *e)
+{
+    return points(&o->floor, t, e);
+}
+
+static int take_shard(struct cli_options *o, const char *t, struct error *e)
+{
+    char extra;
+    if (sscanf(t, "%d/%d%c", &o->shard, &o->shards, &extra) != 2 ||
+        o->shards < 1 || o->shard < 1 || o->shard > o->shards)
+        return error_set(e, ERROR_USAGE,
+                         "found '%s', expected I/N with I from 1 to N", t);
+    return 0;
+}
+
 #define FLAG(field)                                                            \
     static int take_##field(struct cli_options *o, const char *t,              \
                             struct error *e)                                   \
@@ -240,6 +343,8 @@ FLAG(progress)
 FLAG(masks)
 FLAG(report)
 FLAG(write_recipe)
+FLAG(merge)
+FLAG(restart)
 FLAG(ascii)
 FLAG(mono)
 FLAG(no_mouse)
@@ -260,6 +365,27 @@ static const struct option_row rows[] = {
     {"report", 0, NULL, OPTION_PRUNE, "also write a report (.md)", take_report},
     {"outputs", 0, "FILE.npz", OPTION_EVAL,
      "also write the model's outputs on every sample", take_outputs},
+    {"amounts", 0, "A,B,...", OPTION_SCAN,
+     "shares to remove (default: 0.1, 0.2 ... 0.9, 0.95)", take_amounts},
+    {"layers", 0, "GLOB,...", OPTION_SCAN,
+     "only these layers (default: all that can be pruned); may be repeated",
+     take_layers},
+    {"structure", 0, "NAME", OPTION_SCAN, "what is removed together",
+     take_structure},
+    {"criterion", 0, "NAME", OPTION_SCAN, "what ranks it", take_criterion},
+    {"tolerance", 0, "POINTS", OPTION_SCAN,
+     "half width at which a point is known well enough, or a fifth of its "
+     "drop (default: 0.5; 0: every sample)",
+     take_tolerance},
+    {"floor", 0, "PERCENT", OPTION_SCAN,
+     "leave out amounts above one that is clearly less accurate than this",
+     take_floor},
+    {"shard", 0, "I/N", OPTION_SCAN,
+     "only the I-th of N parts; --merge joins them", take_shard},
+    {"merge", 0, NULL, OPTION_SCAN, "join CSV files of shards: --merge FILES",
+     take_merge},
+    {"restart", 0, NULL, OPTION_SCAN,
+     "forget what an earlier scan of this kind left", take_restart},
     {"samples", 0, "N", OPTION_SAMPLES, "use the first N samples only",
      take_samples},
     {"train", 0, "DATA", OPTION_SAMPLES,
@@ -348,11 +474,14 @@ int options_parse(struct cli_options *options, unsigned groups, int count,
     *options = (struct cli_options){
         .memory_bytes = (int64_t)256 << 20,
         .transform = transform_identity(),
+        .tolerance = -1,
+        .floor = -1,
     };
     options->arguments =
         array_create((size_t)count, sizeof *options->arguments);
     options->sets = array_create((size_t)count, sizeof *options->sets);
-    if (!options->arguments || !options->sets)
+    options->layers = array_create((size_t)count, sizeof *options->layers);
+    if (!options->arguments || !options->sets || !options->layers)
         return error_memory(err, (size_t)count * sizeof *options->arguments);
     bool all_words = false;
     for (int i = 0; i < count; i++) {
@@ -370,6 +499,8 @@ void options_release(struct cli_options *options)
 {
     free(options->arguments);
     free(options->sets);
+    free(options->layers);
+    free(options->amounts);
     *options = (struct cli_options){0};
 }
 

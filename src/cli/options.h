@@ -18,6 +18,7 @@ enum option_group {
     OPTION_EVAL = 1 << 6,
     OPTION_PRUNE = 1 << 7,
     OPTION_EXPLORER = 1 << 8,
+    OPTION_SCAN = 1 << 9, /* what is scanned and how */
 };
 
 struct cli_options {
@@ -39,6 +40,15 @@ struct cli_options {
     const char **sets; /* owned array of borrowed LAYER=AMOUNT… */
     size_t set_count;
     bool masks, report, write_recipe;
+
+    double *amounts; /* owned; shares 0…1, ascending */
+    size_t amount_count;
+    const char **layers; /* owned array of borrowed globs, with commas */
+    size_t layer_count;
+    const char *structure, *criterion;
+    double tolerance, floor; /* shares; -1: not said */
+    int shard, shards;       /* 0: not said */
+    bool merge, restart;
 
     bool ascii, mono, no_mouse;
 };
