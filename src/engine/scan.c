@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "engine/scan_file.h"
-#include "eval/strata.h"
+#include "eval/sampling.h"
 #include "exec/prefix.h"
 
 #include <math.h>
@@ -40,7 +40,7 @@ struct scan {
     size_t *rows; /* owned */
     struct plan *base_plan;
     struct prefix *prefix;
-    struct strata strata;
+    struct sampling sampling;
     struct outcome *outcomes;
     struct decision *decisions; /* of the point */
     struct runner **runners;    /* per worker, of the point */
@@ -105,7 +105,7 @@ static struct evaluation evaluation_of(const struct scan *scan)
         .dataset = session_dataset(scan->setup->session),
         .transform = *session_transform(scan->setup->session),
         .prefix = scan->prefix,
-        .order = scan->strata.order,
+        .order = scan->sampling.order,
         .labels = scan->setup->labels,
         .samples = scan->setup->samples,
     };
@@ -126,7 +126,7 @@ static int run_piece(void *context, int worker, int64_t piece,
 }
 
 /* Runs on to `wanted` samples; adds what is new to sums. */
-static int look(struct scan *scan, struct strata_sums *sums, int64_t wanted,
+static int look(struct scan *scan, struct sampling_sums *sums, int64_t wanted,
                 struct error *err)
 {
     const struct setup *setup = scan->setup;
@@ -139,10 +139,10 @@ static int look(struct scan *scan, struct strata_sums *sums, int64_t wanted,
     int64_t end =
         until * batch < setup->samples ? until * batch : setup->samples;
     for (int64_t i = scan->first * batch; i < end; i++) {
-        int64_t sample = scan->strata.order[i];
-        strata_add(sums, &scan->strata, sample,
-                   &scan->site->base->outcomes[sample],
-                   &scan->outcomes[sample]);
+        int64_t sample = scan->sampling.order[i];
+        sampling_add(sums, &scan->sampling, sample,
+                     &scan->site->base->outcomes[sample],
+                     &scan->outcomes[sample]);
     }
     scan->first = until;
     return 0;
@@ -150,7 +150,7 @@ static int look(struct scan *scan, struct strata_sums *sums, int64_t wanted,
 
 /* Whether a look is enough, else how many samples the next one wants. */
 static bool enough(const struct scan *scan,
-                   const struct strata_difference *found, int64_t seen,
+                   const struct sampling_difference *found, int64_t seen,
                    int64_t *wanted)
 {
     const struct scan_request *r = &scan->request;
@@ -175,14 +175,14 @@ static double clamp(double share)
 static int sample_point(struct scan *scan, struct sensitivity_point *point,
                         struct error *err)
 {
-    struct strata_sums sums = {0};
-    struct strata_difference found = {0};
+    struct sampling_sums sums = {0};
+    struct sampling_difference found = {0};
     int64_t wanted = FIRST_LOOK;
     scan->first = 0;
     do {
         if (look(scan, &sums, wanted, err) < 0)
             return -1;
-        found = strata_estimate(&scan->strata, &sums);
+        found = sampling_estimate(&scan->sampling, &sums);
     } while (!enough(scan, &found, sums.seen, &wanted));
     double value = scan->table->baseline + found.value;
     point->value = clamp(value);
@@ -507,8 +507,8 @@ static int begin(struct scan *scan, struct error *err)
         return error_memory(err, sizeof *scan->outcomes);
     if (make_plan(scan, &scan->base_plan, setup->eval_graph, err) < 0 ||
         complete_baseline(scan, err) < 0 || set_head(scan, err) < 0 ||
-        strata_init(&scan->strata, scan->site->base->outcomes, setup->samples,
-                    options->seed, err) < 0 ||
+        sampling_init(&scan->sampling, scan->site->base->outcomes,
+                      setup->samples, options->seed, err) < 0 ||
         prefix_create(&scan->prefix, setup->options.memory_bytes,
                       setup->batches, err) < 0)
         return -1;
@@ -525,7 +525,7 @@ static void release(struct scan *scan)
 {
     scan_file_close(&scan->file);
     prefix_destroy(scan->prefix);
-    strata_release(&scan->strata);
+    sampling_release(&scan->sampling);
     plan_drop(scan->base_plan);
     free(scan->outcomes);
     free(scan->decisions);

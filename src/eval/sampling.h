@@ -4,21 +4,21 @@
  * sure a variant hardly ever flips, so most samples are spent where it is
  * not; weights by stratum keep the estimate unbiased.
  */
-#ifndef EVAL_STRATA_H
-#define EVAL_STRATA_H
+#ifndef EVAL_SAMPLING_H
+#define EVAL_SAMPLING_H
 
 #include "base/error.h"
 #include "eval/estimate.h"
 
-enum { STRATA_MAX = 20 };
+enum { SAMPLING_STRATA = 20 };
 
 /* A data set cut by margin, and an order in which any first part of the
  * samples is a stratified sample. Immutable once made. */
-struct strata {
+struct sampling {
     int64_t samples;
     int count,
         wrong; /* the first `wrong` hold what the dense model has wrong */
-    int64_t sizes[STRATA_MAX];
+    int64_t sizes[SAMPLING_STRATA];
     unsigned char *of; /* stratum by sample id */
     int64_t *order;    /* sample ids */
 };
@@ -28,25 +28,25 @@ struct strata {
  * Source: boundaries by equal sums of the expected spread (Dalenius and
  * Hodges 1959), equal allocation to strata (Neyman 1934).
  */
-int strata_init(struct strata *strata, const struct outcome *base,
-                int64_t samples, uint64_t seed, struct error *err);
-void strata_release(struct strata *strata);
+int sampling_init(struct sampling *sampling, const struct outcome *base,
+                  int64_t samples, uint64_t seed, struct error *err);
+void sampling_release(struct sampling *sampling);
 
 /* What was seen of each stratum. */
-struct strata_sums {
+struct sampling_sums {
     int64_t seen;
     struct {
         int64_t seen, gained, lost;    /* flips against the dense model */
         double margin, margin_squares; /* of the variant */
-    } rows[STRATA_MAX];
+    } rows[SAMPLING_STRATA];
 };
 
 /* Adds one sample's outcome under the variant. */
-void strata_add(struct strata_sums *sums, const struct strata *strata,
-                int64_t sample, const struct outcome *base,
-                const struct outcome *outcome);
+void sampling_add(struct sampling_sums *sums, const struct sampling *sampling,
+                  int64_t sample, const struct outcome *base,
+                  const struct outcome *outcome);
 
-struct strata_difference {
+struct sampling_difference {
     double value;   /* variant minus dense, -1 … 1, on the data set */
     double within;  /* half width of the 95 % interval for `value` on all of
                        the data set: 0 once all of it was seen */
@@ -55,7 +55,7 @@ struct strata_difference {
 };
 
 /* The difference seen so far; seen 0: value 0, half widths 1. */
-struct strata_difference strata_estimate(const struct strata *strata,
-                                         const struct strata_sums *sums);
+struct sampling_difference sampling_estimate(const struct sampling *sampling,
+                                             const struct sampling_sums *sums);
 
 #endif

@@ -5,7 +5,7 @@
  * within. Wrong and right answers never share a stratum, because one can
  * only gain and the other only lose.
  */
-#include "eval/strata.h"
+#include "eval/sampling.h"
 
 #include "base/array.h"
 #include "base/rng.h"
@@ -19,7 +19,7 @@
 /* Spread of a middling edit's margins as a share of the median margin; the
  * weight of a sample that no such edit flips; how many observations the
  * guess from margins is worth, and what heavier tails than normal do to it.
- * Tuned on the example models: see tests/unit/test_strata.c. */
+ * Tuned on the example models: see tests/unit/test_sampling.c. */
 #define EDIT_SPREAD  0.25
 #define LEAST_WEIGHT 0.05
 #define GUESS_WEIGHT 4.0
@@ -68,8 +68,9 @@ static double weight_of(double margin, double spread)
 
 /* Cuts list[first … last) into `parts` of equal weight; returns the next
  * free stratum. */
-static int cut(struct strata *strata, const struct ranked *list, int64_t first,
-               int64_t last, int parts, int stratum, double spread)
+static int cut(struct sampling *sampling, const struct ranked *list,
+               int64_t first, int64_t last, int parts, int stratum,
+               double spread)
 {
     double total = 0, sum = 0;
     for (int64_t i = first; i < last; i++)
@@ -77,18 +78,18 @@ static int cut(struct strata *strata, const struct ranked *list, int64_t first,
     for (int64_t i = first; i < last; i++) {
         int part = (int)(sum / total * parts);
         part = part < parts ? part : parts - 1;
-        strata->of[list[i].sample] = (unsigned char)(stratum + part);
-        strata->sizes[stratum + part]++;
+        sampling->of[list[i].sample] = (unsigned char)(stratum + part);
+        sampling->sizes[stratum + part]++;
         sum += weight_of(list[i].key, spread);
     }
     return stratum + parts;
 }
 
 /* Wrong answers get strata by their share of the weight, at least one. */
-static void cut_all(struct strata *strata, const struct ranked *list,
+static void cut_all(struct sampling *sampling, const struct ranked *list,
                     const struct outcome *base, double spread)
 {
-    int64_t n = strata->samples, right = 0;
+    int64_t n = sampling->samples, right = 0;
     double wrong_weight = 0, weight = 0;
     for (int64_t i = 0; i < n; i++) {
         double w = weight_of(list[i].key, spread);
@@ -98,7 +99,7 @@ static void cut_all(struct strata *strata, const struct ranked *list,
         wrong_weight += w;
         right = i + 1; /* wrong ones have margins below the right ones' */
     }
-    int parts = n < STRATA_MAX ? (int)n : STRATA_MAX;
+    int parts = n < SAMPLING_STRATA ? (int)n : SAMPLING_STRATA;
     int wrong = (int)lround(parts * wrong_weight / weight);
     if (right > 0 && wrong < 1)
         wrong = 1;
@@ -109,42 +110,44 @@ static void cut_all(struct strata *strata, const struct ranked *list,
     if (right == 0)
         wrong = 0;
     int next = 0;
-    strata->wrong = wrong;
+    sampling->wrong = wrong;
     if (wrong)
-        next = cut(strata, list, 0, right, wrong, 0, spread);
+        next = cut(sampling, list, 0, right, wrong, 0, spread);
     if (parts > next)
-        next = cut(strata, list, right, n, parts - next, next, spread);
-    strata->count = next;
+        next = cut(sampling, list, right, n, parts - next, next, spread);
+    sampling->count = next;
 }
 
 /* Sample k of a stratum comes when k of every other one have come. */
-static void set_order(struct strata *strata, struct ranked *list, uint64_t seed)
+static void set_order(struct sampling *sampling, struct ranked *list,
+                      uint64_t seed)
 {
     struct rng rng;
     rng_init(&rng, seed);
-    int64_t n = strata->samples, seen[STRATA_MAX] = {0};
-    rng_permutation(&rng, strata->order, (size_t)n);
+    int64_t n = sampling->samples, seen[SAMPLING_STRATA] = {0};
+    rng_permutation(&rng, sampling->order, (size_t)n);
     for (int64_t i = 0; i < n; i++) {
-        int64_t sample = strata->order[i];
-        int h = strata->of[sample];
-        list[i] = (struct ranked){(double)seen[h]++ * STRATA_MAX + h, sample};
+        int64_t sample = sampling->order[i];
+        int h = sampling->of[sample];
+        list[i] =
+            (struct ranked){(double)seen[h]++ * SAMPLING_STRATA + h, sample};
     }
     sort_ranked(list, n);
     for (int64_t i = 0; i < n; i++)
-        strata->order[i] = list[i].sample;
+        sampling->order[i] = list[i].sample;
 }
 
-int strata_init(struct strata *strata, const struct outcome *base,
-                int64_t samples, uint64_t seed, struct error *err)
+int sampling_init(struct sampling *sampling, const struct outcome *base,
+                  int64_t samples, uint64_t seed, struct error *err)
 {
     size_t n = (size_t)samples;
-    *strata = (struct strata){.samples = samples};
+    *sampling = (struct sampling){.samples = samples};
     struct ranked *lists = array_create(2 * n + 1, sizeof *lists);
-    strata->of = array_create(n + 1, sizeof *strata->of);
-    strata->order = array_create(n + 1, sizeof *strata->order);
-    if (!lists || !strata->of || !strata->order) {
+    sampling->of = array_create(n + 1, sizeof *sampling->of);
+    sampling->order = array_create(n + 1, sizeof *sampling->order);
+    if (!lists || !sampling->of || !sampling->order) {
         free(lists);
-        strata_release(strata);
+        sampling_release(sampling);
         return error_memory(err, 2 * n * sizeof *lists);
     }
     /* Right before wrong must not happen on equal margins. */
@@ -157,25 +160,25 @@ int strata_init(struct strata *strata, const struct outcome *base,
     if (samples > 0) {
         double spread =
             EDIT_SPREAD * median_size(lists, lists + samples, samples);
-        cut_all(strata, lists, base, spread);
+        cut_all(sampling, lists, base, spread);
     }
-    set_order(strata, lists, seed);
+    set_order(sampling, lists, seed);
     free(lists);
     return 0;
 }
 
-void strata_release(struct strata *strata)
+void sampling_release(struct sampling *sampling)
 {
-    free(strata->of);
-    free(strata->order);
-    *strata = (struct strata){0};
+    free(sampling->of);
+    free(sampling->order);
+    *sampling = (struct sampling){0};
 }
 
-void strata_add(struct strata_sums *sums, const struct strata *strata,
-                int64_t sample, const struct outcome *base,
-                const struct outcome *outcome)
+void sampling_add(struct sampling_sums *sums, const struct sampling *sampling,
+                  int64_t sample, const struct outcome *base,
+                  const struct outcome *outcome)
 {
-    int h = strata->of[sample];
+    int h = sampling->of[sample];
     double margin = margin_of(outcome);
     sums->seen++;
     sums->rows[h].seen++;
@@ -187,8 +190,8 @@ void strata_add(struct strata_sums *sums, const struct strata *strata,
 
 /* The probability of a flip in a stratum: what was seen, blended with what
  * the variant's margins make likely, so that none seen is not none. */
-static double flip_probability(const struct strata *strata,
-                               const struct strata_sums *sums, int h)
+static double flip_probability(const struct sampling *sampling,
+                               const struct sampling_sums *sums, int h)
 {
     double n = (double)sums->rows[h].seen;
     double flips = (double)(sums->rows[h].gained + sums->rows[h].lost);
@@ -196,25 +199,25 @@ static double flip_probability(const struct strata *strata,
     double variance = fmax(sums->rows[h].margin_squares / n - mean * mean, 0) *
                       n / fmax(n - 1, 1);
     double size = TAIL_FACTOR * sqrt(variance) + 1e-9;
-    double sign = h < strata->wrong ? -1 : 1;
+    double sign = h < sampling->wrong ? -1 : 1;
     double guess = gsl_cdf_ugaussian_Q(sign * mean / size);
     return (flips + GUESS_WEIGHT * guess) / (n + GUESS_WEIGHT);
 }
 
-struct strata_difference strata_estimate(const struct strata *strata,
-                                         const struct strata_sums *sums)
+struct sampling_difference sampling_estimate(const struct sampling *sampling,
+                                             const struct sampling_sums *sums)
 {
-    double n = (double)strata->samples, value = 0, variance = 0, flips = 0;
-    struct strata_difference unknown = {.within = 1, .overall = 1};
-    for (int h = 0; h < strata->count; h++) {
-        double size = (double)strata->sizes[h];
+    double n = (double)sampling->samples, value = 0, variance = 0, flips = 0;
+    struct sampling_difference unknown = {.within = 1, .overall = 1};
+    for (int h = 0; h < sampling->count; h++) {
+        double size = (double)sampling->sizes[h];
         double seen = (double)sums->rows[h].seen;
         if (size == 0)
             continue;
         if (seen == 0)
             return unknown;
         double share = size / n;
-        double p = flip_probability(strata, sums, h);
+        double p = flip_probability(sampling, sums, h);
         value +=
             share * (double)(sums->rows[h].gained - sums->rows[h].lost) / seen;
         variance += share * share * p * (1 - p) / seen * (1 - seen / size);
@@ -224,10 +227,10 @@ struct strata_difference strata_estimate(const struct strata *strata,
     if (n == 0)
         return unknown;
     /* One flip more than seen: a data set without any proves no certainty. */
-    double sampling = ((flips - value * value) * n + 1) / (n * n);
-    return (struct strata_difference){
+    double data_set = ((flips - value * value) * n + 1) / (n * n);
+    return (struct sampling_difference){
         .value = value,
         .within = NORMAL_95 * sqrt(variance),
-        .overall = NORMAL_95 * sqrt(variance + fmax(sampling, 0)),
+        .overall = NORMAL_95 * sqrt(variance + fmax(data_set, 0)),
     };
 }

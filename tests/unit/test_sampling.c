@@ -1,4 +1,4 @@
-#include "eval/strata.h"
+#include "eval/sampling.h"
 
 #include "base/rng.h"
 
@@ -37,18 +37,18 @@ static void every_sample_comes_once(void **state)
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
         int64_t n = counts[c], total = 0;
         struct outcome *base = make_base(&rng, n + 1);
-        struct strata strata;
+        struct sampling sampling;
         struct error err = {0};
-        assert_int_equal(strata_init(&strata, base, n, 1, &err), 0);
+        assert_int_equal(sampling_init(&sampling, base, n, 1, &err), 0);
         unsigned char seen[300] = {0};
         for (int64_t i = 0; i < n; i++)
-            seen[strata.order[i]]++;
+            seen[sampling.order[i]]++;
         for (int64_t i = 0; i < n; i++)
             assert_int_equal(seen[i], 1);
-        for (int h = 0; h < strata.count; h++)
-            total += strata.sizes[h];
+        for (int h = 0; h < sampling.count; h++)
+            total += sampling.sizes[h];
         assert_int_equal(total, n);
-        strata_release(&strata);
+        sampling_release(&sampling);
         free(base);
     }
 }
@@ -61,23 +61,23 @@ static void wrong_and_right_never_share_a_stratum(void **state)
     struct outcome *base = make_base(&rng, 2000);
     base[7] = (struct outcome){.margin = 0, .correct = true}; /* a tie won */
     base[8] = (struct outcome){.margin = 0, .correct = false};
-    struct strata strata;
+    struct sampling sampling;
     struct error err = {0};
-    assert_int_equal(strata_init(&strata, base, 2000, 1, &err), 0);
+    assert_int_equal(sampling_init(&sampling, base, 2000, 1, &err), 0);
     for (int64_t i = 0; i < 2000; i++)
-        assert_int_equal(strata.of[i] < strata.wrong, !base[i].correct);
-    strata_release(&strata);
+        assert_int_equal(sampling.of[i] < sampling.wrong, !base[i].correct);
+    sampling_release(&sampling);
     free(base);
 }
 
 /* Adds the outcomes of the first samples of the order, from .. to. */
-static void add(struct strata_sums *sums, const struct strata *strata,
+static void add(struct sampling_sums *sums, const struct sampling *sampling,
                 const struct outcome *base, const struct outcome *edited,
                 int64_t from, int64_t to)
 {
     for (int64_t i = from; i < to; i++) {
-        int64_t s = strata->order[i];
-        strata_add(sums, strata, s, &base[s], &edited[s]);
+        int64_t s = sampling->order[i];
+        sampling_add(sums, sampling, s, &base[s], &edited[s]);
     }
 }
 
@@ -100,18 +100,18 @@ static void all_samples_give_the_difference_itself(void **state)
     for (int64_t i = 0; i < COUNT; i++)
         edited[i] =
             outcome_with((double)base[i].margin - 0.5 + rng_normal(&rng));
-    struct strata strata;
-    struct strata_sums sums = {0};
+    struct sampling sampling;
+    struct sampling_sums sums = {0};
     struct error err = {0};
-    assert_int_equal(strata_init(&strata, base, COUNT, 1, &err), 0);
-    struct strata_difference none = strata_estimate(&strata, &sums);
+    assert_int_equal(sampling_init(&sampling, base, COUNT, 1, &err), 0);
+    struct sampling_difference none = sampling_estimate(&sampling, &sums);
     assert_true(none.within == 1 && none.overall == 1);
-    add(&sums, &strata, base, edited, 0, COUNT);
-    struct strata_difference all = strata_estimate(&strata, &sums);
+    add(&sums, &sampling, base, edited, 0, COUNT);
+    struct sampling_difference all = sampling_estimate(&sampling, &sums);
     assert_true(fabs(all.value - true_difference(base, edited)) < 1e-12);
     assert_true(all.within == 0);
     assert_true(all.overall > 0 && all.overall < 0.01);
-    strata_release(&strata);
+    sampling_release(&sampling);
     free(edited);
     free(base);
 }
@@ -132,19 +132,19 @@ static void intervals_hold_the_truth(void **state)
     rng_init(&rng, 17);
     for (int set = 0; set < SETS; set++) {
         struct outcome *base = make_base(&rng, COUNT);
-        struct strata strata;
-        assert_int_equal(strata_init(&strata, base, COUNT, (uint64_t)set, &err),
-                         0);
+        struct sampling sampling;
+        assert_int_equal(
+            sampling_init(&sampling, base, COUNT, (uint64_t)set, &err), 0);
         for (int e = 0; e < EDITS; e++) {
             double spread = 0.1 * exp2(e % 20 * 0.3);
             for (int64_t i = 0; i < COUNT; i++)
                 edited[i] = outcome_with((double)base[i].margin -
                                          spread * spread * 0.1 +
                                          spread * rng_normal(&rng));
-            struct strata_sums sums = {0};
+            struct sampling_sums sums = {0};
             int64_t seen = 256 << e % 3;
-            add(&sums, &strata, base, edited, 0, seen);
-            struct strata_difference d = strata_estimate(&strata, &sums);
+            add(&sums, &sampling, base, edited, 0, seen);
+            struct sampling_difference d = sampling_estimate(&sampling, &sums);
             double truth = true_difference(base, edited);
             held += fabs(d.value - truth) <= d.within;
             all++;
@@ -155,7 +155,7 @@ static void intervals_hold_the_truth(void **state)
                 1.96 * sqrt((flips / COUNT - truth * truth) / (double)seen);
             ratio += log(d.within / plain);
         }
-        strata_release(&strata);
+        sampling_release(&sampling);
         free(base);
     }
     print_message("%d of %d held, %.2f times as wide as by plain sampling\n",
