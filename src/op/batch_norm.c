@@ -2,11 +2,15 @@
  * BatchNormalization as inference does it. A model exported in training mode
  * is run with its running statistics too; the outputs that training updates
  * are not computed, and op_instantiate refuses a model that reads them.
+ * Only a call that says so (fine-tuning) uses the batch's own statistics.
  */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "kernel/reference_backward.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
+
+#include <stdlib.h>
 
 struct batch_norm_params {
     float epsilon;
@@ -78,11 +82,45 @@ static void cost(const struct op_call *call, struct op_cost *cost)
     cost->parameters = 2 * call->inputs[0]->shape.dims[1];
 }
 
+/* The batch's own statistics instead of the stored ones. Returns their
+ * memory, to be freed, or NULL with an error set. */
+static float *use_own_statistics(const struct op_call *call,
+                                 struct affine_spec *spec, struct error *err)
+{
+    float *statistics = op_scratch(2 * spec->c, err);
+    if (!statistics)
+        return NULL;
+    reference_norm_statistics(spec, call->inputs[0]->data, statistics,
+                              statistics + spec->c);
+    spec->mean = statistics;
+    spec->variance = statistics + spec->c;
+    return statistics;
+}
+
 static int run(const struct op_call *call, struct error *err)
 {
-    (void)err;
     struct affine_spec spec = spec_of(call);
+    float *own = NULL;
+    if (call->training && !(own = use_own_statistics(call, &spec, err)))
+        return -1;
     reference_affine(&spec, call->inputs[0]->data, call->outputs[0]->data);
+    free(own);
+    return 0;
+}
+
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    struct affine_spec spec = spec_of(call);
+    float *own = NULL;
+    if (call->training && !(own = use_own_statistics(call, &spec, err)))
+        return -1;
+    reference_norm_backward(
+        &spec, call->training, call->inputs[0]->data,
+        op_gradient_of(gradient, 0), op_gradient_to(gradient, 0),
+        op_gradient_to(gradient, 1), op_gradient_to(gradient, 2),
+        op_gradient_to(gradient, 3), op_gradient_to(gradient, 4));
+    free(own);
     return 0;
 }
 
@@ -131,5 +169,6 @@ const struct op op_batch_norm = {
     .couple = couple,
     .cost = cost,
     .run = run,
+    .gradient = gradient,
     .lower = lower,
 };

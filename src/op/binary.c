@@ -172,7 +172,8 @@ struct binary_row {
     int64_t (*exact)(int64_t a, int64_t b); /* NULL: not on integers */
     bool truth;                             /* the result is bool */
     bool on_bool, only_bool;
-    bool divides; /* a divisor of 0 is an error on integers */
+    bool divides;          /* a divisor of 0 is an error on integers */
+    op_partials *partials; /* NULL: no gradient */
 };
 
 static const struct binary_row fmod_row = {
@@ -289,6 +290,12 @@ static int run(const struct op_call *call, struct error *err)
                            call->outputs[0], err);
 }
 
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    return op_binary_gradient(call, row_of(call)->partials, gradient, err);
+}
+
 /* Whether the constant is one value per dimension 1 of a result of rank >= 2.
  */
 static bool is_per_channel(const struct shape *constant,
@@ -350,7 +357,7 @@ static void cost(const struct op_call *call, struct op_cost *cost)
     cost->parameters = count > 1 ? count : 0;
 }
 
-#define BINARY_OP(symbol, name, first, parse_face, ...)                        \
+#define BINARY_OP(symbol, name, first, parse_face, gradient_face, ...)         \
     static const struct binary_row symbol##_row = {__VA_ARGS__};               \
     const struct op symbol = {                                                 \
         .type = name,                                                          \
@@ -365,40 +372,46 @@ static void cost(const struct op_call *call, struct op_cost *cost)
         .couple = couple_elements,                                             \
         .run = run,                                                            \
         .lower = lower,                                                        \
+        .gradient = gradient_face,                                             \
     }
 
-BINARY_OP(op_add, "Add", 7, NULL, .kind = BINARY_ADD, .real = real_add,
-          .exact = add);
-BINARY_OP(op_sub, "Sub", 7, NULL, .kind = BINARY_SUB, .real = real_subtract,
-          .exact = subtract);
-BINARY_OP(op_mul, "Mul", 7, NULL, .kind = BINARY_MUL, .real = real_multiply,
-          .exact = multiply);
-BINARY_OP(op_div, "Div", 7, NULL, .kind = BINARY_DIV, .real = real_divide,
-          .exact = divide, .divides = true);
-BINARY_OP(op_mod, "Mod", 10, parse_mod, .kind = NO_KERNEL, .real = NULL,
+BINARY_OP(op_add, "Add", 7, NULL, gradient, .kind = BINARY_ADD,
+          .real = real_add, .exact = add, .partials = op_partials_add);
+BINARY_OP(op_sub, "Sub", 7, NULL, gradient, .kind = BINARY_SUB,
+          .real = real_subtract, .exact = subtract,
+          .partials = op_partials_subtract);
+BINARY_OP(op_mul, "Mul", 7, NULL, gradient, .kind = BINARY_MUL,
+          .real = real_multiply, .exact = multiply,
+          .partials = op_partials_multiply);
+BINARY_OP(op_div, "Div", 7, NULL, gradient, .kind = BINARY_DIV,
+          .real = real_divide, .exact = divide, .divides = true,
+          .partials = op_partials_divide);
+BINARY_OP(op_mod, "Mod", 10, parse_mod, NULL, .kind = NO_KERNEL, .real = NULL,
           .exact = modulo, .divides = true);
-BINARY_OP(op_equal, "Equal", 7, NULL, .kind = NO_KERNEL, .real = real_equal,
-          .exact = equal, .truth = true, .on_bool = true);
-BINARY_OP(op_less, "Less", 7, NULL, .kind = NO_KERNEL, .real = real_less,
+BINARY_OP(op_equal, "Equal", 7, NULL, NULL, .kind = NO_KERNEL,
+          .real = real_equal, .exact = equal, .truth = true, .on_bool = true);
+BINARY_OP(op_less, "Less", 7, NULL, NULL, .kind = NO_KERNEL, .real = real_less,
           .exact = less, .truth = true);
-BINARY_OP(op_less_or_equal, "LessOrEqual", 12, NULL, .kind = NO_KERNEL,
+BINARY_OP(op_less_or_equal, "LessOrEqual", 12, NULL, NULL, .kind = NO_KERNEL,
           .real = real_less_or_equal, .exact = less_or_equal, .truth = true);
-BINARY_OP(op_greater, "Greater", 7, NULL, .kind = NO_KERNEL,
+BINARY_OP(op_greater, "Greater", 7, NULL, NULL, .kind = NO_KERNEL,
           .real = real_greater, .exact = greater, .truth = true);
-BINARY_OP(op_greater_or_equal, "GreaterOrEqual", 12, NULL, .kind = NO_KERNEL,
-          .real = real_greater_or_equal, .exact = greater_or_equal,
-          .truth = true);
-BINARY_OP(op_and, "And", 7, NULL, .kind = NO_KERNEL, .real = NULL,
+BINARY_OP(op_greater_or_equal, "GreaterOrEqual", 12, NULL, NULL,
+          .kind = NO_KERNEL, .real = real_greater_or_equal,
+          .exact = greater_or_equal, .truth = true);
+BINARY_OP(op_and, "And", 7, NULL, NULL, .kind = NO_KERNEL, .real = NULL,
           .exact = both, .truth = true, .only_bool = true);
-BINARY_OP(op_or, "Or", 7, NULL, .kind = NO_KERNEL, .real = NULL,
+BINARY_OP(op_or, "Or", 7, NULL, NULL, .kind = NO_KERNEL, .real = NULL,
           .exact = either, .truth = true, .only_bool = true);
-BINARY_OP(op_xor, "Xor", 7, NULL, .kind = NO_KERNEL, .real = NULL,
+BINARY_OP(op_xor, "Xor", 7, NULL, NULL, .kind = NO_KERNEL, .real = NULL,
           .exact = exclusive, .truth = true, .only_bool = true);
 
 /* --- Pow: the exponent may be of another type --- */
 
-static const struct binary_row pow_row = {
-    .kind = NO_KERNEL, .real = pow, .exact = power};
+static const struct binary_row pow_row = {.kind = NO_KERNEL,
+                                          .real = pow,
+                                          .exact = power,
+                                          .partials = op_partials_power};
 
 static int infer_pow(const struct op_call *call, struct error *err)
 {
@@ -424,6 +437,7 @@ const struct op op_pow = {
     .infer = infer_pow,
     .couple = couple_elements,
     .run = run,
+    .gradient = gradient,
 };
 
 /* --- any number of operands --- */
@@ -504,6 +518,7 @@ static void lower_variadic(const struct op_call *call, struct kernel_spec *spec)
         .cost = cost,                                                          \
         .couple = couple_elements,                                             \
         .run = run_face,                                                       \
+        .gradient = op_variadic_gradient,                                      \
         .lower = lower_face,                                                   \
     }
 

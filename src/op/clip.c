@@ -1,8 +1,9 @@
 /* Clip, whose bounds are attributes before opset 11 and inputs since. */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "kernel/reference_backward.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 #include <float.h>
 
@@ -107,6 +108,21 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* The bounds are numbers of the model, not weights. */
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    (void)err;
+    struct eltwise_spec spec = spec_of(call);
+    const float *x = call->inputs[0]->data, *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
+    int64_t count = tensor_elements(call->inputs[0]);
+    for (int64_t i = 0; dx && i < count; i++)
+        dx[i] = (float)((double)dy[i] *
+                        reference_eltwise_slope(&spec, (double)x[i]));
+    return 0;
+}
+
 static void lower(const struct op_call *call, struct kernel_spec *spec)
 {
     const struct tensor *min = op_input(call, 1), *max = op_input(call, 2);
@@ -127,6 +143,7 @@ const struct op op_clip_attributes = {
     .infer = op_infer_same_float,
     .couple = couple_same,
     .run = run,
+    .gradient = gradient,
     .lower = lower,
 };
 
@@ -139,5 +156,6 @@ const struct op op_clip = {
     .infer = infer,
     .couple = couple_same,
     .run = run,
+    .gradient = gradient,
     .lower = lower,
 };

@@ -1,7 +1,7 @@
 /* Concat and Split along one axis. */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 #include <string.h>
 
@@ -212,6 +212,34 @@ static int couple_concat(struct coupling *coupling, struct error *err)
     return 0;
 }
 
+static int gradient_concat(const struct op_call *call,
+                           const struct op_gradient *gradient,
+                           struct error *err)
+{
+    const struct concat_params *params = call->node->params;
+    const struct tensor *y = call->outputs[0];
+    int axis;
+    if (op_axis(params->axis, y->shape.rank, &axis, err) < 0)
+        return -1;
+    int64_t outer = op_product(&y->shape, 0, axis);
+    int64_t whole = op_product(&y->shape, axis, y->shape.rank), first = 0;
+    for (int i = 0; i < call->node->input_count; i++) {
+        const struct tensor *x = call->inputs[i];
+        int64_t part = op_product(&x->shape, axis, x->shape.rank);
+        int64_t rows = op_product(&x->shape, 0, axis);
+        float *to = op_gradient_to(gradient, i);
+        const float *from = op_gradient_of(gradient, 0) + first;
+        first += part;
+        if (!to)
+            continue;
+        memset(to, 0, tensor_bytes(x));
+        for (int64_t row = 0; row < outer; row++)
+            for (int64_t j = 0; j < part; j++)
+                to[row % rows * part + j] += from[row * whole + j];
+    }
+    return 0;
+}
+
 const struct op op_concat = {
     .type = "Concat",
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
@@ -222,6 +250,7 @@ const struct op op_concat = {
     .infer = infer_concat,
     .couple = couple_concat,
     .run = run_concat,
+    .gradient = gradient_concat,
 };
 
 /* --- Split: sizes are an attribute, an input since 13, or equal parts --- */
@@ -357,6 +386,31 @@ static int couple_split(struct coupling *coupling, struct error *err)
     return 0;
 }
 
+static int gradient_split(const struct op_call *call,
+                          const struct op_gradient *gradient, struct error *err)
+{
+    const struct concat_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    float *to = op_gradient_to(gradient, 0);
+    int axis;
+    if (op_axis(params->axis, x->rank, &axis, err) < 0)
+        return -1;
+    int64_t outer = op_product(x, 0, axis), first = 0, size;
+    int64_t inner = op_product(x, axis + 1, x->rank);
+    int64_t whole = x->dims[axis] * inner;
+    for (int i = 0; to && i < call->node->output_count; i++) {
+        if (part_of(call, axis, i, &size, err) < 0)
+            return -1;
+        const float *from = op_gradient_of(gradient, i);
+        for (int64_t row = 0; row < outer; row++)
+            for (int64_t j = 0; j < size * inner; j++)
+                to[row * whole + first + j] =
+                    from ? from[row * size * inner + j] : 0;
+        first += size * inner;
+    }
+    return 0;
+}
+
 #define SPLIT(symbol, first, last, inputs)                                     \
     const struct op symbol = {                                                 \
         .type = "Split",                                                       \
@@ -369,6 +423,7 @@ static int couple_split(struct coupling *coupling, struct error *err)
         .infer = infer_split,                                                  \
         .couple = couple_split,                                                \
         .run = run_split,                                                      \
+        .gradient = gradient_split,                                            \
     }
 
 SPLIT(op_split_attribute, OP_OPSET_FIRST, 12, 1);

@@ -1,6 +1,8 @@
 /* Conv and ConvTranspose over one, two or three spatial dimensions. */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "kernel/reference_backward.h"
+#include "op/backward.h"
 #include "op/couple.h"
 #include "op/volume.h"
 
@@ -231,12 +233,16 @@ struct direction {
     int (*spec_of)(const struct op_call *call, struct conv_spec *spec,
                    struct depth *depth, struct error *err);
     volume_compute *compute;
+    void (*backward)(const struct conv_spec *spec, const float *src,
+                     const float *gradient, float *src_gradient,
+                     float *weight_gradient, float *bias_gradient);
     enum kernel_kind kind;
 };
 
 static const struct direction forward = {conv_spec_of, reference_conv,
-                                         KERNEL_CONV};
+                                         reference_conv_backward, KERNEL_CONV};
 static const struct direction backward = {transpose_spec_of, reference_deconv,
+                                          reference_deconv_backward,
                                           KERNEL_DECONV};
 
 static const struct direction *direction_of(const struct op_call *call)
@@ -298,6 +304,24 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    struct conv_spec spec;
+    struct depth depth;
+    if (direction_of(call)->spec_of(call, &spec, &depth, err) < 0)
+        return -1;
+    if (call->inputs[0]->shape.rank == 5)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "three dimensions have no gradient");
+    bool biased = op_input(call, 2) != NULL;
+    direction_of(call)->backward(
+        &spec, call->inputs[0]->data, op_gradient_of(gradient, 0),
+        op_gradient_to(gradient, 0), op_gradient_to(gradient, 1),
+        biased ? op_gradient_to(gradient, 2) : NULL);
+    return 0;
+}
+
 static void lower(const struct op_call *call, struct kernel_spec *spec)
 {
     const struct tensor *bias = op_input(call, 2);
@@ -341,6 +365,7 @@ const struct op op_conv = {
     .couple = couple,
     .cost = cost,
     .run = run,
+    .gradient = gradient,
     .lower = lower,
 };
 
@@ -356,5 +381,6 @@ const struct op op_conv_transpose = {
     .couple = couple,
     .cost = cost,
     .run = run,
+    .gradient = gradient,
     .lower = lower,
 };

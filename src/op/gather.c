@@ -1,7 +1,7 @@
 /* Gather: slices of the data by index along one axis. */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 #include <string.h>
 
@@ -132,6 +132,33 @@ static int couple(struct coupling *coupling, struct error *err)
     return 0;
 }
 
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    const struct gather_params *params = call->node->params;
+    const struct tensor *x = call->inputs[0], *indices = call->inputs[1];
+    const float *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
+    int axis;
+    if (op_axis(params->axis, x->shape.rank, &axis, err) < 0)
+        return -1;
+    if (!dx)
+        return 0;
+    int64_t size = x->shape.dims[axis], count = tensor_elements(indices);
+    int64_t outer = op_product(&x->shape, 0, axis);
+    int64_t inner = op_product(&x->shape, axis + 1, x->shape.rank);
+    memset(dx, 0, tensor_bytes(x));
+    for (int64_t row = 0; row < outer; row++) {
+        for (int64_t i = 0; i < count; i++, dy += inner) {
+            int64_t index = tensor_integer(indices, i);
+            index += index < 0 ? size : 0;
+            for (int64_t j = 0; j < inner; j++)
+                dx[(row * size + index) * inner + j] += dy[j];
+        }
+    }
+    return 0;
+}
+
 /* Samples chosen by computed indices. */
 static bool mixes_samples(const struct op_call *call)
 {
@@ -152,5 +179,6 @@ const struct op op_gather = {
     .infer = infer,
     .couple = couple,
     .run = run,
+    .gradient = gradient,
     .mixes_samples = mixes_samples,
 };

@@ -1,8 +1,8 @@
 /* Gemm and MatMul. */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +111,58 @@ static int run_gemm(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* to[i * to_row + j * to_step] = alpha * sum over l of a(i, l) * b(l, j). */
+struct factor {
+    const float *data;
+    int64_t row, step;
+};
+
+static void multiply(int64_t rows, int64_t inner, int64_t columns, double alpha,
+                     struct factor a, struct factor b, float *to,
+                     int64_t to_row, int64_t to_step)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) {
+            double sum = 0;
+            for (int64_t l = 0; l < inner; l++)
+                sum += (double)a.data[i * a.row + l * a.step] *
+                       (double)b.data[l * b.row + j * b.step];
+            to[i * to_row + j * to_step] = (float)(alpha * sum);
+        }
+    }
+}
+
+static int gradient_gemm(const struct op_call *call,
+                         const struct op_gradient *gradient, struct error *err)
+{
+    const struct gemm_params *params = call->node->params;
+    struct gemm_sizes s;
+    if (gemm_sizes_of(call, &s, err) < 0)
+        return -1;
+    const float *dy = op_gradient_of(gradient, 0);
+    bool ta = params->transpose_a != 0, tb = params->transpose_b != 0;
+    int64_t a_row = ta ? 1 : s.k, a_step = ta ? s.m : 1;
+    int64_t b_row = tb ? 1 : s.n, b_step = tb ? s.k : 1;
+    struct factor y = {dy, s.n, 1};
+    struct factor b_across = {call->inputs[1]->data, b_step, b_row};
+    struct factor a_across = {call->inputs[0]->data, a_step, a_row};
+    double alpha = (double)params->alpha;
+    if (op_gradient_to(gradient, 0))
+        multiply(s.m, s.n, s.k, alpha, y, b_across, op_gradient_to(gradient, 0),
+                 a_row, a_step);
+    if (op_gradient_to(gradient, 1))
+        multiply(s.k, s.m, s.n, alpha, a_across, y, op_gradient_to(gradient, 1),
+                 b_row, b_step);
+    if (!op_input(call, 2) || !op_gradient_to(gradient, 2))
+        return 0;
+    if (op_unbroadcast(gradient, 2, &call->outputs[0]->shape, dy, err) < 0)
+        return -1;
+    int64_t count = tensor_elements(gradient->inputs[2]);
+    for (int64_t i = 0; i < count; i++)
+        op_gradient_to(gradient, 2)[i] *= params->beta;
+    return 0;
+}
+
 /* A bias that is one value per output, as kernels want it. */
 static bool is_channel_bias(const struct tensor *c, int64_t n)
 {
@@ -170,6 +222,7 @@ const struct op op_gemm = {
     .couple = couple_gemm,
     .cost = cost_gemm,
     .run = run_gemm,
+    .gradient = gradient_gemm,
     .lower = lower_gemm,
 };
 
@@ -265,6 +318,55 @@ static int run_matmul(const struct op_call *call, struct error *err)
         reference_matmul(&one, a + matrix_offset(&s, &s.lead_a, i, s.m * s.k),
                          b + matrix_offset(&s, &s.lead_b, i, s.k * s.n),
                          out + i * s.m * s.n);
+    return 0;
+}
+
+/* to += a * b for one matrix of the stack. */
+static void multiply_add(int64_t rows, int64_t inner, int64_t columns,
+                         struct factor a, struct factor b, float *to)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) {
+            double sum = (double)*to;
+            for (int64_t l = 0; l < inner; l++)
+                sum += (double)a.data[i * a.row + l * a.step] *
+                       (double)b.data[l * b.row + j * b.step];
+            *to++ = (float)sum;
+        }
+    }
+}
+
+static void clear(const struct op_gradient *gradient, int i)
+{
+    if (op_gradient_to(gradient, i))
+        memset(op_gradient_to(gradient, i), 0,
+               tensor_bytes(gradient->inputs[i]));
+}
+
+static int gradient_matmul(const struct op_call *call,
+                           const struct op_gradient *gradient,
+                           struct error *err)
+{
+    struct matmul_sizes s;
+    if (matmul_sizes_of(call, &s, err) < 0)
+        return -1;
+    const float *a = call->inputs[0]->data, *b = call->inputs[1]->data;
+    const float *dy = op_gradient_of(gradient, 0);
+    float *da = op_gradient_to(gradient, 0), *db = op_gradient_to(gradient, 1);
+    int64_t count = shape_elements(&s.lead);
+    clear(gradient, 0);
+    clear(gradient, 1);
+    for (int64_t i = 0; i < count; i++, dy += s.m * s.n) {
+        int64_t at_a = matrix_offset(&s, &s.lead_a, i, s.m * s.k);
+        int64_t at_b = matrix_offset(&s, &s.lead_b, i, s.k * s.n);
+        struct factor y = {dy, s.n, 1};
+        struct factor a_across = {a + at_a, 1, s.k};
+        struct factor b_across = {b + at_b, 1, s.n};
+        if (da)
+            multiply_add(s.m, s.n, s.k, y, b_across, da + at_a);
+        if (db)
+            multiply_add(s.k, s.m, s.n, a_across, y, db + at_b);
+    }
     return 0;
 }
 
@@ -448,5 +550,6 @@ const struct op op_matmul = {
     .couple = couple_matmul,
     .cost = cost_matmul,
     .run = run_matmul,
+    .gradient = gradient_matmul,
     .lower = lower_matmul,
 };

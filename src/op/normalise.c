@@ -3,10 +3,13 @@
  * LayerNormalization, LRN.
  */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/binary.h"
 #include "op/couple.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct norm_params {
     float epsilon;
@@ -34,6 +37,28 @@ static struct moments moments_of(const float *in, int64_t count, float epsilon)
 static void cost(const struct op_call *call, struct op_cost *cost)
 {
     cost->parameters = op_constant_elements(call, 1);
+}
+
+/*
+ * dx of x̂ = (x - mean) * inverse_deviation over `count` elements, where
+ * dy * scale is the gradient by x̂. scale's step is 0 for one scale for all.
+ */
+static void backward_row(const struct moments *m, int64_t count,
+                         const float *in, const float *dy, const float *scale,
+                         int64_t step, float *dx)
+{
+    double plain = 0, normalised = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double g = (double)dy[i] * (double)scale[i * step];
+        plain += g;
+        normalised += g * ((double)in[i] - m->mean) * m->inverse_deviation;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        double g = (double)dy[i] * (double)scale[i * step];
+        double x = ((double)in[i] - m->mean) * m->inverse_deviation;
+        dx[i] = (float)(m->inverse_deviation *
+                        (g - (plain + x * normalised) / (double)count));
+    }
 }
 
 /* --- InstanceNormalization --- */
@@ -117,6 +142,40 @@ static int couple_instance(struct coupling *coupling, struct error *err)
     return 0;
 }
 
+static int gradient_instance(const struct op_call *call,
+                             const struct op_gradient *gradient,
+                             struct error *err)
+{
+    (void)err;
+    const struct norm_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    const float *in = call->inputs[0]->data, *scale = call->inputs[1]->data;
+    const float *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
+    float *sums[2] = {op_gradient_to(gradient, 1), op_gradient_to(gradient, 2)};
+    int64_t inner = op_product(x, 2, x->rank), c = x->dims[1];
+    for (int k = 0; k < 2; k++)
+        if (sums[k])
+            memset(sums[k], 0, (size_t)c * sizeof **sums);
+    for (int64_t i = 0; i < x->dims[0] * c; i++) {
+        const float *row = in + i * inner, *g = dy + i * inner;
+        struct moments m = moments_of(row, inner, params->epsilon);
+        if (dx)
+            backward_row(&m, inner, row, g, &scale[i % c], 0, dx + i * inner);
+        double plain = 0, normalised = 0;
+        for (int64_t j = 0; j < inner; j++) {
+            plain += (double)g[j];
+            normalised +=
+                (double)g[j] * ((double)row[j] - m.mean) * m.inverse_deviation;
+        }
+        if (sums[0])
+            sums[0][i % c] += (float)normalised;
+        if (sums[1])
+            sums[1][i % c] += (float)plain;
+    }
+    return 0;
+}
+
 const struct op op_instance_norm = {
     .type = "InstanceNormalization",
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),
@@ -128,6 +187,7 @@ const struct op op_instance_norm = {
     .couple = couple_instance,
     .cost = cost,
     .run = run_instance,
+    .gradient = gradient_instance,
 };
 
 /* --- LayerNormalization --- */
@@ -257,6 +317,52 @@ static int couple_layer(struct coupling *coupling, struct error *err)
     return 0;
 }
 
+/* The gradients by scale and bias: per element of the whole input first. */
+static int gradient_affine(const struct op_call *call,
+                           const struct op_gradient *gradient,
+                           const struct shape *whole, float *normalised,
+                           struct error *err)
+{
+    const float *dy = op_gradient_of(gradient, 0);
+    if (op_input(call, 2) && op_unbroadcast(gradient, 2, whole, dy, err) < 0)
+        return -1;
+    return op_unbroadcast(gradient, 1, whole, normalised, err);
+}
+
+static int gradient_layer(const struct op_call *call,
+                          const struct op_gradient *gradient, struct error *err)
+{
+    const struct norm_params *params = call->node->params;
+    const struct tensor *x = call->inputs[0];
+    const float *in = x->data, *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
+    int axis;
+    if (layer_axis(call, &axis, err) < 0)
+        return -1;
+    struct shape part = normalised(&x->shape, axis);
+    struct tensor scale = {0};
+    float *products = op_scratch(tensor_elements(x), err);
+    int result =
+        products ? op_broadcast(&scale, call->inputs[1], &part, err) : -1;
+    int64_t inner = shape_elements(&part);
+    int64_t outer = op_product(&x->shape, 0, axis);
+    for (int64_t i = 0; i < outer && result == 0; i++) {
+        const float *row = in + i * inner, *g = dy + i * inner;
+        struct moments m = moments_of(row, inner, params->epsilon);
+        for (int64_t j = 0; j < inner; j++)
+            products[i * inner + j] =
+                (float)((double)g[j] * ((double)row[j] - m.mean) *
+                        m.inverse_deviation);
+        if (dx)
+            backward_row(&m, inner, row, g, scale.data, 1, dx + i * inner);
+    }
+    if (result == 0)
+        result = gradient_affine(call, gradient, &x->shape, products, err);
+    tensor_release(&scale);
+    free(products);
+    return result;
+}
+
 static bool layer_mixes_samples(const struct op_call *call)
 {
     int axis;
@@ -275,6 +381,7 @@ const struct op op_layer_norm = {
     .couple = couple_layer,
     .cost = cost,
     .run = run_layer,
+    .gradient = gradient_layer,
     .mixes_samples = layer_mixes_samples,
 };
 

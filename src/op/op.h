@@ -25,6 +25,18 @@ struct op_call {
      * new one. 0: dynamic, nothing to re-batch. */
     int64_t declared_batch, batch;
     const struct cancel *cancel; /* polled by long runs; may be NULL */
+    /* Batch norm uses the statistics of this very batch, in run and gradient;
+     * the other operators do the same as ever. */
+    bool training;
+};
+
+/* What `gradient` is given and gives: tensors of the operands' types and
+ * shapes, contiguous; only float32 operands have any. */
+struct op_gradient {
+    const struct tensor *const *outputs; /* of the loss by each output; NULL:
+                                            the loss does not depend on it */
+    struct tensor *const *inputs; /* of the loss by each input, written whole;
+                                     NULL: not wanted */
 };
 
 struct op_cost {
@@ -67,9 +79,14 @@ struct op {
      * operands on to the outputs. NULL: what reaches it cannot be removed.
      * Not called for a node whose outputs are constants. */
     int (*couple)(struct coupling *coupling, struct error *err);
-    /* The backward computation; comes with training. */
-    int (*gradient)(const struct op_call *call, void *backward,
-                    struct error *err);
+    /* The plain backward computation of a call that `run` has done (all data
+     * is set, outputs too): the oracle and the fallback of fast kernels. It
+     * may allocate scratch. Only Split has gradients by other outputs than
+     * the first; operands that are settings (Clip's bounds, Pad's value,
+     * Dropout's ratio) get none. NULL: nothing flows back through this
+     * operator. Checked by differences over tests/unit/op_cases.h. */
+    int (*gradient)(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err);
 };
 
 enum { OP_OPSET_FIRST = 6, OP_OPSET_LAST = 21, OP_MANY_INPUTS = 1 << 20 };

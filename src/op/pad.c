@@ -3,8 +3,8 @@
  * dimension by dimension through a table of indices, or the padding value.
  */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +49,34 @@ static void copy_mapped(struct tensor *out, const struct tensor *in,
                    bytes);
         }
     }
+}
+
+/* The reverse: every element's gradient goes where it came from. */
+static int return_mapped(const struct op_call *call,
+                         const struct op_gradient *gradient, const int64_t *map)
+{
+    const struct shape *shape = &call->outputs[0]->shape;
+    const float *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
+    int64_t strides[SHAPE_MAX_RANK], elements = shape_elements(shape);
+    shape_strides(&call->inputs[0]->shape, strides);
+    memset(dx, 0, tensor_bytes(call->inputs[0]));
+    for (int64_t e = 0; e < elements; e++) {
+        int64_t rest = e, offset = 0, first = 0;
+        bool inside = true;
+        for (int i = 0; i < shape->rank; i++)
+            first += shape->dims[i];
+        for (int i = shape->rank - 1; i >= 0; i--) {
+            first -= shape->dims[i];
+            int64_t from = map[first + rest % shape->dims[i]];
+            rest /= shape->dims[i];
+            inside = inside && from != OUTSIDE;
+            offset += from * strides[i];
+        }
+        if (inside)
+            dx[offset] += dy[e];
+    }
+    return 0;
 }
 
 static int64_t *create_map(const struct shape *shape, struct error *err)
@@ -235,21 +263,44 @@ static int infer_pad(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* Where every position of every dimension comes from; to be freed. */
+static int64_t *pad_map(const struct op_call *call, struct error *err)
+{
+    const struct shape *shape = &call->outputs[0]->shape;
+    struct padding padding;
+    if (padding_of(call, &padding, err) < 0)
+        return NULL;
+    int64_t *map = create_map(shape, err), *at = map;
+    pad_function *source = mode_of(call->node)->source;
+    for (int i = 0; map && i < shape->rank; i++)
+        for (int64_t j = 0; j < shape->dims[i]; j++)
+            *at++ =
+                source(j - padding.begin[i], call->inputs[0]->shape.dims[i]);
+    return map;
+}
+
+/* The padding's value is a number of the model, not a weight. */
+static int gradient_pad(const struct op_call *call,
+                        const struct op_gradient *gradient, struct error *err)
+{
+    if (!op_gradient_to(gradient, 0))
+        return 0;
+    int64_t *map = pad_map(call, err);
+    if (!map)
+        return -1;
+    int result = return_mapped(call, gradient, map);
+    free(map);
+    return result;
+}
+
 static int run_pad(const struct op_call *call, struct error *err)
 {
     const struct pad_params *params = call->node->params;
     const struct tensor *x = call->inputs[0], *value = op_input(call, 2);
     struct tensor *y = call->outputs[0];
-    struct padding padding;
-    if (padding_of(call, &padding, err) < 0)
-        return -1;
-    int64_t *map = create_map(&y->shape, err), *at = map;
+    int64_t *map = pad_map(call, err);
     if (!map)
         return -1;
-    pad_function *source = mode_of(call->node)->source;
-    for (int i = 0; i < y->shape.rank; i++)
-        for (int64_t j = 0; j < y->shape.dims[i]; j++)
-            *at++ = source(j - padding.begin[i], x->shape.dims[i]);
     uint64_t bits = 0;
     struct tensor fill = {.dtype = x->dtype, .data = &bits};
     op_put_number(&fill, 0, (double)params->value);
@@ -315,6 +366,7 @@ static bool pad_mixes_samples(const struct op_call *call)
         .infer = infer_pad,                                                    \
         .couple = couple_pad,                                                  \
         .run = run_pad,                                                        \
+        .gradient = gradient_pad,                                              \
         .mixes_samples = pad_mixes_samples,                                    \
     }
 
@@ -432,6 +484,14 @@ static int couple_expand(struct coupling *coupling, struct error *err)
     return 0;
 }
 
+static int gradient_expand(const struct op_call *call,
+                           const struct op_gradient *gradient,
+                           struct error *err)
+{
+    return op_unbroadcast(gradient, 0, &call->outputs[0]->shape,
+                          op_gradient_of(gradient, 0), err);
+}
+
 const struct op op_expand = {
     .type = "Expand",
     OP_OPSETS(8, OP_OPSET_LAST),
@@ -441,4 +501,5 @@ const struct op op_expand = {
     .infer = infer_expand,
     .couple = couple_expand,
     .run = run_expand,
+    .gradient = gradient_expand,
 };

@@ -1,6 +1,8 @@
 /* Max and average pooling, over windows and over everything. */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "kernel/reference_backward.h"
+#include "op/backward.h"
 #include "op/couple.h"
 #include "op/volume.h"
 
@@ -157,6 +159,23 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    struct pool_spec spec;
+    struct depth depth;
+    if (pool_spec_of(call, &spec, &depth, err) < 0)
+        return -1;
+    if (call->inputs[0]->shape.rank == 5)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "three dimensions have no gradient");
+    if (op_gradient_to(gradient, 0))
+        reference_pool_backward(&spec, call->inputs[0]->data,
+                                op_gradient_of(gradient, 0),
+                                op_gradient_to(gradient, 0));
+    return 0;
+}
+
 static bool reaches_beyond(int64_t out, int64_t stride, int64_t kernel,
                            int64_t dilation, int64_t padded)
 {
@@ -183,7 +202,8 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
 #define POOL_FACES                                                             \
     OP_OPSETS(OP_OPSET_FIRST, OP_OPSET_LAST),                                  \
         .min_inputs = 1, .max_inputs = 1, .weight_input = -1, .infer = infer,  \
-        .couple = couple_planes, .run = run, .lower = lower
+        .couple = couple_planes, .run = run, .lower = lower,                   \
+        .gradient = gradient
 
 const struct op op_max_pool = {
     .type = "MaxPool",

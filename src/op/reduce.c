@@ -3,10 +3,11 @@
  * older opsets and an input since 13 (ReduceSum) or 18 (the others).
  */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 struct reduce_params {
     struct integers axes;
@@ -51,6 +52,9 @@ struct reduce_row {
     int64_t first;                          /* on integers, exactly */
     int64_t (*exact)(int64_t a, int64_t b); /* NULL: floats only */
     int pool; /* over an image's plane: 1 average, 2 maximum, 0 none */
+    /* The derivative of the result y of `count` elements by element x; NULL:
+     * 1 for the first element that equals y. */
+    double (*slope)(double x, double y, int64_t count);
 };
 
 static void step_sum(struct reduction *r, double x)
@@ -145,6 +149,60 @@ static int64_t exact_max(int64_t a, int64_t b)
 static int64_t exact_min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+static double slope_sum(double x, double y, int64_t count)
+{
+    (void)x;
+    (void)y;
+    (void)count;
+    return 1;
+}
+
+static double slope_mean(double x, double y, int64_t count)
+{
+    (void)x;
+    (void)y;
+    return 1 / (double)count;
+}
+
+static double slope_product(double x, double y, int64_t count)
+{
+    (void)count;
+    return y / x;
+}
+
+static double slope_absolute(double x, double y, int64_t count)
+{
+    (void)y;
+    (void)count;
+    return x > 0 ? 1 : x < 0 ? -1 : 0;
+}
+
+static double slope_root(double x, double y, int64_t count)
+{
+    (void)count;
+    return y > 0 ? x / y : 0;
+}
+
+static double slope_square(double x, double y, int64_t count)
+{
+    (void)y;
+    (void)count;
+    return 2 * x;
+}
+
+static double slope_log(double x, double y, int64_t count)
+{
+    (void)x;
+    (void)count;
+    return exp(-y);
+}
+
+static double slope_exponential(double x, double y, int64_t count)
+{
+    (void)count;
+    return exp(x - y);
 }
 
 /* --- faces --- */
@@ -291,6 +349,43 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static void gradient_one(const struct op_call *call, const struct split *split,
+                         int64_t first, int64_t at, float dy, float *dx)
+{
+    const struct reduce_row *row = call->node->op->row;
+    const float *x = call->inputs[0]->data;
+    double y = tensor_number(call->outputs[0], at);
+    int64_t count = shape_elements(&split->reduced);
+    bool found = false;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t to =
+            first + offset_of(&split->reduced, split->reduced_strides, i);
+        bool picked = !found && (double)x[to] == y;
+        found = found || picked;
+        dx[to] = (float)((double)dy * (row->slope
+                                           ? row->slope((double)x[to], y, count)
+                                           : picked));
+    }
+}
+
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    bool reduced[SHAPE_MAX_RANK];
+    if (axes_of(call, reduced, err) < 0)
+        return -1;
+    struct split split;
+    split_axes(&split, &call->inputs[0]->shape, reduced);
+    const float *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
+    int64_t count = tensor_elements(call->outputs[0]);
+    for (int64_t i = 0; dx && i < count; i++)
+        gradient_one(call, &split,
+                     offset_of(&split.kept, split.kept_strides, i), i, dy[i],
+                     dx);
+    return 0;
+}
+
 /* Over exactly the spatial axes of an image it is a global pooling. */
 static void lower(const struct op_call *call, struct kernel_spec *spec)
 {
@@ -337,6 +432,7 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
         .infer = infer,                                                        \
         .couple = couple,                                                      \
         .run = run,                                                            \
+        .gradient = gradient,                                                  \
         .lower = lower,                                                        \
     };                                                                         \
     const struct op symbol = {                                                 \
@@ -350,23 +446,27 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
         .infer = infer,                                                        \
         .couple = couple,                                                      \
         .run = run,                                                            \
+        .gradient = gradient,                                                  \
         .lower = lower,                                                        \
     }
 
-REDUCE(op_reduce_mean, "ReduceMean", 18, 0, step_sum, finish_mean, 0, NULL, 1);
+REDUCE(op_reduce_mean, "ReduceMean", 18, 0, step_sum, finish_mean, 0, NULL, 1,
+       slope_mean);
 REDUCE(op_reduce_sum, "ReduceSum", 13, 0, step_sum, finish_plain, 0, exact_sum,
-       0);
+       0, slope_sum);
 REDUCE(op_reduce_max, "ReduceMax", 18, (double)-INFINITY, step_max,
-       finish_plain, INT64_MIN, exact_max, 2);
+       finish_plain, INT64_MIN, exact_max, 2, NULL);
 REDUCE(op_reduce_min, "ReduceMin", 18, (double)INFINITY, step_min, finish_plain,
-       INT64_MAX, exact_min, 0);
+       INT64_MAX, exact_min, 0, NULL);
 REDUCE(op_reduce_prod, "ReduceProd", 18, 1, step_product, finish_plain, 1,
-       exact_product, 0);
-REDUCE(op_reduce_l1, "ReduceL1", 18, 0, step_absolute, finish_plain, 0, NULL,
-       0);
-REDUCE(op_reduce_l2, "ReduceL2", 18, 0, step_square, finish_root, 0, NULL, 0);
+       exact_product, 0, slope_product);
+REDUCE(op_reduce_l1, "ReduceL1", 18, 0, step_absolute, finish_plain, 0, NULL, 0,
+       slope_absolute);
+REDUCE(op_reduce_l2, "ReduceL2", 18, 0, step_square, finish_root, 0, NULL, 0,
+       slope_root);
 REDUCE(op_reduce_square, "ReduceSumSquare", 18, 0, step_square, finish_plain, 0,
-       NULL, 0);
-REDUCE(op_reduce_log, "ReduceLogSum", 18, 0, step_sum, finish_log, 0, NULL, 0);
+       NULL, 0, slope_square);
+REDUCE(op_reduce_log, "ReduceLogSum", 18, 0, step_sum, finish_log, 0, NULL, 0,
+       slope_log);
 REDUCE(op_reduce_log_exp, "ReduceLogSumExp", 18, 0, step_exponential,
-       finish_exponential, 0, NULL, 0);
+       finish_exponential, 0, NULL, 0, slope_exponential);

@@ -3,8 +3,8 @@
  * Dropout. All are aliases to fast kernels and copies to the plain code.
  */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 #include <string.h>
 
@@ -14,7 +14,8 @@ struct reshape_params {
 };
 
 #define ALIAS_FACES                                                            \
-    .weight_input = -1, .run = op_run_copy, .lower = op_lower_alias
+    .weight_input = -1, .run = op_run_copy, .lower = op_lower_alias,           \
+    .gradient = op_gradient_copy
 
 /* --- Reshape --- */
 
@@ -354,6 +355,7 @@ static void lower_dropout(const struct op_call *call, struct kernel_spec *spec)
         .infer = infer_dropout,                                                \
         .couple = couple_same,                                                 \
         .run = run_dropout,                                                    \
+        .gradient = op_gradient_copy,                                          \
         .lower = lower_dropout,                                                \
     }
 

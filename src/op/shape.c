@@ -1,7 +1,7 @@
 /* What tensors are, not what they hold: Shape, Size, Cast. */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 struct shape_params {
     int64_t start, end, to;
@@ -160,6 +160,14 @@ static int run_cast(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* Rounding on the way is seen as the identity. */
+static int gradient_cast(const struct op_call *call,
+                         const struct op_gradient *gradient, struct error *err)
+{
+    return op_gradient_of(gradient, 0) ? op_gradient_copy(call, gradient, err)
+                                       : 0;
+}
+
 static void lower_cast(const struct op_call *call, struct kernel_spec *spec)
 {
     const struct shape_params *params = call->node->params;
@@ -177,6 +185,7 @@ const struct op op_cast = {
     .infer = infer_cast,
     .couple = couple_same,
     .run = run_cast,
+    .gradient = gradient_cast,
     .lower = lower_cast,
 };
 

@@ -1,7 +1,7 @@
 /* Slice: starts, ends, axes (and steps) are attributes before opset 10. */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 struct slice_params {
     struct integers starts, ends, axes;
@@ -127,18 +127,28 @@ static int infer(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* Where the result's elements lie in the data. */
+static int places_of(const struct op_call *call, struct slice *slice,
+                     int64_t *offset, int64_t *strides, struct error *err)
+{
+    if (slice_of(call, slice, err) < 0)
+        return -1;
+    shape_strides(&call->inputs[0]->shape, strides);
+    *offset = 0;
+    for (int i = 0; i < slice->shape.rank; i++) {
+        *offset += slice->begin[i] * strides[i];
+        strides[i] *= slice->step[i];
+    }
+    return 0;
+}
+
 static int run(const struct op_call *call, struct error *err)
 {
     const struct tensor *x = call->inputs[0];
     struct slice slice;
-    int64_t strides[SHAPE_MAX_RANK], offset = 0;
-    if (slice_of(call, &slice, err) < 0)
+    int64_t strides[SHAPE_MAX_RANK], offset;
+    if (places_of(call, &slice, &offset, strides, err) < 0)
         return -1;
-    shape_strides(&x->shape, strides);
-    for (int i = 0; i < slice.shape.rank; i++) {
-        offset += slice.begin[i] * strides[i];
-        strides[i] *= slice.step[i];
-    }
     op_copy(&slice.shape, call->outputs[0]->data, x->data, offset, strides,
             dtype_size(x->dtype));
     return 0;
@@ -163,6 +173,17 @@ static int couple(struct coupling *coupling, struct error *err)
     return 0;
 }
 
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    struct slice slice;
+    int64_t strides[SHAPE_MAX_RANK], offset;
+    if (places_of(call, &slice, &offset, strides, err) < 0)
+        return -1;
+    return op_accumulate(gradient, 0, &slice.shape, op_gradient_of(gradient, 0),
+                         offset, strides, err);
+}
+
 /* Reversing samples keeps the shape. */
 static bool mixes_samples(const struct op_call *call)
 {
@@ -181,6 +202,7 @@ const struct op op_slice_attribute = {
     .infer = infer,
     .couple = couple,
     .run = run,
+    .gradient = gradient,
     .mixes_samples = mixes_samples,
 };
 
@@ -193,5 +215,6 @@ const struct op op_slice = {
     .infer = infer,
     .couple = couple,
     .run = run,
+    .gradient = gradient,
     .mixes_samples = mixes_samples,
 };

@@ -4,8 +4,9 @@
  */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "kernel/reference_backward.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 struct axis_params {
     int64_t axis, keepdims, select_last;
@@ -65,6 +66,19 @@ static int run_softmax(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int gradient_softmax(const struct op_call *call,
+                            const struct op_gradient *gradient,
+                            struct error *err)
+{
+    (void)err;
+    struct softmax_spec spec = spec_of(call);
+    if (op_gradient_to(gradient, 0))
+        reference_softmax_backward(&spec, call->outputs[0]->data,
+                                   op_gradient_of(gradient, 0),
+                                   op_gradient_to(gradient, 0));
+    return 0;
+}
+
 static void lower_softmax(const struct op_call *call, struct kernel_spec *spec)
 {
     if (tensor_elements(call->inputs[0]) == 0)
@@ -111,6 +125,7 @@ static bool softmax_mixes_samples(const struct op_call *call)
         .infer = infer_softmax,                                                \
         .couple = couple_softmax,                                              \
         .run = run_softmax,                                                    \
+        .gradient = gradient_softmax,                                          \
         .lower = lower_softmax,                                                \
         .mixes_samples = softmax_mixes_samples,                                \
     }

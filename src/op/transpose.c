@@ -1,7 +1,7 @@
 /* Permutations of elements: Transpose, DepthToSpace, SpaceToDepth. */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 #include <string.h>
 
@@ -81,6 +81,22 @@ static int couple_transpose(struct coupling *coupling, struct error *err)
     return 0;
 }
 
+static int gradient_transpose(const struct op_call *call,
+                              const struct op_gradient *gradient,
+                              struct error *err)
+{
+    int perm[SHAPE_MAX_RANK];
+    int64_t strides[SHAPE_MAX_RANK], permuted[SHAPE_MAX_RANK];
+    const struct shape *x = &call->inputs[0]->shape;
+    if (permutation_of(call, perm, err) < 0)
+        return -1;
+    shape_strides(x, strides);
+    for (int i = 0; i < x->rank; i++)
+        permuted[i] = strides[perm[i]];
+    return op_accumulate(gradient, 0, &call->outputs[0]->shape,
+                         op_gradient_of(gradient, 0), 0, permuted, err);
+}
+
 /* Moving dimensions of size one moves no bytes. */
 static void lower_transpose(const struct op_call *call,
                             struct kernel_spec *spec)
@@ -109,6 +125,7 @@ const struct op op_transpose = {
     .infer = infer_transpose,
     .couple = couple_transpose,
     .run = run_transpose,
+    .gradient = gradient_transpose,
     .lower = lower_transpose,
 };
 

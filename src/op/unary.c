@@ -5,8 +5,8 @@
  */
 #include "base/array.h"
 #include "kernel/reference.h"
+#include "op/backward.h"
 #include "op/couple.h"
-#include "op/support.h"
 
 #include <math.h>
 #include <string.h>
@@ -320,6 +320,13 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    struct eltwise_spec spec = spec_of(call);
+    return op_unary_gradient(call, &spec, gradient, err);
+}
+
 static void lower(const struct op_call *call, struct kernel_spec *spec)
 {
     if (call->inputs[0]->dtype != DTYPE_FLOAT32)
@@ -342,6 +349,7 @@ static void lower(const struct op_call *call, struct kernel_spec *spec)
         .infer = infer,                                                        \
         .run = run,                                                            \
         .couple = couple_same,                                                 \
+        .gradient = gradient,                                                  \
         .lower = lower,                                                        \
     }
 

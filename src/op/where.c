@@ -1,7 +1,9 @@
 /* Choices per element: Where, Not, PRelu. */
+#include "op/backward.h"
 #include "op/binary.h"
 #include "op/couple.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int infer_where(const struct op_call *call, struct error *err)
@@ -36,6 +38,27 @@ static int run_where(const struct op_call *call, struct error *err)
     return result;
 }
 
+static int gradient_where(const struct op_call *call,
+                          const struct op_gradient *gradient, struct error *err)
+{
+    const struct shape *shape = &call->outputs[0]->shape;
+    const float *dy = op_gradient_of(gradient, 0);
+    int64_t count = shape_elements(shape);
+    struct tensor condition = {0};
+    float *part = op_scratch(count, err);
+    int result =
+        part ? op_broadcast(&condition, call->inputs[0], shape, err) : -1;
+    for (int i = 1; i < 3 && result == 0; i++) {
+        for (int64_t j = 0; j < count; j++)
+            part[j] =
+                (tensor_integer(&condition, j) != 0) == (i == 1) ? dy[j] : 0;
+        result = op_unbroadcast(gradient, i, shape, part, err);
+    }
+    tensor_release(&condition);
+    free(part);
+    return result;
+}
+
 const struct op op_where = {
     .type = "Where",
     OP_OPSETS(9, OP_OPSET_LAST),
@@ -45,6 +68,7 @@ const struct op op_where = {
     .infer = infer_where,
     .couple = couple_elements,
     .run = run_where,
+    .gradient = gradient_where,
 };
 
 static int infer_not(const struct op_call *call, struct error *err)
@@ -105,6 +129,30 @@ static int run_prelu(const struct op_call *call, struct error *err)
     return 0;
 }
 
+static int gradient_prelu(const struct op_call *call,
+                          const struct op_gradient *gradient, struct error *err)
+{
+    const struct tensor *x = call->inputs[0];
+    const float *from = x->data, *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
+    int64_t count = tensor_elements(x);
+    struct tensor slope = {0};
+    float *part = op_scratch(count, err);
+    int result =
+        part ? op_broadcast(&slope, call->inputs[1], &x->shape, err) : -1;
+    for (int64_t i = 0; i < count && result == 0; i++) {
+        bool negative = from[i] < 0;
+        if (dx)
+            dx[i] = dy[i] * (negative ? ((const float *)slope.data)[i] : 1);
+        part[i] = negative ? dy[i] * from[i] : 0;
+    }
+    if (result == 0)
+        result = op_unbroadcast(gradient, 1, &x->shape, part, err);
+    tensor_release(&slope);
+    free(part);
+    return result;
+}
+
 static void cost_prelu(const struct op_call *call, struct op_cost *cost)
 {
     cost->parameters = op_constant_elements(call, 1);
@@ -131,5 +179,6 @@ const struct op op_prelu = {
     .couple = couple_elements,
     .cost = cost_prelu,
     .run = run_prelu,
+    .gradient = gradient_prelu,
     .lower = lower_prelu,
 };
