@@ -1,10 +1,10 @@
 /* Convolution and its transpose. */
-#include "kernel/onednn_internal.h"
+#include "kernel/onednn_train_internal.h"
 
 /* The weight as ONNX stores it: (oc, ic/g, kh, kw), for the transposed one
  * (ic, oc/g, kh, kw); oneDNN's logical order is always (g, oc/g, ic/g, …). */
-static int weight_desc(struct onednn_memory_desc *out,
-                       const struct kernel_spec *spec, bool any)
+int onednn_conv_weight_desc(struct onednn_memory_desc *out,
+                            const struct kernel_spec *spec, bool any)
 {
     const struct conv_spec *c = &spec->conv;
     const bool grouped = c->groups > 1;
@@ -80,7 +80,7 @@ int onednn_conv_describe(struct onednn_making *making)
     if (onednn_desc_of(&m.src, &problem->src, making->any) ||
         onednn_desc_of(&m.dst, &problem->dst, making->any) ||
         onednn_desc_init(&m.bias, 1, bias, dnnl_a) ||
-        weight_desc(&m.weight, spec, true) ||
+        onednn_conv_weight_desc(&m.weight, spec, true) ||
         onednn_attr_create(&attr, problem, ONEDNN_MD_OF(&m.dst)))
         goto out;
     if (create(making, &m, attr) == dnnl_success)
@@ -99,7 +99,7 @@ int onednn_conv_pack(struct onednn_making *making)
 {
     const struct conv_spec *c = &making->problem->spec->conv;
     struct onednn_memory_desc plain;
-    if (weight_desc(&plain, making->problem->spec, false))
+    if (onednn_conv_weight_desc(&plain, making->problem->spec, false))
         return -1;
     int status = onednn_pack_weight(making, c->weight, ONEDNN_MD_OF(&plain));
     onednn_desc_release(&plain);

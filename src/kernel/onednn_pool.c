@@ -1,12 +1,12 @@
 /* Pooling, maximum and average. */
-#include "kernel/onednn_internal.h"
+#include "kernel/onednn_train_internal.h"
 
 /* What must stand behind the last element so that oneDNN counts `out` window
  * positions: rounding up (ceil_mode) is padding that the model did not
  * declare. */
-static int64_t behind_of(int64_t in, int64_t out, int64_t kernel,
-                         int64_t stride, int64_t dilation, int64_t before,
-                         int64_t declared)
+int64_t onednn_pool_behind(int64_t in, int64_t out, int64_t kernel,
+                           int64_t stride, int64_t dilation, int64_t before,
+                           int64_t declared)
 {
     int64_t reach = (out - 1) * stride + (kernel - 1) * dilation + 1;
     int64_t needed = reach - in - before;
@@ -59,9 +59,10 @@ int onednn_pool_describe(struct onednn_making *making)
     const struct onednn_problem *problem = making->problem;
     const struct pool_spec *p = &problem->spec->pool;
     const dnnl_dims_t behind = {
-        behind_of(p->ih, p->oh, p->kh, p->sh, p->dh, p->pad_top, p->pad_bottom),
-        behind_of(p->iw, p->ow, p->kw, p->sw, p->dw, p->pad_left,
-                  p->pad_right)};
+        onednn_pool_behind(p->ih, p->oh, p->kh, p->sh, p->dh, p->pad_top,
+                           p->pad_bottom),
+        onednn_pool_behind(p->iw, p->ow, p->kw, p->sw, p->dw, p->pad_left,
+                           p->pad_right)};
     /* Padding that only rounding up adds is not counted by ONNX. */
     if (p->average && p->count_padding &&
         (behind[0] > p->pad_bottom || behind[1] > p->pad_right))

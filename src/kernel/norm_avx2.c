@@ -1,0 +1,6 @@
+#if defined(__x86_64__)
+#define NORM_LANES 8
+#include "kernel/norm_run.h"
+
+NORM_KERNELS(norm_kernels_avx2)
+#endif
