@@ -30,6 +30,15 @@ int dataset_open(struct dataset **out, const char *path,
                  const struct dataset_options *options, struct error *err);
 void dataset_close(struct dataset *dataset);
 
+/*
+ * A data set of some of another's samples, in the order given; both are then
+ * independent.
+ * order  (count), indices into `dataset`, borrowed
+ * Errors: ERROR_MEMORY.
+ */
+int dataset_take(struct dataset **out, const struct dataset *dataset,
+                 const int64_t *order, int64_t count, struct error *err);
+
 const char *dataset_path(const struct dataset *dataset);
 const char *dataset_format(const struct dataset *dataset); /* "idx", "npz" */
 const char *dataset_split(const struct dataset *dataset);  /* "" if none */

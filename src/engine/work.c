@@ -317,7 +317,8 @@ int work_training_data(struct work *work, const struct dataset **data,
     const struct session_options *options =
         session_options(engine->setup.session);
     const struct dataset *tested = session_dataset(engine->setup.session);
-    if (!engine->training) {
+    const struct dataset *aside = session_training(engine->setup.session);
+    if (!aside && !engine->training) {
         struct dataset_options train = {.split = "train"};
         const char *path = options->train_path;
         bool split = tested && *dataset_split(tested) &&
@@ -325,7 +326,8 @@ int work_training_data(struct work *work, const struct dataset **data,
         if (!path && !split)
             return error_set(err, ERROR_UNSUPPORTED,
                              "no data to calibrate or tune on: '%s' has no "
-                             "training split; name one with --train",
+                             "training split; name data with --train, or set a "
+                             "share of it aside with --train 20%%",
                              options->data_path ? options->data_path : "");
         if (!path)
             path = options->data_path;
@@ -334,7 +336,7 @@ int work_training_data(struct work *work, const struct dataset **data,
         if (dataset_open(&engine->training, path, &train, err) < 0)
             return -1;
     }
-    *data = engine->training;
+    *data = aside ? aside : engine->training;
     return 0;
 }
 

@@ -76,8 +76,9 @@ void work_give_summary(struct work *work, const char *summary);
 /* A result of the kind's own, for its screen; freed by `drop`. */
 void work_give_data(struct work *work, void *data, void (*drop)(void *data));
 
-/* Data to calibrate and tune on: --train, else the training split beside the
- * data. Borrowed; opened once.
+/* Data to calibrate and tune on: --train (data, or a share of the tested data
+ * that was set aside), else the training split beside the data. Borrowed;
+ * opened once.
  * Errors: ERROR_UNSUPPORTED (says what to do), or those of opening. */
 int work_training_data(struct work *work, const struct dataset **data,
                        struct error *err);

@@ -5,6 +5,7 @@
  *     session 1
  *     model "/path/model.onnx" 0123456789abcdef
  *     data "/path/images" split test
+ *     train "20%"
  *     samples 0
  *     seed 1
  *     preprocess scale 255 mean 0.286 std 0.353 name "fashion-mnist"
@@ -54,7 +55,8 @@ bool journal_is_live(const char *path);
 
 /* What the head says; strings owned. */
 struct journal_head {
-    char *model_path, *data_path, *split; /* data, split: NULL when absent */
+    char *model_path;
+    char *data_path, *split, *train; /* NULL when absent */
     uint64_t model_hash;
     int64_t samples;
     uint64_t seed;

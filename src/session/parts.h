@@ -10,7 +10,8 @@ struct session {
     struct onnx_model *model;
     struct graph *graph; /* batch 1 */
     struct layer_table layers;
-    struct dataset *dataset; /* NULL: none */
+    struct dataset *dataset;  /* NULL: none */
+    struct dataset *training; /* set aside from it; NULL: nothing was */
     struct transform transform;
     struct preprocess_result preprocess;
     uint64_t model_hash;
@@ -26,6 +27,9 @@ struct session {
  */
 int session_assemble(struct session **out,
                      const struct session_options *options, struct error *err);
+
+/* Splits off what `--train 20%` asks for (set_aside.c). */
+int session_set_aside(struct session *session, struct error *err);
 
 /* Uses a transform that is known: chosen earlier, or given. */
 void session_set_transform(struct session *session,

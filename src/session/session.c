@@ -107,7 +107,7 @@ static int open_parts(struct session *session, struct error *err)
         struct dataset_options data = {options->split, options->samples};
         if (dataset_open(&session->dataset, options->data_path, &data, err) <
                 0 ||
-            check_data(session, err) < 0)
+            session_set_aside(session, err) < 0 || check_data(session, err) < 0)
             return -1;
     }
     if (state_init(&session->state, session->graph, &session->layers, err) < 0)
@@ -174,6 +174,13 @@ static int refuse_control(const char *path, struct error *err)
     return 0;
 }
 
+/* A share as it is, a path with all links resolved. */
+static char *train_text(const char *train)
+{
+    return train && strchr(train, '/') ? session_real_path(train)
+                                       : string_copy(train);
+}
+
 static int start_journal(struct session *session, struct error *err)
 {
     const struct session_options *options = &session->options;
@@ -184,6 +191,7 @@ static int start_journal(struct session *session, struct error *err)
         .data_path =
             options->data_path ? session_real_path(options->data_path) : NULL,
         .split = string_copy(options->split),
+        .train = train_text(options->train_path),
         .model_hash = session->model_hash,
         .samples = options->samples,
         .seed = options->seed,
@@ -198,11 +206,13 @@ static int start_journal(struct session *session, struct error *err)
     if (folder && !text)
         error_memory(err, PATH_MAX);
     else if (folder && refuse_control(head.model_path, err) == 0 &&
-             refuse_control(head.data_path, err) == 0)
+             refuse_control(head.data_path, err) == 0 &&
+             refuse_control(head.train, err) == 0)
         result = journal_create(&session->journal, folder, text, err);
     free(head.model_path);
     free(head.data_path);
     free(head.split);
+    free(head.train);
     free(folder);
     free(text);
     return result;
@@ -232,6 +242,7 @@ void session_leave(struct session *session)
         state_release(&session->state);
     layer_table_release(&session->layers);
     graph_drop(session->graph);
+    dataset_close(session->training);
     dataset_close(session->dataset);
     onnx_close(session->model);
     free_text(session->options.model_path);
@@ -274,6 +285,11 @@ const struct layer_table *session_layers(const struct session *session)
 const struct dataset *session_dataset(const struct session *session)
 {
     return session->dataset;
+}
+
+const struct dataset *session_training(const struct session *session)
+{
+    return session->training;
 }
 
 const struct transform *session_transform(const struct session *session)

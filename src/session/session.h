@@ -45,8 +45,9 @@ struct session_options {
     struct transform transform;
     const char *state_folder; /* NULL: $XDG_STATE_HOME/espalier */
     bool journal;             /* write one (the explorer does) */
-    const char *train_path;   /* to calibrate and tune on; NULL: the training
-                                 split beside the data */
+    /* To calibrate and tune on: a path, or a share of the data ("20%") that is
+     * then left out of every accuracy; NULL: the training split beside it. */
+    const char *train_path;
     const struct session_worker *worker; /* NULL: such lines are refused */
 };
 
@@ -65,6 +66,8 @@ const struct onnx_model *session_model(const struct session *session);
 const struct graph *session_graph(const struct session *session); /* batch 1 */
 const struct layer_table *session_layers(const struct session *session);
 const struct dataset *session_dataset(const struct session *session); /* NULL */
+/* The share of the data that was set aside (train_path); NULL: none was. */
+const struct dataset *session_training(const struct session *session);
 const struct transform *session_transform(const struct session *session);
 const struct preprocess_result *session_preprocess(
     const struct session *session);

@@ -29,6 +29,31 @@ static void expect_failure(const char *where,
     assert_null(dataset);
 }
 
+static void some_samples_are_a_set_of_their_own(void **state)
+{
+    (void)state;
+    const int64_t order[] = {7, 3, 3};
+    struct dataset *all, *some;
+    assert_int_equal(dataset_open(&all, SET_SAMPLE, NULL, &set_err), 0);
+    assert_int_equal(dataset_take(&some, all, order, 3, &set_err), 0);
+    assert_int_equal(dataset_count(some), 3);
+    assert_int_equal(dataset_classes(some), dataset_classes(all));
+    assert_string_equal(dataset_split(some), "test");
+    assert_true(dataset_is_image(some));
+    const struct transform identity = transform_identity();
+    float a[784], b[784];
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(dataset_label(some, i), dataset_label(all, order[i]));
+        dataset_read(all, 0, &identity, DTYPE_FLOAT32, order[i], NULL, 1, a);
+        dataset_read(some, 0, &identity, DTYPE_FLOAT32, i, NULL, 1, b);
+        assert_memory_equal(a, b, sizeof a);
+    }
+    dataset_close(all);
+    dataset_read(some, 0, &identity, DTYPE_FLOAT32, 2, NULL, 1, a);
+    assert_memory_equal(a, b, sizeof a);
+    dataset_close(some);
+}
+
 /* Facts of the public data: 10 classes, first labels 9 2 1 1 6 and 9 0 0 3. */
 static void the_sample_has_both_splits(void **state)
 {
@@ -341,6 +366,7 @@ static void the_default_is_installed_or_bundled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(some_samples_are_a_set_of_their_own),
         cmocka_unit_test(the_sample_has_both_splits),
         cmocka_unit_test(the_sample_is_the_beginning_of_the_full_set),
         IN_FOLDER(a_folder_gives_the_split_that_was_asked_for),

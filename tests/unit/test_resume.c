@@ -166,6 +166,44 @@ static void bad_journal_lines_are_named(void **state)
     free(path);
 }
 
+static void a_share_set_aside_is_never_tested_on(void **state)
+{
+    struct session_options options = session_fixture_options(*state);
+    struct session *session, *again;
+    struct error err = {0};
+    options.train_path = "25%";
+    if (session_open(&session, &options, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(dataset_count(session_training(session)), 25);
+    assert_int_equal(dataset_count(session_dataset(session)), 75);
+    session_fixture_run(session, "set * 50%");
+    char *path = strdup(session_path(session));
+    session_leave(session);
+    if (session_resume(&again, path, false, NULL, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(dataset_count(session_dataset(again)), 75);
+    /* Both parts together are the whole, label by label. */
+    struct dataset_options limit = {.limit = 100};
+    struct dataset *whole;
+    assert_int_equal(dataset_open(&whole, fixture_data, &limit, NULL), 0);
+    int counts[10] = {0};
+    for (int i = 0; i < 100; i++)
+        counts[dataset_label(whole, i)]++;
+    for (int i = 0; i < 75; i++)
+        counts[dataset_label(session_dataset(again), i)]--;
+    for (int i = 0; i < 25; i++)
+        counts[dataset_label(session_training(again), i)]--;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(counts[i], 0);
+    dataset_close(whole);
+    session_close(again);
+    free(path);
+    options.train_path = "100%";
+    assert_int_equal(session_open(&session, &options, &err), -1);
+    assert_int_equal(err.code, ERROR_USAGE);
+    assert_non_null(strstr(err.message, "'100%'"));
+}
+
 static void live_empty_closed_and_discarded_are_not_offered(void **state)
 {
     struct session_leftover left;
@@ -225,6 +263,7 @@ int main(void)
         WITH(journals_cut_anywhere_give_their_whole_lines),
         WITH(changed_models_are_refused),
         WITH(bad_journal_lines_are_named),
+        WITH(a_share_set_aside_is_never_tested_on),
         WITH(live_empty_closed_and_discarded_are_not_offered),
         WITH(lines_are_on_disk_before_they_count),
     };
