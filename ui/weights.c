@@ -144,8 +144,8 @@ static int make_mask(struct bitmask *mask, const struct layer *layer,
     int status = -1;
     if (score != NULL &&
         decision->criterion->score(layer, values, score, NULL) == 0)
-        status = decision->structure->select(layer, score, decision->remove,
-                                             mask, NULL);
+        status = decision->structure->select(decision->structure, layer, score,
+                                             decision->remove, mask, NULL);
     free(score);
     return status;
 }

@@ -296,7 +296,7 @@ static struct sensitivity_point point_of(const struct scan *scan,
         .row = layer->row,
         .layer = layer->name,
         .amount = amount,
-        .units = r->structure->units(layer),
+        .units = structure_units(r->structure, layer),
     };
     point.removed = decision_units(amount, point.units);
     snprintf(point.structure, sizeof point.structure, "%s", r->structure->name);
@@ -422,7 +422,7 @@ static int choose_rows(struct scan *scan, struct error *err)
     for (size_t i = 0; i < count; i++) {
         size_t row = r->rows ? r->rows[i] : i;
         const struct layer *layer = &layers->layers[row];
-        if (layer->prunable && r->structure->units(layer) > 0)
+        if (layer->prunable && structure_units(r->structure, layer) > 0)
             scan->rows[kept++] = row;
     }
     r->rows = scan->rows;

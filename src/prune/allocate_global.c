@@ -27,7 +27,7 @@ int allocate_global(struct decision *decisions,
     }
     for (size_t i = 0; i < row_count; i++) {
         const struct layer *layer = &source->layers->layers[rows[i]];
-        spans[i].count = structure_weight.units(layer);
+        spans[i].count = structure_units(&structure_weight, layer);
         if (!spans[i].count)
             continue;
         scores[i] = score_layer(source, rows[i], criterion, err);

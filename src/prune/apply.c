@@ -21,19 +21,21 @@ static int mask_layer(struct bitmask *mask, const struct mask_source *source,
 {
     const struct layer *layer = &source->layers->layers[row];
     const struct decision *decision = &source->decisions[row];
-    int64_t units = decision->structure->units(layer);
+    const struct structure *structure = decision->structure;
+    if (structure_fits(structure, layer, err) < 0)
+        return -1;
+    int64_t units = structure->units(structure, layer);
     if (decision->remove < 0 || decision->remove > units)
         return error_set(err, ERROR_RANGE,
                          "layer '%s' has %lld removable %s, found %lld to "
                          "remove",
-                         layer->name, (long long)units,
-                         decision->structure->unit,
+                         layer->name, (long long)units, structure->unit,
                          (long long)decision->remove);
     float *scores = score_layer(source, row, decision->criterion, err);
     if (!scores)
         return -1;
-    int result =
-        decision->structure->select(layer, scores, decision->remove, mask, err);
+    int result = structure->select(structure, layer, scores, decision->remove,
+                                   mask, err);
     free(scores);
     return result;
 }

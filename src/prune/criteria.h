@@ -1,7 +1,7 @@
 /*
- * The rows of the tables in decision.c. To add a criterion: a file
- * score_<name>.c that defines its row, a line here and one in decision.c, a
- * case in tests/unit/test_prune.c. A structure likewise in pattern_<name>.c.
+ * The rows of the tables in decision.c and structure.c. To add a criterion: a
+ * file score_<name>.c that defines its row, a line here and one in decision.c,
+ * a case in tests/unit/test_prune.c. A structure likewise in pattern_<name>.c.
  */
 #ifndef PRUNE_CRITERIA_H
 #define PRUNE_CRITERIA_H
@@ -13,5 +13,8 @@ extern const struct criterion criterion_lamp;
 extern const struct criterion criterion_random;
 
 extern const struct structure structure_weight;
+extern const struct structure structure_nm;
+extern const struct structure structure_block;
+extern const struct structure structure_kernel;
 
 #endif

@@ -12,24 +12,11 @@ const struct criterion *const criteria[] = {
     NULL,
 };
 
-const struct structure *const structures[] = {
-    &structure_weight,
-    NULL,
-};
-
 const struct criterion *criterion_find(const char *name)
 {
     for (size_t i = 0; criteria[i]; i++)
         if (!strcmp(criteria[i]->name, name))
             return criteria[i];
-    return NULL;
-}
-
-const struct structure *structure_find(const char *name)
-{
-    for (size_t i = 0; structures[i]; i++)
-        if (!strcmp(structures[i]->name, name))
-            return structures[i];
     return NULL;
 }
 

@@ -17,19 +17,53 @@ struct criterion {
 extern const struct criterion *const criteria[]; /* NULL-terminated */
 const struct criterion *criterion_find(const char *name);
 
-/* A structure: which weights fall together. Today: "weight". */
+/*
+ * A structure: which weights fall together. A row of structures[] may stand
+ * for a family with two numbers (N:M, block:HxW): the row is its best-known
+ * member and `parse` reads the others.
+ */
 struct structure {
     const char *name, *help;
-    const char *unit; /* "weights" */
+    const char *unit;  /* "weights" */
+    int first, second; /* a family's numbers: N and M, H and W */
+    /* Whether `name` is of the family; its numbers go to `out`. Returns 1, 0
+     * when it is not, -1 when its numbers are wrong. NULL: one member. */
+    int (*parse)(const char *name, struct structure *out, struct error *err);
+    /* Why it does not apply to a prunable layer; NULL: applies to all. */
+    int (*fits)(const struct structure *self, const struct layer *layer,
+                struct error *err);
     /* Units in this layer that can be removed; 0: does not apply. */
-    int64_t (*units)(const struct layer *layer);
+    int64_t (*units)(const struct structure *self, const struct layer *layer);
+    /* What the structure's name without an amount asks for (2:4: half of the
+     * weights). NULL: it needs an amount. */
+    int64_t (*natural)(const struct structure *self, const struct layer *layer);
     /* Keeps all but the `remove` least important units. Exactly that many
      * by (score, index). mask written, initialised by the callee. */
-    int (*select)(const struct layer *layer, const float *score, int64_t remove,
-                  struct bitmask *mask, struct error *err);
+    int (*select)(const struct structure *self, const struct layer *layer,
+                  const float *score, int64_t remove, struct bitmask *mask,
+                  struct error *err);
 };
 extern const struct structure *const structures[]; /* NULL-terminated */
+
+/*
+ * The structure of that name, a member of a family included ("2:4",
+ * "block:4x1"). One object for each name, alive until the process ends, so
+ * pointers compare. Any thread.
+ * Errors: ERROR_NAME (no such structure), ERROR_RANGE (a family's numbers).
+ */
+int structure_read(const struct structure **out, const char *name,
+                   struct error *err);
+
+/* The same; NULL where there is none. */
 const struct structure *structure_find(const char *name);
+
+/* Units of a layer, 0 where the structure does not apply. */
+int64_t structure_units(const struct structure *structure,
+                        const struct layer *layer);
+
+/* 0 when the structure applies, else -1 and why not, naming the layer. */
+int structure_fits(const struct structure *structure, const struct layer *layer,
+                   struct error *err);
 
 /* remove == 0 is dense whatever the rest says. */
 struct decision {

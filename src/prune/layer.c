@@ -223,6 +223,7 @@ static int add_layer(struct layer_table *table, const struct graph *instance,
                             .weight = weight,
                             .op = node->type,
                             .shape = value->constant.shape,
+                            .matrix = layer_matrix_of(instance, id, weight),
                             .weights = tensor_elements(&value->constant),
                             .macs = cost.macs};
     layer->parameters =

@@ -9,6 +9,25 @@ struct group;
 struct group_table;
 struct block_table;
 
+/*
+ * A stored weight as a matrix of outputs by inputs, with the places of a
+ * kernel behind each pair: element (row, input, place) lies at
+ * row * row_stride + input * input_stride + place * place_stride. Grouped
+ * convolutions have as many inputs as one group.
+ */
+struct layer_matrix {
+    int64_t rows, inputs, places; /* rows 0: no such view */
+    int64_t row_stride, input_stride, place_stride;
+    int64_t groups; /* rows fall into so many groups with inputs of their own */
+};
+
+static inline int64_t layer_matrix_at(const struct layer_matrix *m, int64_t row,
+                                      int64_t input, int64_t place)
+{
+    return row * m->row_stride + input * m->input_stride +
+           place * m->place_stride;
+}
+
 struct layer {
     char *name;           /* unique; see layer_table_init */
     int row;              /* 1-based, in order of execution: "@row" */
@@ -17,9 +36,10 @@ struct layer {
     const char *op;       /* "Conv" */
     char description[24]; /* "Conv 3x3", "Gemm", "Conv 3x3 dw" */
     struct shape shape;   /* of the weight, as stored */
-    int64_t weights;      /* elements */
-    int64_t parameters;   /* weights and bias */
-    int64_t macs;         /* one sample, dense, of all nodes that share it */
+    struct layer_matrix matrix;
+    int64_t weights;    /* elements */
+    int64_t parameters; /* weights and bias */
+    int64_t macs;       /* one sample, dense, of all nodes that share it */
     bool prunable;
     const char *reason; /* why not; "" when prunable; static text */
     /* What its output channels go together with (prune/group.h); NULL: not
@@ -51,6 +71,12 @@ struct layer_table {
  */
 int layer_table_init(struct layer_table *table, const struct graph *instance,
                      struct error *err);
+/*
+ * How the weight `stored` of node `id` is a matrix (layer_matrix.c); rows 0
+ * where it is none (a stack of matrices, a reshape on the way).
+ */
+struct layer_matrix layer_matrix_of(const struct graph *instance, int id,
+                                    int stored);
 void layer_table_release(struct layer_table *table);
 
 /*

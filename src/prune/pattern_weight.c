@@ -2,15 +2,18 @@
 #include "prune/criteria.h"
 #include "prune/select.h"
 
-static int64_t units(const struct layer *layer)
+static int64_t units(const struct structure *self, const struct layer *layer)
 {
-    return layer->prunable ? layer->weights : 0;
+    (void)self;
+    return layer->weights;
 }
 
-static int select_weights(const struct layer *layer, const float *score,
+static int select_weights(const struct structure *self,
+                          const struct layer *layer, const float *score,
                           int64_t remove, struct bitmask *mask,
                           struct error *err)
 {
+    (void)self;
     struct score_span span = {score, layer->weights};
     struct score_cut cut;
     if (score_cut_find(&cut, &span, 1, remove, err) < 0)

@@ -6,6 +6,7 @@
 #include "session/command.h"
 #include "session/suggest.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,17 +94,30 @@ static int unknown_method(const char *word, struct error *err)
 /* What a set line says besides the layers; NULL: not said. */
 struct request {
     struct amount amount;
+    bool natural; /* a structure stands for its own amount (2:4) */
     const struct structure *structure;
     const struct criterion *criterion;
 };
 
+/* As structure_read; an unknown name gets the nearest as a hint. */
+static int find_structure(const struct structure **out, const char *word,
+                          struct error *err)
+{
+    struct error why = {0};
+    if (structure_read(out, word, &why) == 0)
+        return 0;
+    if (why.code == ERROR_NAME)
+        return unknown_method(word, err);
+    return error_set(err, why.code, "%s", why.message);
+}
+
 static int add_method(struct request *request, const char *word,
                       struct error *err)
 {
-    const struct structure *structure = structure_find(word);
     const struct criterion *criterion = criterion_find(word);
-    if (!structure && !criterion)
-        return unknown_method(word, err);
+    const struct structure *structure = NULL;
+    if (!criterion && find_structure(&structure, word, err) < 0)
+        return -1;
     if (structure ? request->structure != NULL : request->criterion != NULL)
         return error_set(err, ERROR_USAGE, "found a second %s '%s'",
                          structure ? "structure" : "criterion", word);
@@ -114,17 +128,27 @@ static int add_method(struct request *request, const char *word,
     return 0;
 }
 
-/* AMOUNT or STRUCTURE:AMOUNT. */
+/* AMOUNT, STRUCTURE:AMOUNT or a structure that has an amount of its own. */
 static int parse_request(struct request *request, const char *word,
                          struct error *err)
 {
+    struct error why = {0};
+    if (structure_read(&request->structure, word, &why) == 0) {
+        request->natural = request->structure->natural != NULL;
+        if (request->natural)
+            return 0;
+        return error_set(err, ERROR_USAGE,
+                         "'%s' is a structure, expected an amount before it",
+                         word);
+    }
+    if (why.code != ERROR_NAME)
+        return error_set(err, why.code, "%s", why.message);
     const char *colon = strrchr(word, ':');
     if (colon) {
         char *name = strndup(word, (size_t)(colon - word));
         if (!name)
             return error_memory(err, strlen(word));
-        request->structure = structure_find(name);
-        int result = request->structure ? 0 : unknown_method(name, err);
+        int result = find_structure(&request->structure, name, err);
         free(name);
         if (result < 0)
             return -1;
@@ -147,17 +171,42 @@ static int decide(struct decision *decision, const struct state *state,
         next.structure = request->structure;
     if (request->criterion)
         next.criterion = request->criterion;
-    int64_t units = next.structure->units(layer);
+    if (structure_fits(next.structure, layer, err) < 0)
+        return -1;
+    int64_t units = next.structure->units(next.structure, layer);
     int64_t present =
         next.structure == decision->structure ? decision->remove : 0;
-    if (!units)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "layer '%s' has no %s to remove", layer->name,
-                         next.structure->unit);
-    if (amount_apply(&request->amount, present, units, &next.remove, err) < 0)
+    if (request->natural)
+        next.remove = next.structure->natural(next.structure, layer);
+    else if (amount_apply(&request->amount, present, units, &next.remove, err) <
+             0)
         return error_prefix(err, "layer '%s' has %lld %s", layer->name,
                             (long long)units, next.structure->unit);
     *decision = next;
+    return 0;
+}
+
+/* Of several rows, those whose structure does not apply are passed over with
+ * the first reason, unless none is left. */
+static int decide_rows(struct execution *execution, struct decision *draft,
+                       const struct rows *rows, const struct request *request,
+                       struct error *err)
+{
+    size_t passed = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        size_t row = rows->list[i];
+        struct error why = {0};
+        if (decide(&draft[row], execution->state,
+                   &execution->state->layers->layers[row], request, &why) == 0)
+            continue;
+        bool none_left = passed + 1 == rows->count;
+        if (why.code != ERROR_UNSUPPORTED || none_left)
+            return error_set(err, why.code, "%s", why.message);
+        if (!passed++)
+            execution_say(execution, "passed over %s", why.message);
+    }
+    if (passed > 1)
+        execution_say(execution, "passed over %zu layers", passed);
     return 0;
 }
 
@@ -177,9 +226,8 @@ int edit_command_set(struct execution *execution, size_t count,
     if (!draft || rows_init(&rows, layers, err) < 0)
         return -1;
     int result = rows_match(&rows, layers, words[0], err);
-    for (size_t i = 0; !result && i < rows.count; i++)
-        result = decide(&draft[rows.list[i]], state,
-                        &layers->layers[rows.list[i]], &request, err);
+    if (!result)
+        result = decide_rows(execution, draft, &rows, &request, err);
     free(rows.list);
     execution->draft_commands++;
     return result;
@@ -195,8 +243,13 @@ static int global_share(const struct amount *amount,
     int64_t total = 0, present = 0, remove;
     for (size_t i = 0; i < rows->count; i++) {
         const struct decision *decision = &decisions[rows->list[i]];
-        total += layers->layers[rows->list[i]].weights;
-        present += decision->remove;
+        const struct layer *layer = &layers->layers[rows->list[i]];
+        total += layer->weights;
+        if (decision->remove)
+            present +=
+                llround((double)decision->remove /
+                        (double)structure_units(decision->structure, layer) *
+                        (double)layer->weights);
     }
     if (amount_apply(amount, present, total, &remove, err) < 0)
         return error_prefix(err, "there are %lld weights", (long long)total);
@@ -289,10 +342,9 @@ int edit_command_structure(struct execution *execution, size_t count,
                            const char *const *words, struct error *err)
 {
     struct position *at = &execution->state->at;
-    const struct structure *structure =
-        count ? structure_find(words[0]) : at->structure;
-    if (!structure)
-        return unknown_method(words[0], err);
+    const struct structure *structure = at->structure;
+    if (count && find_structure(&structure, words[0], err) < 0)
+        return -1;
     if (structure != at->structure)
         execution_affect(execution, COMMAND_SETTING);
     at->structure = structure;

@@ -51,7 +51,7 @@ static void find_steps(const struct grouping *g, size_t i, int decimals,
 {
     static const int64_t scales[] = {100, 1000, 10000};
     const struct decision *d = &g->decisions[i];
-    int64_t units = d->structure->units(&g->layers->layers[i]);
+    int64_t units = structure_units(d->structure, &g->layers->layers[i]);
     double scale = (double)scales[decimals] / (double)units;
     *first = (int64_t)(((double)d->remove - 0.5) * scale) - 1;
     *last = (int64_t)(((double)d->remove + 0.5) * scale) + 1;
@@ -87,7 +87,7 @@ static int64_t best_percentage(const struct grouping *g, size_t like,
             continue;
         g->changes[first]++;
         g->changes[last + 1]--;
-        int64_t units = d->structure->units(&g->layers->layers[i]);
+        int64_t units = structure_units(d->structure, &g->layers->layers[i]);
         if (units > largest) {
             largest = units;
             share =
@@ -135,7 +135,8 @@ static void make_group(struct grouping *g, size_t like)
         const struct decision *other = &g->decisions[i];
         if (g->group_of[i] >= 0 || !same_method(d, other))
             continue;
-        int64_t units = other->structure->units(&g->layers->layers[i]);
+        int64_t units =
+            structure_units(other->structure, &g->layers->layers[i]);
         bool served = best ? decision_units(amount_share(steps, decimals),
                                             units) == other->remove
                            : other->remove == d->remove;

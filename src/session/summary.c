@@ -18,8 +18,8 @@ static const char *percentage(const struct layer *layer,
 {
     if (!decision->remove)
         return amount_steps_text(0, 0, text);
-    return amount_text(decision->remove, decision->structure->units(layer),
-                       text);
+    return amount_text(decision->remove,
+                       structure_units(decision->structure, layer), text);
 }
 
 static bool changes_method(const struct decision *before,

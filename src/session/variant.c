@@ -94,7 +94,7 @@ double variant_sparsity(const struct variant *variant,
         total += (double)layer->weights;
         if (d->remove)
             removed += (double)layer->weights * (double)d->remove /
-                       (double)d->structure->units(layer);
+                       (double)structure_units(d->structure, layer);
     }
     return total > 0 ? removed / total : 0;
 }

@@ -270,9 +270,9 @@ static void failing_lines_change_nothing(void **state)
           "set: found 101%, expected 0% to 100%");
     fails(bench, "set fc 0.5", ERROR_USAGE,
           "set: '0.5' is not a whole number; a percentage ends in %");
-    fails(bench, "set fc channel:3", ERROR_NAME,
-          "set: 'channel' is neither a structure nor a criterion, nearest is "
-          "'random'");
+    fails(bench, "set fc wight:3", ERROR_NAME,
+          "set: 'wight' is neither a structure nor a criterion, nearest is "
+          "'weight'");
     fails(bench, "set fc 5% magnitud", ERROR_NAME,
           "set: 'magnitud' is neither a structure nor a criterion, nearest is "
           "'magnitude'");

@@ -62,8 +62,9 @@ static void mask_of(struct bitmask *mask, const float *weights, int64_t count,
     float *scores = array_create((size_t)count, sizeof *scores);
     assert_int_equal(criterion_magnitude.score(&layer, weights, scores, NULL),
                      0);
-    assert_int_equal(
-        structure_weight.select(&layer, scores, remove, mask, NULL), 0);
+    assert_int_equal(structure_weight.select(&structure_weight, &layer, scores,
+                                             remove, mask, NULL),
+                     0);
     free(scores);
 }
 

@@ -289,9 +289,11 @@ static void completion_knows_the_table(void **state)
               "set global reset criterion structure undo "
               "redo older newer goto snapshot export");
     completes(session, "set @1 ", "");
-    completes(session, "set @1 5% ", "weight magnitude lamp random");
+    completes(session, "set @1 5% w", "weight");
+    completes(session, "set @1 5% 2", "2:4");
+    completes(session, "set @1 5% la", "lamp");
     completes(session, "set @1 5% weight m", "magnitude");
-    completes(session, "criterion ", "magnitude lamp random");
+    completes(session, "criterion la", "lamp");
     completes(session, "structure w", "weight");
     completes(session, "goto ", "best");
     completes(session, "unknown x", "");
