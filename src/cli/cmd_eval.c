@@ -59,7 +59,7 @@ static int print_json(const struct session *session,
     json_integer(document, "samples", result->accuracy.samples);
     json_string(document, "metric", metric_name(result->metric));
     json_estimate(document, &result->accuracy);
-    json_number(document, "loss", result->loss, 6);
+    json_number(document, "loss", result->loss.value, 6);
     json_number(document, "top5", result->top5.value, 6);
     add_classes(document, counts, dataset_classes(dataset));
     json_number(document, "seconds", report->seconds, 3);
@@ -95,7 +95,7 @@ static int print_text(const struct session *session,
     if (labels) {
         printf("top-5     %s\n",
                percent_text(&result->top5, text, sizeof text));
-        printf("loss      %.4f\n", result->loss);
+        printf("loss      %.4f\n", result->loss.value);
         printf("classes  ");
         for (int64_t c = 0; c < dataset_classes(dataset); c++)
             printf(" %lld:%.1f", (long long)c,

@@ -242,6 +242,7 @@ static void release_parts(struct engine *engine)
     plan_drop(engine->latency_plan);
     prefix_destroy(engine->prefix);
     trial_destroy(engine->base);
+    strata_destroy(engine->strata);
     mask_set_release(&engine->masks);
     if (engine->masks_variant)
         variant_drop(engine->masks_variant);

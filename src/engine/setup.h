@@ -19,7 +19,8 @@ struct setup {
     struct graph *eval_graph;    /* dense instance for evaluation; NULL:
                                     no data */
     int64_t samples, batch, batches;
-    int64_t *order; /* seeded permutation, the same for every variant, so
+    int64_t *order; /* seeded permutation (later the strata's, see
+                       engine_stratify), the same for every variant, so
                        that partial results are paired */
     enum metric metric;
     /* Fidelity: the dense model's answers, per sample; each entry is written

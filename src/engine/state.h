@@ -99,7 +99,8 @@ struct engine {
     struct cancel export_cancel; /* export jobs */
 
     /* The engine thread's own. */
-    struct trial *base; /* the dense model's answers */
+    struct trial *base;    /* the dense model's answers */
+    struct strata *strata; /* NULL until they are all there */
     struct prefix *prefix;
     struct plan *base_plan; /* NULL once the baseline is complete */
     struct plan *plan;      /* the last variant's, for evaluation */
@@ -153,6 +154,10 @@ int engine_measure(struct engine *engine, const struct job *job,
 /* Counted costs and layers of a variant. */
 int engine_costs(struct engine *engine, const struct variant *variant,
                  struct result *result, struct error *err);
+
+/* Once the dense model has answered all samples: puts them in the order of
+ * the strata. When no worker runs. */
+void engine_stratify(struct engine *engine);
 
 /* Drops an export that waits; it has failed then. Locked. */
 void engine_forget_export(struct engine *engine);

@@ -8,6 +8,7 @@
 #include "engine/pool.h"
 #include "engine/setup.h"
 #include "eval/evaluate.h"
+#include "eval/live.h"
 
 #include <pthread.h>
 
@@ -21,10 +22,14 @@ int trial_create(struct trial **out, int64_t samples, int64_t batches,
                  struct error *err);
 void trial_destroy(struct trial *trial);
 bool trial_complete(const struct trial *trial);
+/* The order of samples has changed: what is done is counted anew. */
+void trial_reorder(struct trial *trial, const struct setup *setup);
 
 /*
  * One evaluation on the pool. The dense model answers a batch before the
- * variant does, unless it has already: every partial figure is paired.
+ * variant does, unless it has already: every partial figure is paired. Once
+ * the dense model has answered all, batches come in the order that `live`
+ * wants and figures are its estimates.
  */
 struct trial_run {
     const struct setup *setup;
@@ -32,26 +37,32 @@ struct trial_run {
     struct trial *base, *trial;   /* equal when the dense model is meant */
     const struct plan *base_plan; /* NULL when base is complete */
     const struct plan *plan;      /* NULL when trial == base */
+    const struct strata *strata;  /* of setup->order; NULL: not known yet */
     const struct cancel *cancel;
     struct pool *pool;
     /* Private: */
     struct trial_worker *workers;
     pthread_mutex_t mutex; /* guards what follows while the pool works */
     struct tally tally, base_tally;
+    struct live *live; /* NULL: batches in order, paired counts */
 };
 
 /* Begins on the pool; fields above "Private" are the caller's. */
 int trial_start(struct trial_run *run, struct error *err);
 /* As pool_wait. */
 bool trial_wait(struct trial_run *run, bool first, int timeout_ms);
-/* The tallies so far; either may be NULL. */
-void trial_tallies(struct trial_run *run, struct tally *tally,
-                   struct tally *base_tally);
+/* Samples that the variant has answered. */
+int64_t trial_samples(struct trial_run *run);
 /* Frees what the run holds; 0, or -1 with the error. After its end. */
 int trial_finish(struct trial_run *run, struct error *err);
 
-/* Fills the accuracy part of a result. base: the variant is the dense one. */
-void trial_figures(const struct setup *setup, const struct tally *tally,
-                   bool base, struct result *result);
+/* Fills the accuracy part of the variant's result and, unless NULL, of the
+ * dense model's, as known now. */
+void trial_figures(struct trial_run *run, struct result *result,
+                   struct result *base);
+
+/* The same of a dense model that has answered all samples. */
+void trial_base_figures(const struct setup *setup, const struct trial *base,
+                        struct result *result);
 
 #endif

@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPORT_EVERY_MS = 33 };
+enum { REPORT_EVERY_MS = 33, FIRST_SAMPLES = 96 };
+
+static const double FIRST_SECONDS = 0.02;
 
 static double seconds_since(int64_t start_ns)
 {
@@ -137,18 +139,28 @@ static struct trial *take_trial(struct engine *engine, uint64_t hash)
 static int64_t update_figures(struct engine *engine, struct trial_run *run,
                               struct result *result)
 {
-    const struct setup *setup = &engine->setup;
-    bool dense = run->trial == run->base;
-    struct tally tally, base_tally;
-    trial_tallies(run, &tally, &base_tally);
-    trial_figures(setup, &tally, dense, result);
+    struct result base = {0};
+    trial_figures(run, result, &base);
+    int64_t samples = result->accuracy.samples;
     if (engine->baseline_exact)
-        return tally.samples;
+        return samples;
     pthread_mutex_lock(&engine->mutex);
-    trial_figures(setup, &base_tally, true, &engine->baseline);
-    engine->baseline_exact = base_tally.samples == setup->samples;
+    result_take_accuracy(&engine->baseline, &base);
+    engine->baseline_exact = base.accuracy.samples == engine->setup.samples;
     pthread_mutex_unlock(&engine->mutex);
-    return tally.samples;
+    return samples;
+}
+
+/* The first figure waits for as many samples as make one, but not long. */
+static bool wait_for_news(struct trial_run *run, int64_t start_ns, int64_t done)
+{
+    if (done > 0)
+        return trial_wait(run, false, REPORT_EVERY_MS);
+    bool ended = trial_wait(run, true, REPORT_EVERY_MS);
+    while (!ended && trial_samples(run) < FIRST_SAMPLES &&
+           seconds_since(start_ns) < FIRST_SECONDS)
+        ended = trial_wait(run, false, 1);
+    return ended;
 }
 
 static void watch_trial(struct engine *engine, const struct job *job,
@@ -156,7 +168,7 @@ static void watch_trial(struct engine *engine, const struct job *job,
 {
     int64_t start_ns = clock_now_ns(), done = 0;
     for (bool ended = false; !ended;) {
-        ended = trial_wait(run, done == 0, REPORT_EVERY_MS);
+        ended = wait_for_news(run, start_ns, done);
         int64_t now = update_figures(engine, run, result);
         if (now == done && !ended)
             continue;
@@ -192,6 +204,7 @@ static int start_trial(struct engine *engine, const struct job *job,
                               .prefix = engine->prefix,
                               .base = engine->base,
                               .trial = engine->base,
+                              .strata = engine->strata,
                               .cancel = &engine->cancel,
                               .pool = engine->pool};
     if (!dense) {
@@ -230,6 +243,7 @@ int engine_evaluate(struct engine *engine, const struct job *job,
     watch_trial(engine, job, &run, result);
     int code = trial_finish(&run, err);
     keep_trial(engine, hash, run.trial, result);
+    engine_stratify(engine);
     /* Until a variant has a plan the dense one is what plans share from. */
     if (trial_complete(engine->base) && engine->plan && engine->base_plan) {
         plan_drop(engine->base_plan);

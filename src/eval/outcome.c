@@ -16,6 +16,23 @@ static int64_t largest(const float *logits, int64_t classes, int64_t without)
     return best;
 }
 
+/* The label's logit minus the fifth largest of the others'. */
+static float margin_of_five(const float *logits, int64_t classes, int64_t label)
+{
+    float best[TOP]; /* descending */
+    int count = 0;
+    for (int64_t c = 0; c < classes; c++) {
+        if (c == label || logits[c] != logits[c] ||
+            (count == TOP && logits[c] <= best[TOP - 1]))
+            continue;
+        int at = count < TOP ? count++ : TOP - 1;
+        for (; at > 0 && best[at - 1] < logits[c]; at--)
+            best[at] = best[at - 1];
+        best[at] = logits[c];
+    }
+    return count < TOP ? INFINITY : logits[label] - best[TOP - 1];
+}
+
 /* Classes that argsort puts before `label`. */
 static int64_t rank_of(const float *logits, int64_t classes, int64_t label)
 {
@@ -42,7 +59,9 @@ struct outcome outcome_of(const float *logits, int64_t classes, int64_t label)
     int64_t predicted = best < 0 ? 0 : best;
     int64_t self = label < 0 ? predicted : label;
     int64_t other = largest(logits, classes, self);
-    struct outcome outcome = {.predicted = (int32_t)predicted, .loss = NAN};
+    struct outcome outcome = {
+        .predicted = (int32_t)predicted, .rival = (int32_t)other, .loss = NAN};
+    outcome.margin5 = margin_of_five(logits, classes, self);
     outcome.margin = other < 0 ? INFINITY : logits[self] - logits[other];
     if (label < 0)
         return outcome;

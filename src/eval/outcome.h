@@ -9,10 +9,13 @@
  * margin: logit of the true class minus the best other (the runner-up when
  * there is no label: agreement with the dense model's answer); correct iff
  * predicted == label. Ties go to the lowest class, as argmax does.
+ * margin5: the same against the fifth best other; top5 iff it is above 0
+ * (ties aside). INFINITY where there is no such other class.
  */
 struct outcome {
     int32_t predicted; /* -1: not evaluated yet */
-    float margin;
+    int32_t rival;     /* best class other than the true one; -1: none */
+    float margin, margin5;
     float loss; /* cross-entropy in nats, log-softmax of the logits */
     bool correct, top5;
 };

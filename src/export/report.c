@@ -125,8 +125,8 @@ static void add_accuracy(struct strbuf *out, const struct result *result)
         add_estimate(out, &result->top5, false);
         strbuf_add(out, "\n");
     }
-    if (!isnan(result->loss))
-        strbuf_addf(out, "- Mean cross-entropy: %.4f\n", result->loss);
+    if (!isnan(result->loss.value))
+        strbuf_addf(out, "- Mean cross-entropy: %.4f\n", result->loss.value);
     if (!result->difference.samples)
         return;
     strbuf_add(out, "- Difference to the dense model, in points: ");

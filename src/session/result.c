@@ -5,6 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+void result_take_accuracy(struct result *out, const struct result *in)
+{
+    out->metric = in->metric;
+    out->accuracy = in->accuracy;
+    out->top5 = in->top5;
+    out->difference = in->difference;
+    out->base_only = in->base_only;
+    out->variant_only = in->variant_only;
+    out->p_value = in->p_value;
+    out->loss = in->loss;
+}
+
 int result_copy(struct result *out, const struct result *in)
 {
     struct layer_result *layers = NULL;

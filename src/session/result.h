@@ -23,7 +23,7 @@ struct result {
     struct estimate difference; /* paired, variant - dense; samples 0: none */
     int64_t base_only, variant_only; /* discordant samples */
     double p_value;                  /* McNemar */
-    double loss;                     /* mean, NAN without labels */
+    struct estimate loss;            /* mean, nats; NAN without labels */
     bool has_latency;
     struct stats_summary latency_ms, dense_latency_ms;
     struct cost cost, dense_cost;
@@ -31,6 +31,8 @@ struct result {
     struct layer_result *layers; /* owned */
 };
 
+/* Copies the accuracy part alone. */
+void result_take_accuracy(struct result *out, const struct result *in);
 int result_copy(struct result *out, const struct result *in);
 void result_release(struct result *result);
 

@@ -227,7 +227,7 @@ static void without_labels_the_dense_model_is_right(void **state)
         engine_shown(engine, session_current(session));
     assert_int_equal(report->result.metric, METRIC_FIDELITY);
     assert_true(report->result.accuracy.value == 1);
-    assert_true(isnan(report->result.loss));
+    assert_true(isnan(report->result.loss.value));
     report_drop(report);
     const struct variant *variant = engine_edit(session, "set * 95%");
     report = engine_shown(engine, variant);

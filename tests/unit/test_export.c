@@ -235,7 +235,7 @@ static struct result some_figures(struct layer_result *rows)
         .base_only = 2,
         .variant_only = 1,
         .p_value = 1,
-        .loss = 0.5,
+        .loss = {.value = 0.5},
         .has_latency = true,
         .latency_ms = {.median = 0.5, .p10 = 0.4, .p90 = 0.6, .count = 30},
         .dense_latency_ms = {.median = 1, .p10 = 0.9, .p90 = 1.1, .count = 30},

@@ -325,11 +325,14 @@ static void results_copy_their_layers(void **state)
 {
     (void)state;
     struct layer_result layers[2] = {{.weights = 5}, {.weights = 6}};
-    struct result in = {.loss = 2, .layer_count = 2, .layers = layers}, out;
+    struct result in = {.loss = {.value = 2},
+                        .layer_count = 2,
+                        .layers = layers},
+                  out;
     assert_int_equal(result_copy(&out, &in), 0);
     assert_ptr_not_equal(out.layers, layers);
     assert_int_equal(out.layers[1].weights, 6);
-    assert_true(out.loss == 2);
+    assert_true(out.loss.value == 2);
     result_release(&out);
     assert_null(out.layers);
     in.layer_count = 0;

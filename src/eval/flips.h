@@ -1,0 +1,39 @@
+/*
+ * How many answers flip on all samples, from the flips seen so far and what a
+ * model believes of the rest. Both directions apart: right answers lost, wrong
+ * ones won.
+ */
+#ifndef EVAL_FLIPS_H
+#define EVAL_FLIPS_H
+
+#include "eval/strata.h"
+
+/* Samples by place in the strata's order; `yes` only where seen. */
+struct flips_view {
+    const struct strata *strata;
+    const bool *base; /* the dense model's answer is right */
+    const bool *seen, *yes;
+    const float *chance; /* believed probability of a flip */
+};
+
+struct flips {
+    int64_t seen;
+    double mean, variance; /* of those among samples not seen */
+};
+
+/* from: the dense model's answer before the flip (true: answers lost). */
+void flips_count(const struct flips_view *view, bool from, struct flips *flips);
+
+/*
+ * base - lost + won with bounds z deviations away, each direction's after a
+ * gamma distribution of its mean and variance, and `more` flips more. In
+ * samples.
+ */
+struct flips_range {
+    double value, low, high;
+};
+struct flips_range flips_combine(int64_t base, const struct flips *lost,
+                                 const struct flips *won, double z,
+                                 double more);
+
+#endif
