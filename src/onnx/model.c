@@ -20,6 +20,7 @@ static int fill(struct onnx_model *model, const void *bytes, size_t size,
                 const char *folder, struct error *err)
 {
     if (onnx_file_create(&model->file, bytes, size, folder, err) < 0 ||
+        onnx_take_branches(model->file, err) < 0 ||
         onnx_build_graph(&model->graph, model->file, &model->opset, err) < 0 ||
         op_resolve(model->graph, err) < 0)
         return -1;

@@ -71,6 +71,12 @@ const char *onnx_external_entry(const Onnx__TensorProto *proto,
 int onnx_build_graph(struct graph **out, struct onnx_file *file, int64_t *opset,
                      struct error *err);
 
+/* --- branch.c --- */
+
+/* Replaces every If with a constant condition in the main graph by the branch
+ * that is taken. Errors: ERROR_FORMAT, ERROR_MEMORY. */
+int onnx_take_branches(struct onnx_file *file, struct error *err);
+
 /* --- write.c --- */
 
 enum { ONNX_WRITE_LIMIT = 2000000000 }; /* protobuf ends at 2 GB */

@@ -63,6 +63,36 @@ static bool seen_before(const struct graph *graph, size_t id)
     return false;
 }
 
+/* Operators that are refused for a reason which their name does not tell. */
+static const struct {
+    const char *type, *reason;
+} refusals[] = {
+    {"If", "its condition is not constant"},
+    {"Loop", "loops are not unrolled"},
+    {"Scan", "loops are not unrolled"},
+    {"Unique", "its output's shape depends on the data"},
+    {"NonMaxSuppression", "its output's shape depends on the data"},
+    {"RandomNormal", "answers must not change from run to run"},
+    {"RandomNormalLike", "answers must not change from run to run"},
+    {"RandomUniform", "answers must not change from run to run"},
+    {"RandomUniformLike", "answers must not change from run to run"},
+    {"Bernoulli", "answers must not change from run to run"},
+    {"Multinomial", "answers must not change from run to run"},
+};
+
+/* Why a node has no operator: its domain, its opset, or that it is unknown. */
+static const char *reason_of(const struct node *node)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(refusals); i++)
+        if (strcmp(refusals[i].type, node->type) == 0 && !node->domain[0])
+            return refusals[i].reason;
+    for (size_t i = 0; i < ARRAY_LENGTH(operators); i++)
+        if (strcmp(operators[i]->type, node->type) == 0 &&
+            strcmp(operators[i]->domain, plain_domain(node->domain)) == 0)
+            return "not in this opset";
+    return NULL;
+}
+
 static void describe_unsupported(struct strbuf *text, const struct graph *graph,
                                  size_t id)
 {
@@ -70,10 +100,12 @@ static void describe_unsupported(struct strbuf *text, const struct graph *graph,
     size_t count = 0;
     for (size_t i = id; i < graph->node_count; i++)
         count += !graph->nodes[i].op && same_type(node, &graph->nodes[i]);
-    strbuf_addf(text, "%s%s%.60s%s (opset %d, %zu node%s, first '%.100s')",
+    const char *reason = reason_of(node);
+    strbuf_addf(text, "%s%s%.60s%s (opset %d, %zu node%s, first '%.100s'%s%s)",
                 text->length ? ", " : "", node->domain,
                 node->domain[0] ? "." : "", node->type, node->opset, count,
-                count == 1 ? "" : "s", node->name);
+                count == 1 ? "" : "s", node->name, reason ? ": " : "",
+                reason ? reason : "");
 }
 
 /* The list as it fits into a message; what is cut off is counted. */
