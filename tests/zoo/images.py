@@ -36,7 +36,7 @@ FEW = {
     'vit_b_16': (64, {'image_size': 64}),
     'swin_t': (64, {}),
     'swin_v2_t': (64, {}),
-    'maxvit_t': (64, {'input_size': (64, 64), 'partition_size': 2}),
+    'maxvit_t': (224, {'input_size': (224, 224)}),
 }
 
 # Every other size of them; minutes and gigabytes.
