@@ -126,7 +126,8 @@ static int add_point(struct view *view, const struct session *session,
     if (point->summary == NULL || point->removed == NULL)
         return -1;
     for (size_t i = 0; i < count; i++)
-        point->removed[i] = variant->decisions[i].remove;
+        point->removed[i] =
+            decision_weights(variant->decisions, session_layers(session), i);
     if (engine != NULL && engine_lookup(engine, variant->hash, &known)) {
         fill_figures(point, &known);
         result_release(&known);
@@ -150,6 +151,15 @@ static void fill_snapshots(struct view *view, const struct session *session)
 
 /* --- layers of the current variant --- */
 
+/* What is said of a layer in one word each: of several choices the first. */
+static void fill_choice(struct view_layer *to, const struct decision *decision)
+{
+    struct choice choices[DECISION_CHOICES];
+    size_t count = decision_choices(decision, choices);
+    to->criterion = count ? choices[0].criterion->name : "";
+    to->structure = count ? choices[0].structure->name : "";
+}
+
 static void fill_layers(struct view *view, const struct session *session,
                         const struct result *result,
                         const struct result *baseline)
@@ -161,13 +171,9 @@ static void fill_layers(struct view *view, const struct session *session,
             total += result->layers[i].ms;
     for (size_t i = 0; i < view->layer_count; i++) {
         struct view_layer *to = &view->layers[i];
-        to->removed = now->decisions[i].remove;
-        to->criterion = now->decisions[i].criterion
-                            ? now->decisions[i].criterion->name
-                            : "";
-        to->structure = now->decisions[i].structure
-                            ? now->decisions[i].structure->name
-                            : "";
+        fill_choice(to, &now->decisions[i]);
+        to->removed =
+            decision_weights(now->decisions, session_layers(session), i);
         to->ms = to->dense_ms = to->share = to->reference_ms = NAN;
         to->kernel = "";
         to->sparse_kernel = false;

@@ -218,7 +218,10 @@ static int plan_point(struct scan *scan, struct plan **plan, size_t row,
     struct mask_set masks;
     struct graph *graph = NULL;
     scan->decisions[row] = (struct decision){
-        scan->request.structure, scan->request.criterion, point->removed};
+        .structure = scan->request.structure,
+        .criterion = scan->request.criterion,
+        .remove = point->removed,
+    };
     struct mask_source source = {.graph = session_graph(setup->session),
                                  .layers = layers,
                                  .decisions = scan->decisions};
@@ -298,7 +301,9 @@ static struct sensitivity_point point_of(const struct scan *scan,
         .amount = amount,
         .units = structure_units(r->structure, layer),
     };
+    int64_t most = structure_most(r->structure, layer);
     point.removed = decision_units(amount, point.units);
+    point.removed = point.removed < most ? point.removed : most;
     snprintf(point.structure, sizeof point.structure, "%s", r->structure->name);
     snprintf(point.criterion, sizeof point.criterion, "%s", r->criterion->name);
     return point;

@@ -29,6 +29,25 @@ bool engine_is_dense(const struct engine *engine, const struct variant *variant)
 
 /* --- preparing --- */
 
+/* No figure of a smaller model is shown before it is known to be the same
+ * model; what was verified for the last variant holds while nothing else
+ * goes. */
+static int verify_masks(struct engine *engine, const struct variant *variant,
+                        const struct mask_set *set, struct error *err)
+{
+    const struct session *session = engine->setup.session;
+    struct graph *graph;
+    if (!mask_set_shrinks(set) || mask_set_same_shape(set, &engine->masks))
+        return 0;
+    if (weights_apply(&graph, session_graph(session), variant->weights, err) <
+        0)
+        return -1;
+    int code = mask_set_verify(set, graph, session_layers(session),
+                               &engine->cancel, err);
+    graph_drop(graph);
+    return code;
+}
+
 int engine_masks(struct engine *engine, const struct variant *variant,
                  const struct mask_set **masks, struct error *err)
 {
@@ -44,6 +63,10 @@ int engine_masks(struct engine *engine, const struct variant *variant,
     struct mask_set set;
     if (session_masks(session, variant, &engine->masks, last, &set, err) < 0)
         return -1;
+    if (verify_masks(engine, variant, &set, err) < 0) {
+        mask_set_release(&set);
+        return -1;
+    }
     mask_set_release(&engine->masks);
     engine->masks = set;
     if (last)

@@ -35,6 +35,25 @@ static void collect(struct changes *changes, const struct layer_table *layers,
             add_change(changes, masked, layers->layers[i].weight);
 }
 
+/* A model that really is smaller. */
+static int write_smaller(const struct session *session,
+                         const struct export_request *request, const char *path,
+                         struct error *err)
+{
+    struct graph *own, *small;
+    if (weights_apply(&own, session_graph(session), request->variant->weights,
+                      err) < 0)
+        return error_prefix(err, "%s", path);
+    int result = mask_set_model(&small, own, session_layers(session),
+                                request->masks_set, err);
+    graph_drop(own);
+    if (result < 0)
+        return error_prefix(err, "%s", path);
+    result = onnx_write_graph(session_model(session), path, small, err);
+    graph_drop(small);
+    return result;
+}
+
 static int masked_graph(struct graph **out, const struct session *session,
                         const struct export_request *request, struct error *err)
 {
@@ -57,6 +76,8 @@ int export_onnx(const struct session *session,
     const struct weights *weights = request->variant->weights;
     if (!request->masks_set)
         return onnx_write(model, path, 0, NULL, NULL, err);
+    if (mask_set_shrinks(request->masks_set))
+        return write_smaller(session, request, path, err);
     struct graph *masked = NULL;
     size_t room = layers->count + (weights ? weights->count : 0);
     struct changes changes = {

@@ -184,6 +184,28 @@ static void add_sizes(struct strbuf *out, const struct result *result)
 
 /* --- what was decided --- */
 
+static void add_choices(struct strbuf *out, const struct layer *layer,
+                        const struct decision *decision, int64_t removed)
+{
+    struct choice choices[DECISION_CHOICES];
+    size_t count = decision_choices(decision, choices);
+    strbuf_addf(out, "%" PRId64 " | %.1f %% | ", removed,
+                100 * (double)removed / (double)layer->weights);
+    for (size_t i = 0; i < count; i++) {
+        const struct structure *kind = choices[i].structure;
+        strbuf_add(out, i ? "; " : "");
+        if (kind->narrows)
+            strbuf_addf(out, "%" PRId64 " of %" PRId64 " ", choices[i].remove,
+                        structure_units(kind, layer));
+        if (kind->skips)
+            strbuf_addf(out, "%s", kind->name);
+        else
+            strbuf_addf(out, "%s, %s", kind->narrows ? kind->unit : kind->name,
+                        choices[i].criterion->name);
+    }
+    strbuf_add(out, " |");
+}
+
 static void add_decision(struct strbuf *out, const struct layer *layer,
                          const struct decision *decision, int64_t removed)
 {
@@ -194,13 +216,12 @@ static void add_decision(struct strbuf *out, const struct layer *layer,
                 shape_text(&layer->shape, shape), layer->weights);
     if (!layer->prunable)
         strbuf_addf(out, "- | - | %s |", layer->reason);
-    else if (!decision || !decision->remove)
-        strbuf_add(out, "0 | 0.0 % | dense |");
-    else
-        strbuf_addf(out, "%" PRId64 " | %.1f %% | %s, %s |", removed,
+    else if (!decision || decision_is_dense(decision))
+        strbuf_addf(out, "%" PRId64 " | %.1f %% | %s |", removed,
                     100 * (double)removed / (double)layer->weights,
-                    decision->structure ? decision->structure->name : "-",
-                    decision->criterion ? decision->criterion->name : "-");
+                    removed ? "fewer inputs" : "dense");
+    else
+        add_choices(out, layer, decision, removed);
 }
 
 static void add_kernel(struct strbuf *out, const struct result *result,

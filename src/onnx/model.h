@@ -56,4 +56,16 @@ const char *onnx_producer(const struct onnx_model *model); /* "" if none */
 int onnx_write(const struct onnx_model *model, const char *path, size_t count,
                const int *ids, const struct tensor *tensors, struct error *err);
 
+/*
+ * Writes the model as `graph` has it: a resolved template with the node and
+ * value ids of onnx_graph(model), in which constants have other shapes, nodes
+ * other types, operands and attributes, and new constants have come
+ * (prune/shrink.h). What nothing needs any more is left out, and so are the
+ * declared shapes of inner values; metadata, names and order stay.
+ *
+ * Errors as onnx_write.
+ */
+int onnx_write_graph(const struct onnx_model *model, const char *path,
+                     const struct graph *graph, struct error *err);
+
 #endif

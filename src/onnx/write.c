@@ -6,7 +6,7 @@
  */
 #include "base/array.h"
 #include "base/strbuf.h"
-#include "onnx/parts.h"
+#include "onnx/edit.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,22 +15,8 @@
 
 enum { SMALL_TENSOR_BYTES = 1024, PAGE_BYTES = 4096 };
 
-/* A flat copy of the protobuf and everything that was made for it. */
-struct edit {
-    const struct onnx_model *model;
-    Onnx__ModelProto proto;
-    Onnx__GraphProto graph;
-    Onnx__TensorProto **initializers; /* the graph's own arrays, copied */
-    Onnx__NodeProto **nodes;
-    void **made; /* freed at the end */
-    size_t made_count, made_capacity;
-    struct tensor *held; /* what messages point to, released at the end */
-    size_t held_count, held_capacity;
-};
-
 /* Zeroed memory that lives as long as the edit. */
-static void *make(struct edit *edit, size_t count, size_t size,
-                  struct error *err)
+void *edit_make(struct edit *edit, size_t count, size_t size, struct error *err)
 {
     void *memory = array_create(count, size);
     if (!memory ||
@@ -44,17 +30,17 @@ static void *make(struct edit *edit, size_t count, size_t size,
     return memory;
 }
 
-static void *make_copy(struct edit *edit, const void *data, size_t count,
-                       size_t size, struct error *err)
+void *edit_copy(struct edit *edit, const void *data, size_t count, size_t size,
+                struct error *err)
 {
-    void *memory = make(edit, count, size, err);
+    void *memory = edit_make(edit, count, size, err);
     if (memory && count)
         memcpy(memory, data, count * size);
     return memory;
 }
 
 /* Room for one more tensor, empty; counted by whoever fills it. */
-static struct tensor *hold(struct edit *edit, struct error *err)
+struct tensor *edit_hold(struct edit *edit, struct error *err)
 {
     if (array_reserve(&edit->held, &edit->held_capacity, edit->held_count + 1,
                       sizeof *edit->held) < 0) {
@@ -64,16 +50,16 @@ static struct tensor *hold(struct edit *edit, struct error *err)
     return &edit->held[edit->held_count];
 }
 
-static int edit_init(struct edit *edit, const struct onnx_model *model,
-                     struct error *err)
+int edit_init(struct edit *edit, const struct onnx_model *model,
+              struct error *err)
 {
     const Onnx__ModelProto *proto = model->file->proto;
     *edit =
         (struct edit){.model = model, .proto = *proto, .graph = *proto->graph};
     edit->initializers =
-        make_copy(edit, proto->graph->initializer, proto->graph->n_initializer,
+        edit_copy(edit, proto->graph->initializer, proto->graph->n_initializer,
                   sizeof *edit->initializers, err);
-    edit->nodes = make_copy(edit, proto->graph->node, proto->graph->n_node,
+    edit->nodes = edit_copy(edit, proto->graph->node, proto->graph->n_node,
                             sizeof *edit->nodes, err);
     if (!edit->initializers || !edit->nodes)
         return -1;
@@ -83,7 +69,7 @@ static int edit_init(struct edit *edit, const struct onnx_model *model,
     return 0;
 }
 
-static void edit_release(struct edit *edit)
+void edit_release(struct edit *edit)
 {
     for (size_t i = 0; i < edit->held_count; i++)
         tensor_release(&edit->held[i]);
@@ -120,15 +106,15 @@ static Onnx__TensorProto **open_attribute(struct edit *edit,
                                           Onnx__NodeProto **slot, size_t i,
                                           struct error *err)
 {
-    Onnx__NodeProto *node = make_copy(edit, *slot, 1, sizeof *node, err);
+    Onnx__NodeProto *node = edit_copy(edit, *slot, 1, sizeof *node, err);
     if (!node)
         return NULL;
-    node->attribute = make_copy(edit, node->attribute, node->n_attribute,
+    node->attribute = edit_copy(edit, node->attribute, node->n_attribute,
                                 sizeof *node->attribute, err);
     if (!node->attribute)
         return NULL;
     Onnx__AttributeProto *attribute =
-        make_copy(edit, node->attribute[i], 1, sizeof *attribute, err);
+        edit_copy(edit, node->attribute[i], 1, sizeof *attribute, err);
     if (!attribute)
         return NULL;
     node->attribute[i] = attribute;
@@ -172,7 +158,7 @@ static void clear_elements(Onnx__TensorProto *proto)
 }
 
 /* Elements go where they were: typed floats stay typed, the rest is raw. */
-static void set_elements(Onnx__TensorProto *proto, struct tensor *tensor)
+void edit_set_elements(Onnx__TensorProto *proto, struct tensor *tensor)
 {
     size_t floats = proto->n_float_data, doubles = proto->n_double_data;
     clear_elements(proto);
@@ -207,16 +193,16 @@ static int replace(struct edit *edit, int id, const struct tensor *tensor,
                          "value '%s': found shape %s, expected the file's",
                          name, shape_text(&tensor->shape, text));
     }
-    Onnx__TensorProto *copy = make_copy(edit, *slot, 1, sizeof *copy, err);
+    Onnx__TensorProto *copy = edit_copy(edit, *slot, 1, sizeof *copy, err);
     if (!copy)
         return -1;
-    struct tensor *stored = hold(edit, err);
+    struct tensor *stored = edit_hold(edit, err);
     if (!stored)
         return -1;
     if (tensor_convert(stored, tensor, (enum dtype)copy->data_type, err) < 0)
         return error_prefix(err, "value '%s'", name);
     edit->held_count++;
-    set_elements(copy, stored);
+    edit_set_elements(copy, stored);
     *slot = copy;
     return 0;
 }
@@ -228,12 +214,12 @@ static int replace(struct edit *edit, int id, const struct tensor *tensor,
 static int inline_tensor(struct edit *edit, Onnx__TensorProto **slot,
                          struct error *err)
 {
-    Onnx__TensorProto *copy = make_copy(edit, *slot, 1, sizeof *copy, err);
-    struct tensor *tensor = copy ? hold(edit, err) : NULL;
+    Onnx__TensorProto *copy = edit_copy(edit, *slot, 1, sizeof *copy, err);
+    struct tensor *tensor = copy ? edit_hold(edit, err) : NULL;
     if (!tensor || onnx_tensor_read(tensor, edit->model->file, copy, err) < 0)
         return -1;
     edit->held_count++;
-    set_elements(copy, tensor);
+    edit_set_elements(copy, tensor);
     *slot = copy;
     return 0;
 }
@@ -252,7 +238,7 @@ static int inline_attributes(struct edit *edit, Onnx__NodeProto **node,
     return 0;
 }
 
-static int inline_all(struct edit *edit, struct error *err)
+int edit_inline_all(struct edit *edit, struct error *err)
 {
     for (size_t i = 0; i < edit->graph.n_initializer; i++)
         if (onnx_tensor_is_external(edit->initializers[i]) &&
@@ -269,12 +255,13 @@ static int inline_all(struct edit *edit, struct error *err)
 static int add_entry(struct edit *edit, Onnx__TensorProto *proto,
                      const char *key, const char *value, struct error *err)
 {
-    Onnx__StringStringEntryProto *entry = make(edit, 1, sizeof *entry, err);
+    Onnx__StringStringEntryProto *entry =
+        edit_make(edit, 1, sizeof *entry, err);
     if (!entry)
         return -1;
     onnx__string_string_entry_proto__init(entry);
-    entry->key = make_copy(edit, key, strlen(key) + 1, 1, err);
-    entry->value = make_copy(edit, value, strlen(value) + 1, 1, err);
+    entry->key = edit_copy(edit, key, strlen(key) + 1, 1, err);
+    entry->value = edit_copy(edit, value, strlen(value) + 1, 1, err);
     proto->external_data[proto->n_external_data++] = entry;
     return entry->key && entry->value ? 0 : -1;
 }
@@ -282,7 +269,7 @@ static int add_entry(struct edit *edit, Onnx__TensorProto *proto,
 static int move_out(struct edit *edit, Onnx__TensorProto **slot,
                     const char *location, size_t offset, struct error *err)
 {
-    Onnx__TensorProto *copy = make_copy(edit, *slot, 1, sizeof *copy, err);
+    Onnx__TensorProto *copy = edit_copy(edit, *slot, 1, sizeof *copy, err);
     if (!copy)
         return -1;
     char at[24], length[24];
@@ -291,7 +278,7 @@ static int move_out(struct edit *edit, Onnx__TensorProto **slot,
     clear_elements(copy);
     copy->has_data_location = 1;
     copy->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-    copy->external_data = make(edit, 3, sizeof *copy->external_data, err);
+    copy->external_data = edit_make(edit, 3, sizeof *copy->external_data, err);
     if (!copy->external_data ||
         add_entry(edit, copy, "location", location, err) < 0 ||
         add_entry(edit, copy, "offset", at, err) < 0 ||
@@ -393,8 +380,8 @@ static int write_proto(const Onnx__ModelProto *proto, const char *path,
 }
 
 /* Both files are complete before either takes its place. */
-static int write_files(struct edit *edit, const char *path, size_t limit,
-                       struct error *err)
+int edit_write(struct edit *edit, const char *path, size_t limit,
+               struct error *err)
 {
     struct file_writer model = {.descriptor = -1}, data = {.descriptor = -1};
     bool split = onnx__model_proto__get_packed_size(&edit->proto) > limit;
@@ -420,9 +407,9 @@ int onnx_write_limited(const struct onnx_model *model, const char *path,
     for (size_t i = 0; i < count && result == 0; i++)
         result = replace(&edit, ids[i], &tensors[i], err);
     if (result == 0)
-        result = inline_all(&edit, err);
+        result = edit_inline_all(&edit, err);
     if (result == 0)
-        result = write_files(&edit, path, limit, err);
+        result = edit_write(&edit, path, limit, err);
     edit_release(&edit);
     return result < 0 ? error_prefix(err, "%s", path) : 0;
 }

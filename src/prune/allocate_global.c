@@ -42,11 +42,9 @@ int allocate_global(struct decision *decisions,
     for (size_t i = 0; i < row_count; i++) {
         if (!spans[i].count)
             continue;
-        decisions[rows[i]] = (struct decision){
-            .structure = &structure_weight,
-            .criterion = criterion,
-            .remove = score_cut_apply(&cut, &spans[i], NULL),
-        };
+        struct choice choice = {&structure_weight, criterion,
+                                score_cut_apply(&cut, &spans[i], NULL)};
+        decision_put(&decisions[rows[i]], &choice);
     }
     result = 0;
 out:

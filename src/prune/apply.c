@@ -1,7 +1,15 @@
-/* Masked weights are zero bytes, which is zero in every element type. */
+/*
+ * Channels, heads and blocks go first; weights are chosen among what these
+ * leave, in the shapes of the smaller graph, so that patterns (N:M) fit what
+ * will run. Masks are kept in the model's own shapes all the same: they say
+ * what is gone of the model. Masked weights are zero bytes, which is zero in
+ * every element type.
+ */
 #include "prune/apply.h"
 
 #include "base/array.h"
+#include "op/instance.h"
+#include "prune/narrow.h"
 #include "prune/score.h"
 
 #include <stdlib.h>
@@ -13,79 +21,264 @@ void mask_set_release(struct mask_set *set)
         bitmask_release(&set->masks[i]);
     free(set->masks);
     free(set->removed);
+    free(set->labels);
+    free(set->blocks);
     *set = (struct mask_set){0};
 }
 
-static int mask_layer(struct bitmask *mask, const struct mask_source *source,
-                      size_t row, struct error *err)
+bool mask_set_shrinks(const struct mask_set *set)
 {
-    const struct layer *layer = &source->layers->layers[row];
-    const struct decision *decision = &source->decisions[row];
+    return set && set->labels;
+}
+
+static struct removal removal_of_set(const struct mask_set *set)
+{
+    return (struct removal){set->labels, set->blocks};
+}
+
+/* --- one layer --- */
+
+struct masking {
+    struct mask_set *set;
+    const struct mask_source *source;
+    struct graph *small; /* what is left of the graph; NULL: all of it */
+    bool same;           /* as much is left as in the previous set */
+};
+
+/* The decision about weights alone. */
+static int64_t weights_to_remove(const struct decision *decision)
+{
+    bool whole = decision->structure &&
+                 (decision->structure->narrows || decision->structure->skips);
+    return whole ? 0 : decision->remove;
+}
+
+static int check_decision(const struct layer *layer,
+                          const struct decision *decision, int64_t *units,
+                          struct error *err)
+{
     const struct structure *structure = decision->structure;
     if (structure_fits(structure, layer, err) < 0)
         return -1;
-    int64_t units = structure->units(structure, layer);
-    if (decision->remove < 0 || decision->remove > units)
-        return error_set(err, ERROR_RANGE,
-                         "layer '%s' has %lld removable %s, found %lld to "
-                         "remove",
-                         layer->name, (long long)units, structure->unit,
-                         (long long)decision->remove);
+    *units = structure->units(structure, layer);
+    if (decision->remove >= 0 && decision->remove <= *units)
+        return 0;
+    return error_set(err, ERROR_RANGE,
+                     "layer '%s' has %lld removable %s, found %lld to remove",
+                     layer->name, (long long)*units, structure->unit,
+                     (long long)decision->remove);
+}
+
+/* What is left of a layer as a layer of its own. */
+static struct layer small_layer(const struct masking *masking, size_t row)
+{
+    struct layer layer = masking->source->layers->layers[row];
+    const struct value *weight = &masking->small->values[layer.weight];
+    layer.shape = weight->constant.shape;
+    layer.weights = tensor_elements(&weight->constant);
+    layer.matrix = layer_matrix_of(masking->small, layer.node, layer.weight);
+    return layer;
+}
+
+/* Scores of kept weights move together; their number. */
+static int64_t gather(float *scores, const struct bitmask *kept)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < kept->bits; i++)
+        if (bitmask_get(kept, i))
+            scores[count++] = scores[i];
+    return count;
+}
+
+/* Clears those of the kept bits that `chosen`, one bit each, has cleared. */
+static void scatter(struct bitmask *kept, const struct bitmask *chosen)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < kept->bits; i++)
+        if (bitmask_get(kept, i) && !bitmask_get(chosen, at++))
+            bitmask_set(kept, i, false);
+}
+
+/* Chooses among the kept weights, `cut` says whether some are gone. */
+static int choose_weights(const struct masking *masking, size_t row,
+                          struct bitmask *kept, bool cut, struct error *err)
+{
+    const struct mask_source *source = masking->source;
+    const struct decision *decision = &source->decisions[row];
+    struct layer layer = source->layers->layers[row];
+    int64_t units, remove = decision->remove;
+    struct bitmask chosen = {0};
+    if (check_decision(&layer, decision, &units, err) < 0)
+        return -1;
     float *scores = score_layer(source, row, decision->criterion, err);
     if (!scores)
         return -1;
-    int result = structure->select(structure, layer, scores, decision->remove,
-                                   mask, err);
+    int result = 0;
+    if (cut) {
+        double share = (double)remove / (double)units;
+        layer = small_layer(masking, row);
+        remove =
+            decision_units(share, structure_units(decision->structure, &layer));
+        if (gather(scores, kept) != layer.weights)
+            result = error_set(err, ERROR_MISMATCH,
+                               "layer '%s' keeps other weights than its mask",
+                               layer.name);
+    }
+    if (result == 0)
+        result = decision->structure->select(decision->structure, &layer,
+                                             scores, remove, &chosen, err);
+    if (result == 0)
+        scatter(kept, &chosen);
+    bitmask_release(&chosen);
     free(scores);
     return result;
 }
 
 /* A mask that is known: the weights' own, or one of the previous set. */
-static const struct bitmask *known_mask(const struct mask_source *source,
+static const struct bitmask *known_mask(const struct masking *masking,
                                         size_t row)
 {
+    const struct mask_source *source = masking->source;
     const struct decision *decision = &source->decisions[row];
     const struct bitmask *own = weights_mask(source->weights, row, decision);
-    if (own || !source->previous || !source->previous_decisions ||
+    if (own || !masking->same || !source->previous ||
+        !source->previous_decisions ||
         !decision_equal(decision, &source->previous_decisions[row]))
         return own;
-    return &source->previous->masks[row];
+    const struct bitmask *previous = &source->previous->masks[row];
+    return previous->words ? previous : NULL;
 }
 
-static int mask_row(struct mask_set *set, const struct mask_source *source,
-                    size_t row, struct error *err)
+/* Clears what goes with channels, heads and blocks; whether something did. */
+static int cut_mask(const struct masking *masking, size_t row,
+                    struct bitmask *mask, bool *cut, struct error *err)
 {
-    const struct layer *layer = &source->layers->layers[row];
-    const struct bitmask *known = known_mask(source, row);
-    if (!known) {
-        if (mask_layer(&set->masks[row], source, row, err) < 0)
-            return -1;
-    } else if (bitmask_copy(&set->masks[row], known) < 0) {
-        return error_memory(err, (unsigned long long)layer->weights / 8);
+    const struct mask_set *set = masking->set;
+    const struct layer_table *layers = masking->source->layers;
+    const struct layer *layer = &layers->layers[row];
+    struct removal removal = removal_of_set(set);
+    unsigned char *keep[SHAPE_MAX_RANK] = {NULL};
+    struct arena arena = {0};
+    *cut = false;
+    if (!set->labels)
+        return 0;
+    int block = layers->blocks->block_of[row];
+    bool gone = block >= 0 && set->blocks[block];
+    if (!gone && shrink_weight(masking->source->graph, layers, &removal, row,
+                               keep, &arena, err) < 0) {
+        arena_release(&arena);
+        return -1;
     }
-    set->removed[row] =
-        layer->weights - (int64_t)bitmask_count(&set->masks[row]);
+    int64_t index[SHAPE_MAX_RANK] = {0};
+    for (int d = 0; d < layer->shape.rank; d++)
+        *cut = *cut || keep[d];
+    for (size_t i = 0; (gone || *cut) && i < mask->bits; i++) {
+        bool kept = !gone;
+        for (int d = 0; d < layer->shape.rank; d++)
+            kept = kept && (!keep[d] || keep[d][index[d]]);
+        if (!kept)
+            bitmask_set(mask, i, false);
+        for (int d = layer->shape.rank - 1; d >= 0; d--) {
+            if (++index[d] < layer->shape.dims[d])
+                break;
+            index[d] = 0;
+        }
+    }
+    *cut = *cut || gone;
+    arena_release(&arena);
     return 0;
+}
+
+static int mask_row(struct masking *masking, size_t row, struct error *err)
+{
+    struct mask_set *set = masking->set;
+    const struct layer *layer = &masking->source->layers->layers[row];
+    const struct bitmask *known = NULL;
+    struct bitmask *mask = &set->masks[row];
+    bool cut;
+    int64_t remove = weights_to_remove(&masking->source->decisions[row]);
+    if (!remove && !set->labels)
+        return 0;
+    if (bitmask_init(mask, (size_t)layer->weights, true) < 0)
+        return error_memory(err, (unsigned long long)layer->weights / 8);
+    if (cut_mask(masking, row, mask, &cut, err) < 0)
+        return -1;
+    if (remove)
+        known = known_mask(masking, row);
+    for (size_t i = 0; known && i < mask->bits; i++)
+        if (!bitmask_get(known, i))
+            bitmask_set(mask, i, false);
+    if (remove && !known && bitmask_count(mask) &&
+        choose_weights(masking, row, mask, cut, err) < 0)
+        return -1;
+    set->removed[row] = layer->weights - (int64_t)bitmask_count(mask);
+    if (!set->removed[row] && !remove)
+        bitmask_release(mask); /* dense after all */
+    return 0;
+}
+
+/* --- all layers --- */
+
+bool mask_set_same_shape(const struct mask_set *set,
+                         const struct mask_set *previous)
+{
+    if (!previous || !set->labels || !previous->labels)
+        return previous && !set->labels && !previous->labels;
+    return set->label_count == previous->label_count &&
+           set->block_count == previous->block_count &&
+           !memcmp(set->labels, previous->labels, set->label_count) &&
+           !memcmp(set->blocks, previous->blocks, set->block_count);
+}
+
+/* Finds what goes for real, and what is left of the graph then. */
+static int narrow(struct masking *masking, struct error *err)
+{
+    struct mask_set *set = masking->set;
+    const struct mask_source *source = masking->source;
+    const struct layer_table *layers = source->layers;
+    struct removal_draft draft;
+    struct graph *model = NULL;
+    if (!layers->groups || !layers->blocks)
+        return 0;
+    if (removal_draft_init(&draft, layers, err) < 0)
+        return -1;
+    int result = narrow_decide(&draft, source, err);
+    if (result == 0 && (draft.label_count || draft.block_count)) {
+        set->labels = draft.labels;
+        set->blocks = draft.blocks;
+        set->label_count = layers->groups->labels.count;
+        set->block_count = layers->blocks->count;
+        draft.labels = draft.blocks = NULL;
+        struct removal removal = removal_of_set(set);
+        result = shrink_graph(&model, source->graph, layers, &removal,
+                              SHRINK_COMPACT, err);
+        if (result == 0)
+            result = op_instantiate(&masking->small, model,
+                                    source->graph->batch, err);
+        graph_drop(model);
+    }
+    removal_draft_release(&draft);
+    return result;
 }
 
 int mask_set_init(struct mask_set *set, const struct mask_source *source,
                   struct error *err)
 {
     size_t count = source->layers->count;
+    struct masking masking = {.set = set, .source = source};
     *set = (struct mask_set){.count = count};
     set->masks = array_create(count, sizeof *set->masks);
     set->removed = array_create(count, sizeof *set->removed);
-    if (!set->masks || !set->removed) {
+    int result = set->masks && set->removed
+                     ? narrow(&masking, err)
+                     : error_memory(err, count * sizeof *set->masks);
+    masking.same = mask_set_same_shape(set, source->previous);
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = mask_row(&masking, i, err);
+    graph_drop(masking.small);
+    if (result < 0)
         mask_set_release(set);
-        return error_memory(err, count * sizeof *set->masks);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (source->decisions[i].remove && mask_row(set, source, i, err) < 0) {
-            mask_set_release(set);
-            return -1;
-        }
-    }
-    return 0;
+    return result;
 }
 
 /* A copy of `in` with the elements whose bit is 0 cleared. */
@@ -103,9 +296,9 @@ static int masked_copy(struct tensor *out, const struct tensor *in,
     return 0;
 }
 
-int mask_set_apply(struct graph **out, const struct graph *graph,
-                   const struct layer_table *layers, const struct mask_set *set,
-                   struct error *err)
+static int apply_masks(struct graph **out, const struct graph *graph,
+                       const struct layer_table *layers,
+                       const struct mask_set *set, struct error *err)
 {
     int result = -1;
     size_t count = 0;
@@ -133,4 +326,51 @@ out:
     free(tensors);
     free(ids);
     return result;
+}
+
+int mask_set_model(struct graph **out, const struct graph *graph,
+                   const struct layer_table *layers, const struct mask_set *set,
+                   struct error *err)
+{
+    struct graph *masked;
+    bool *none = array_create(
+        layers->groups ? layers->groups->labels.count + 1 : 1, sizeof *none);
+    struct removal removal = removal_of_set(set);
+    if (!none)
+        return error_memory(err, layers->count);
+    if (!removal.labels)
+        removal = (struct removal){none, NULL};
+    int result = apply_masks(&masked, graph, layers, set, err);
+    if (result == 0) {
+        result =
+            shrink_graph(out, masked, layers, &removal, SHRINK_COMPACT, err);
+        graph_drop(masked);
+    }
+    free(none);
+    return result;
+}
+
+int mask_set_apply(struct graph **out, const struct graph *graph,
+                   const struct layer_table *layers, const struct mask_set *set,
+                   struct error *err)
+{
+    struct graph *model;
+    if (!mask_set_shrinks(set))
+        return apply_masks(out, graph, layers, set, err);
+    if (mask_set_model(&model, graph, layers, set, err) < 0)
+        return -1;
+    int result = op_instantiate(out, model, graph->batch, err);
+    graph_drop(model);
+    return result;
+}
+
+int mask_set_verify(const struct mask_set *set, const struct graph *graph,
+                    const struct layer_table *layers,
+                    const struct cancel *cancel, struct error *err)
+{
+    enum { RUNS = 2, SEED = 1 };
+    struct removal removal = removal_of_set(set);
+    if (!mask_set_shrinks(set))
+        return 0;
+    return shrink_verify(graph, layers, &removal, RUNS, SEED, cancel, err);
 }

@@ -5,11 +5,17 @@
 #include "prune/decision.h"
 #include "prune/weights.h"
 
-/* Masks per layer (bits 0 where the layer is dense), and zeros per layer. */
+/*
+ * What is gone: masks per layer in the model's own shapes, and which channels,
+ * heads and blocks go for real (their weights are masked, too).
+ */
 struct mask_set {
     struct bitmask *masks; /* per layer; words NULL: dense */
     int64_t *removed;      /* weights masked per layer */
     size_t count;
+    bool *labels, *blocks; /* as struct removal has them; NULL: none go */
+    size_t label_count;    /* of the group table */
+    size_t block_count;
 };
 
 void mask_set_release(struct mask_set *set);
@@ -33,11 +39,33 @@ struct mask_source {
 int mask_set_init(struct mask_set *set, const struct mask_source *source,
                   struct error *err);
 
-/* The graph with every masked weight times its mask (graph_with_constants);
- * unmasked layers keep their buffers. */
+/*
+ * The graph with every masked weight times its mask (graph_with_constants);
+ * unmasked layers keep their buffers. Where channels, heads or blocks go, a
+ * smaller graph of the same batch with the same node and value ids, whose
+ * constants are smaller (prune/shrink.h).
+ */
 int mask_set_apply(struct graph **out, const struct graph *graph,
                    const struct layer_table *layers, const struct mask_set *set,
                    struct error *err);
+
+/* The same as a template: what is written to a file. */
+int mask_set_model(struct graph **out, const struct graph *graph,
+                   const struct layer_table *layers, const struct mask_set *set,
+                   struct error *err);
+
+/* Whether channels, heads or blocks go. */
+bool mask_set_shrinks(const struct mask_set *set);
+
+/* Whether the same channels, heads and blocks go; previous may be NULL. */
+bool mask_set_same_shape(const struct mask_set *set,
+                         const struct mask_set *previous);
+
+/* Masked equals compacted, on a few random inputs (shrink_verify); at once
+ * where nothing shrinks. */
+int mask_set_verify(const struct mask_set *set, const struct graph *graph,
+                    const struct layer_table *layers,
+                    const struct cancel *cancel, struct error *err);
 
 /*
  * Global allocation by score: removes round(share * N) of all weights of the
@@ -48,5 +76,16 @@ int allocate_global(struct decision *decisions,
                     const struct mask_source *source, const size_t *rows,
                     size_t row_count, const struct criterion *criterion,
                     double share, struct error *err);
+
+/*
+ * The same over units of dependency groups: removes round(share * N) of all
+ * channels (heads) of the groups of the chosen rows by group importance, at
+ * most nine tenths of any group; writes the decisions of their layers.
+ */
+int allocate_groups(struct decision *decisions,
+                    const struct mask_source *source, const size_t *rows,
+                    size_t row_count, const struct structure *structure,
+                    const struct criterion *criterion, double share,
+                    struct error *err);
 
 #endif

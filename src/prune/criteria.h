@@ -16,5 +16,8 @@ extern const struct structure structure_weight;
 extern const struct structure structure_nm;
 extern const struct structure structure_block;
 extern const struct structure structure_kernel;
+extern const struct structure structure_channel;
+extern const struct structure structure_head;
+extern const struct structure structure_layer;
 
 #endif

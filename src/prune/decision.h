@@ -32,6 +32,12 @@ struct structure {
     /* Why it does not apply to a prunable layer; NULL: applies to all. */
     int (*fits)(const struct structure *self, const struct layer *layer,
                 struct error *err);
+    /* Channels and heads go for real (prune/shrink.h), and so does a whole
+     * layer: nothing of them is left to be masked. `select` is NULL. */
+    bool narrows, skips;
+    int64_t multiple; /* how many stay is a multiple of this; 0: any number */
+    /* Units that can go when all cannot; NULL: all. */
+    int64_t (*most)(const struct structure *self, const struct layer *layer);
     /* Units in this layer that can be removed; 0: does not apply. */
     int64_t (*units)(const struct structure *self, const struct layer *layer);
     /* What the structure's name without an amount asks for (2:4: half of the
@@ -65,12 +71,64 @@ int64_t structure_units(const struct structure *structure,
 int structure_fits(const struct structure *structure, const struct layer *layer,
                    struct error *err);
 
-/* remove == 0 is dense whatever the rest says. */
-struct decision {
+/* How many units of what go, ranked by what. remove == 0: none. */
+struct choice {
     const struct structure *structure;
     const struct criterion *criterion;
     int64_t remove; /* units */
 };
+
+/*
+ * Everything decided for one layer. Channels or heads (`width`) go first, the
+ * same ones in every layer of the group, whose decisions agree; weights
+ * (`structure`) go from what is left, in the same proportion. A skipped layer
+ * is gone with its block.
+ */
+struct decision {
+    const struct structure *structure;
+    const struct criterion *criterion;
+    int64_t remove; /* units */
+    struct choice width;
+    bool skipped;
+};
+
+/* Nothing is removed. */
+struct decision decision_dense(void);
+bool decision_is_dense(const struct decision *decision);
+
+enum { DECISION_CHOICES = 3 };
+/* What the decision consists of, dense parts left out; how many. */
+size_t decision_choices(const struct decision *decision,
+                        struct choice choices[DECISION_CHOICES]);
+/* What it says about structures of this kind; remove 0: nothing. */
+struct choice decision_choice(const struct decision *decision,
+                              const struct structure *structure);
+/* Puts a choice in its place; the rest stays. */
+void decision_put(struct decision *decision, const struct choice *choice);
+
+/*
+ * Puts a choice for layer `row` and all that go with it: the group's layers,
+ * the block's. What stays is rounded down to the structure's multiple.
+ * Errors: ERROR_UNSUPPORTED (does not apply), ERROR_RANGE (more than can go).
+ */
+int decision_choose(struct decision *decisions,
+                    const struct layer_table *layers, size_t row,
+                    const struct choice *choice, struct error *err);
+
+/* Makes layer `row` dense, and all that goes with it. */
+void decision_clear(struct decision *decisions,
+                    const struct layer_table *layers, size_t row);
+
+/* Units that can go. */
+int64_t structure_most(const struct structure *structure,
+                       const struct layer *layer);
+
+/*
+ * About how many weights of layer `row` are gone: exact for weights; channels
+ * count by their share of the layer's outputs and inputs.
+ */
+int64_t decision_weights(const struct decision *decisions,
+                         const struct layer_table *layers, size_t row);
 
 /*
  * round(share * units), halves away from zero (as C's llround), clamped to

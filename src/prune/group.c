@@ -13,6 +13,7 @@ void group_table_destroy(struct group_table *table)
     for (size_t i = 0; table->groups && i < table->count; i++) {
         free(table->groups[i].layers);
         free(table->groups[i].readers);
+        free(table->groups[i].reader_shares);
         free(table->groups[i].units);
     }
     labels_release(&table->labels);
@@ -152,6 +153,23 @@ static int add_units(struct group_table *table, struct group *group,
     return 0;
 }
 
+/* Of all output positions of the group's layers, how many are units. */
+static void set_shares(struct group_table *table, const int *index,
+                       const int *heads)
+{
+    for (size_t g = 0; g < table->count; g++) {
+        int64_t all = 0, units = 0;
+        for (size_t r = 0; r < table->root_count; r++) {
+            const struct label_root *root = &table->roots[r];
+            for (int i = 0; index[heads[r]] == (int)g && i < root->count; i++) {
+                all++;
+                units += !labels_locked(&table->labels, root->first + i);
+            }
+        }
+        table->groups[g].share = all ? (double)units / (double)all : 0;
+    }
+}
+
 static int make_groups(struct group_table *table, const struct graph *graph,
                        const struct layer_table *layers, const int *heads,
                        struct error *err)
@@ -177,9 +195,35 @@ static int make_groups(struct group_table *table, const struct graph *graph,
         if (result == 0)
             result = add_row(&group->layers, &group->layer_count, row, err);
     }
+    if (result == 0)
+        set_shares(table, index, heads);
     free(taken);
     free(index);
     return result;
+}
+
+/* Adds `share` to what row `row` reads of the group. */
+static int add_share(struct group *group, int row, double share,
+                     struct error *err)
+{
+    for (size_t i = 0; i < group->reader_count; i++) {
+        if (group->readers[i] == row) {
+            group->reader_shares[i] += share;
+            return 0;
+        }
+    }
+    double *shares = realloc(group->reader_shares,
+                             (group->reader_count + 1) * sizeof *shares);
+    if (!shares)
+        return error_memory(err, (group->reader_count + 1) * sizeof *shares);
+    group->reader_shares = shares;
+    if (add_row(&group->readers, &group->reader_count, row, err) < 0)
+        return -1;
+    size_t at = group->reader_count - 1; /* rows are ascending */
+    for (; at && group->readers[at] != row; at--)
+        shares[at] = shares[at - 1];
+    shares[at] = share;
+    return 0;
 }
 
 /* The layer reads every group that one of its input channels belongs to. */
@@ -191,11 +235,12 @@ static int add_reader(struct group_table *table, int row,
     int result = group_slabs_of(&slabs, table, map, &arena, err);
     for (int d = 0; d < map->shape.rank && result == 0; d++) {
         const int *slab = slabs.labels[d];
-        for (int64_t i = 0; slab && i < map->shape.dims[d] && !result; i++) {
+        int64_t size = map->shape.dims[d];
+        for (int64_t i = 0; slab && i < size && !result; i++) {
             int index = slab[i] < 0 ? -1 : table->unit_of[slab[i]];
             if (index >= 0 && table->group_of[row] != index)
-                result = add_row(&table->groups[index].readers,
-                                 &table->groups[index].reader_count, row, err);
+                result = add_share(&table->groups[index], row, 1 / (double)size,
+                                   err);
         }
     }
     arena_release(&arena);

@@ -24,7 +24,9 @@ struct group {
     size_t layer_count;
     int *readers; /* rows that read them and belong to other groups or none */
     size_t reader_count;
-    int *units; /* their labels, in order */
+    double *reader_shares; /* of each reader's inputs that are units */
+    double share;          /* of its layers' outputs that are units */
+    int *units;            /* their labels, in order */
     int64_t unit_count;
     int64_t width;      /* positions of the widest layer's output axis */
     int64_t channels;   /* units, and what stays; locked: the width */

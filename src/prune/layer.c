@@ -258,8 +258,12 @@ int layer_table_init(struct layer_table *table, const struct graph *instance,
         result = group_table_create(&table->groups, instance, table, err);
     if (result == 0)
         result = block_table_create(&table->blocks, instance, table, err);
-    for (size_t i = 0; i < table->count && result == 0; i++)
+    for (size_t i = 0; i < table->count && result == 0; i++) {
+        int block = table->blocks->block_of[i];
         table->layers[i].group = group_of_layer(table->groups, i);
+        table->layers[i].block =
+            block < 0 ? NULL : &table->blocks->blocks[block];
+    }
     if (result < 0)
         layer_table_release(table);
     return result;

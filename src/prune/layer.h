@@ -5,6 +5,7 @@
 
 #include "op/op.h"
 
+struct block;
 struct group;
 struct group_table;
 struct block_table;
@@ -45,6 +46,7 @@ struct layer {
     /* What its output channels go together with (prune/group.h); NULL: not
      * known. */
     const struct group *group;
+    const struct block *block; /* the branch it is part of; NULL: none */
 };
 
 struct layer_table {

@@ -10,7 +10,8 @@
 #include <string.h>
 
 const struct structure *const structures[] = {
-    &structure_weight, &structure_nm, &structure_block, &structure_kernel, NULL,
+    &structure_weight,  &structure_nm,   &structure_block, &structure_kernel,
+    &structure_channel, &structure_head, &structure_layer, NULL,
 };
 
 struct member {
@@ -101,4 +102,11 @@ int64_t structure_units(const struct structure *structure,
         (structure->fits && structure->fits(structure, layer, NULL) < 0))
         return 0;
     return structure->units(structure, layer);
+}
+
+int64_t structure_most(const struct structure *structure,
+                       const struct layer *layer)
+{
+    int64_t units = structure_units(structure, layer);
+    return units && structure->most ? structure->most(structure, layer) : units;
 }

@@ -79,10 +79,9 @@ static int take_masks(struct weights *weights,
         const struct bitmask *mask = parts->masks ? &parts->masks[i]
                                      : base       ? &base->masks[i]
                                                   : NULL;
-        weights->decisions[i] =
-            parts->masks ? parts->decisions[i]
-            : base       ? base->decisions[i]
-                         : (struct decision){structures[0], criteria[0], 0};
+        weights->decisions[i] = parts->masks ? parts->decisions[i]
+                                : base       ? base->decisions[i]
+                                             : decision_dense();
         if (mask && mask->words && bitmask_copy(&weights->masks[i], mask) < 0)
             return error_memory(err, mask->bits / 8);
     }

@@ -182,14 +182,21 @@ static void add_dense(struct strbuf *text, const struct layer_table *layers,
                       const struct decision *after)
 {
     for (size_t i = 0; i < layers->count; i++) {
-        if (!before[i].remove || after[i].remove)
-            continue;
-        struct strbuf line = {0};
-        strbuf_add(&line, "set");
-        words_add(&line, layers->layers[i].name);
-        text->failed |= line.failed;
-        strbuf_addf(text, "%s 0%%\n", strbuf_text(&line));
-        strbuf_release(&line);
+        struct choice choices[DECISION_CHOICES];
+        size_t count = decision_choices(&before[i], choices);
+        for (size_t j = 0; j < count; j++) {
+            const struct structure *kind = choices[j].structure;
+            struct strbuf line = {0};
+            if (decision_choice(&after[i], kind).remove)
+                continue;
+            strbuf_add(&line, "set");
+            words_add(&line, layers->layers[i].name);
+            text->failed |= line.failed;
+            strbuf_addf(text, "%s 0%%%s%s\n", strbuf_text(&line),
+                        kind->narrows || kind->skips ? " " : "",
+                        kind->narrows || kind->skips ? kind->name : "");
+            strbuf_release(&line);
+        }
     }
 }
 

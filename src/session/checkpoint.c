@@ -75,11 +75,14 @@ static int add_decisions(struct writer *writer, const char *name,
                          struct error *err)
 {
     struct strbuf text = {0};
-    for (size_t i = 0; i < count; i++)
-        if (decisions[i].remove)
+    for (size_t i = 0; i < count; i++) {
+        struct choice choices[DECISION_CHOICES];
+        size_t made = decision_choices(&decisions[i], choices);
+        for (size_t j = 0; j < made; j++)
             strbuf_addf(&text, "%zu %s %s %" PRId64 "\n", i + 1,
-                        decisions[i].structure->name,
-                        decisions[i].criterion->name, decisions[i].remove);
+                        choices[j].structure->name, choices[j].criterion->name,
+                        choices[j].remove);
+    }
     int result = add_text(writer, name, &text, err);
     strbuf_release(&text);
     return result;
@@ -167,11 +170,11 @@ static int read_line(const char *line, const struct state *state,
                &remove) != 4 ||
         row < 1 || row > state->layers->count || remove < 0)
         return unlike("decision", line, err);
-    struct decision decision = {structure_find(structure),
-                                criterion_find(criterion), remove};
-    if (!decision.structure || !decision.criterion)
+    struct choice choice = {structure_find(structure),
+                            criterion_find(criterion), remove};
+    if (!choice.structure || !choice.criterion)
         return unlike("decision", line, err);
-    decisions[row - 1] = decision;
+    decision_put(&decisions[row - 1], &choice);
     return 0;
 }
 
@@ -199,7 +202,7 @@ static int read_decisions(const struct npz *npz, const char *name,
     if (!text)
         return -1;
     for (size_t i = 0; i < state->layers->count; i++)
-        decisions[i] = (struct decision){structures[0], criteria[0], 0};
+        decisions[i] = decision_dense();
     int result = 0;
     char *rest = text;
     for (const char *line;

@@ -13,8 +13,9 @@
 COMMAND(set, "set LAYERS AMOUNT [STRUCTURE] [CRITERION]",
         "remove an amount of each layer that LAYERS names",
         2, 4, WORD_LAYER, WORD_AMOUNT, WORD_METHOD)
-COMMAND(global, "global AMOUNT [CRITERION] [LAYERS ...]",
-        "distribute one amount over layers by one ranking of all weights",
+COMMAND(global, "global AMOUNT [STRUCTURE] [CRITERION] [LAYERS ...]",
+        "distribute one amount over layers by one ranking of all weights "
+        "(channels, heads)",
         1, -1, WORD_AMOUNT, WORD_CRITERION_OR_LAYER, WORD_LAYER)
 COMMAND(reset, "reset [LAYERS ...]",
         "make layers dense again (by default all, with the model's own weights)",

@@ -157,33 +157,73 @@ static int parse_request(struct request *request, const char *word,
     return amount_parse(&request->amount, word, err);
 }
 
-static int decide(struct decision *decision, const struct state *state,
-                  const struct layer *layer, const struct request *request,
-                  struct error *err)
+/* A step keeps what the layer is pruned by, unless channels or blocks are
+ * what is worked on; an amount starts anew. */
+static struct choice next_choice(const struct decision *decision,
+                                 const struct state *state,
+                                 const struct request *request)
 {
-    /* A step keeps what the layer is pruned by; an amount starts anew. */
-    bool keep = request->amount.relative && decision->remove;
-    struct decision next = {
-        .structure = keep ? decision->structure : state->at.structure,
-        .criterion = keep ? decision->criterion : state->at.criterion,
-    };
+    const struct structure *structure = state->at.structure;
+    bool relative = request->amount.relative;
     if (request->structure)
-        next.structure = request->structure;
-    if (request->criterion)
-        next.criterion = request->criterion;
+        structure = request->structure;
+    else if (relative && decision->remove && !structure->narrows &&
+             !structure->skips)
+        structure = decision->structure;
+    struct choice present = decision_choice(decision, structure);
+    bool keep = relative && present.remove;
+    return (struct choice){
+        .structure = structure,
+        .criterion = request->criterion ? request->criterion
+                     : keep             ? present.criterion
+                                        : state->at.criterion,
+        .remove = structure == present.structure || structure->narrows ||
+                          structure->skips
+                      ? present.remove
+                      : 0,
+    };
+}
+
+static int decide(struct decision *draft, const struct state *state, size_t row,
+                  const struct request *request, struct error *err)
+{
+    const struct layer *layer = &state->layers->layers[row];
+    struct choice next = next_choice(&draft[row], state, request);
     if (structure_fits(next.structure, layer, err) < 0)
         return -1;
-    int64_t units = next.structure->units(next.structure, layer);
-    int64_t present =
-        next.structure == decision->structure ? decision->remove : 0;
+    int64_t units = structure_units(next.structure, layer);
+    int64_t most = structure_most(next.structure, layer);
     if (request->natural)
         next.remove = next.structure->natural(next.structure, layer);
-    else if (amount_apply(&request->amount, present, units, &next.remove, err) <
-             0)
+    else if (amount_apply(&request->amount, next.remove, units, &next.remove,
+                          err) < 0)
         return error_prefix(err, "layer '%s' has %lld %s", layer->name,
                             (long long)units, next.structure->unit);
-    *decision = next;
-    return 0;
+    /* One channel stays, however large the share. */
+    bool share = request->amount.percent || request->amount.relative;
+    if (share && next.remove > most)
+        next.remove = most;
+    return decision_choose(draft, state->layers, row, &next, err);
+}
+
+/* Whether an earlier row has spoken for this one: they share a group or a
+ * block, and what is decided is decided for all of it. */
+static bool spoken_for(const struct execution *execution,
+                       const struct rows *rows, size_t i,
+                       const struct request *request)
+{
+    const struct state *state = execution->state;
+    const struct structure *structure =
+        request->structure ? request->structure : state->at.structure;
+    const struct layer *layer = &state->layers->layers[rows->list[i]];
+    for (size_t j = 0; j < i; j++) {
+        const struct layer *other = &state->layers->layers[rows->list[j]];
+        if ((structure->narrows && layer->group &&
+             layer->group == other->group) ||
+            (structure->skips && layer->block && layer->block == other->block))
+            return true;
+    }
+    return false;
 }
 
 /* Of several rows, those whose structure does not apply are passed over with
@@ -196,8 +236,8 @@ static int decide_rows(struct execution *execution, struct decision *draft,
     for (size_t i = 0; i < rows->count; i++) {
         size_t row = rows->list[i];
         struct error why = {0};
-        if (decide(&draft[row], execution->state,
-                   &execution->state->layers->layers[row], request, &why) == 0)
+        if (spoken_for(execution, rows, i, request) ||
+            decide(draft, execution->state, row, request, &why) == 0)
             continue;
         bool none_left = passed + 1 == rows->count;
         if (why.code != ERROR_UNSUPPORTED || none_left)
@@ -257,22 +297,82 @@ static int global_share(const struct amount *amount,
     return 0;
 }
 
+/* The share of the units of the rows' groups that `amount` means. */
+static int group_share(const struct amount *amount,
+                       const struct layer_table *layers,
+                       const struct decision *decisions,
+                       const struct rows *rows,
+                       const struct structure *structure, double *share,
+                       struct error *err)
+{
+    int64_t total = 0, present = 0, remove;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct layer *layer = &layers->layers[rows->list[i]];
+        bool seen = false;
+        for (size_t j = 0; j < i && !seen; j++)
+            seen = layers->layers[rows->list[j]].group == layer->group;
+        int64_t units = seen ? 0 : structure_units(structure, layer);
+        total += units;
+        present += units ? decisions[rows->list[i]].width.remove : 0;
+    }
+    if (amount_apply(amount, present, total, &remove, err) < 0)
+        return error_prefix(err, "there are %lld %s", (long long)total,
+                            structure->unit);
+    *share = total ? (double)remove / (double)total : 0;
+    return 0;
+}
+
 static int rank_rows(struct decision *draft, const struct state *state,
-                     const struct rows *rows, const struct criterion *criterion,
-                     double share, struct error *err)
+                     const struct rows *rows, const struct request *request,
+                     struct error *err)
 {
     struct graph *graph;
-    if (state_graph(state, &graph, err) < 0)
+    double share = 0;
+    bool narrows = request->structure->narrows;
+    int result = narrows ? group_share(&request->amount, state->layers, draft,
+                                       rows, request->structure, &share, err)
+                         : global_share(&request->amount, state->layers, draft,
+                                        rows, &share, err);
+    if (result < 0 || state_graph(state, &graph, err) < 0)
         return -1;
     const struct mask_source source = {
         .graph = graph,
         .layers = state->layers,
         .weights = state_current(state)->weights,
     };
-    int result = allocate_global(draft, &source, rows->list, rows->count,
-                                 criterion, share, err);
+    if (narrows)
+        result =
+            allocate_groups(draft, &source, rows->list, rows->count,
+                            request->structure, request->criterion, share, err);
+    else
+        result = allocate_global(draft, &source, rows->list, rows->count,
+                                 request->criterion, share, err);
     graph_drop(graph);
     return result;
+}
+
+/* The words between the amount and the layers, in any order. */
+static int global_methods(struct request *request, const struct state *state,
+                          size_t count, const char *const *words, size_t *next,
+                          struct error *err)
+{
+    for (; *next < count; ++*next) {
+        if (!criterion_find(words[*next]) && !structure_find(words[*next]))
+            break;
+        if (add_method(request, words[*next], err) < 0)
+            return -1;
+    }
+    if (!request->criterion)
+        request->criterion = state->at.criterion;
+    if (!request->structure)
+        request->structure =
+            state->at.structure->narrows ? state->at.structure : structures[0];
+    if (request->structure->narrows || request->structure == structures[0])
+        return 0;
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "there is no ranking of %s over layers, expected weight, "
+                     "channel or head",
+                     request->structure->unit);
 }
 
 int edit_command_global(struct execution *execution, size_t count,
@@ -280,26 +380,24 @@ int edit_command_global(struct execution *execution, size_t count,
 {
     const struct state *state = execution->state;
     const struct layer_table *layers = state->layers;
-    const struct criterion *criterion = state->at.criterion;
-    struct amount amount;
+    struct request request = {0};
     struct rows rows;
-    double share = 0;
     size_t next = 1;
-    if (amount_parse(&amount, words[0], err) < 0)
+    if (amount_parse(&request.amount, words[0], err) < 0 ||
+        global_methods(&request, state, count, words, &next, err) < 0)
         return -1;
-    if (count > next && criterion_find(words[next]))
-        criterion = criterion_find(words[next++]);
     struct decision *draft = execution_draft(execution, err);
     if (!draft || rows_init(&rows, layers, err) < 0)
         return -1;
     int result = rows_match_all(&rows, layers, count - next, words + next, err);
     if (!result)
-        result = global_share(&amount, layers, draft, &rows, &share, err);
-    if (!result)
-        result = rank_rows(draft, state, &rows, criterion, share, err);
+        result = rank_rows(draft, state, &rows, &request, err);
     free(rows.list);
     execution->draft_commands++;
-    strbuf_addf(&execution->label, "global %s %s", words[0], criterion->name);
+    strbuf_addf(&execution->label, "global %s", words[0]);
+    if (request.structure != structures[0])
+        strbuf_addf(&execution->label, " %s", request.structure->name);
+    strbuf_addf(&execution->label, " %s", request.criterion->name);
     for (size_t i = next; i < count; i++)
         strbuf_addf(&execution->label, " %s", words[i]);
     return result;
@@ -315,7 +413,7 @@ int edit_command_reset(struct execution *execution, size_t count,
         return -1;
     int result = rows_match_all(&rows, layers, count, words, err);
     for (size_t i = 0; !result && i < rows.count; i++)
-        draft[rows.list[i]].remove = 0;
+        decision_clear(draft, layers, rows.list[i]);
     execution->own_weights = !count;
     free(rows.list);
     execution->draft_commands++;

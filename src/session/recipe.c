@@ -309,9 +309,52 @@ static int largest_group(const struct grouping *g)
     return best;
 }
 
+/* A line for the choice of one layer, which stands for all that go with it. */
+static void add_choice(struct strbuf *text, const struct layer *layer,
+                       const struct choice *choice)
+{
+    struct group group = {.structure = choice->structure,
+                          .criterion = choice->criterion};
+    int64_t units = structure_units(choice->structure, layer), steps;
+    int decimals;
+    if (choice->structure->narrows &&
+        amount_percentage(choice->remove, units, &steps, &decimals)) {
+        char number[AMOUNT_TEXT_BYTES];
+        snprintf(group.amount, sizeof group.amount, "%s%%",
+                 amount_steps_text(steps, decimals, number));
+    } else {
+        snprintf(group.amount, sizeof group.amount, "%" PRId64, choice->remove);
+    }
+    char row[16];
+    snprintf(row, sizeof row, "@%d", layer->row);
+    add_set(text, &group, layer->name[0] == '@' ? row : layer->name);
+}
+
+/* Widths and blocks, said once for all layers that share them. */
+static void add_narrowing(struct strbuf *text, const struct layer_table *layers,
+                          const struct decision *decisions)
+{
+    for (size_t i = 0; i < layers->count; i++) {
+        const struct layer *layer = &layers->layers[i];
+        struct choice choices[DECISION_CHOICES];
+        size_t count = decision_choices(&decisions[i], choices);
+        for (size_t j = 0; j < count; j++) {
+            const struct structure *kind = choices[j].structure;
+            bool first = true;
+            for (size_t k = 0; k < i && first; k++)
+                first =
+                    !(kind->narrows ? layers->layers[k].group == layer->group
+                                    : layers->layers[k].block == layer->block);
+            if ((kind->narrows || kind->skips) && first)
+                add_choice(text, layer, &choices[j]);
+        }
+    }
+}
+
 void recipe_add(struct strbuf *text, const struct layer_table *layers,
                 const struct decision *decisions)
 {
+    add_narrowing(text, layers, decisions);
     size_t count = layers->count;
     struct strbuf plain = {0}, starred = {0};
     struct grouping g = {

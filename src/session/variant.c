@@ -11,15 +11,16 @@ static uint64_t hash_decisions(const struct decision *decisions, size_t count)
 {
     uint64_t hash = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct decision *d = &decisions[i];
-        if (!d->remove)
-            continue;
-        const char *structure = d->structure->name;
-        const char *criterion = d->criterion->name;
-        hash = hash_u64(hash, i);
-        hash = hash_bytes(hash, structure, strlen(structure) + 1);
-        hash = hash_bytes(hash, criterion, strlen(criterion) + 1);
-        hash = hash_u64(hash, (uint64_t)d->remove);
+        struct choice choices[DECISION_CHOICES];
+        size_t made = decision_choices(&decisions[i], choices);
+        for (size_t j = 0; j < made; j++) {
+            const char *structure = choices[j].structure->name;
+            const char *criterion = choices[j].criterion->name;
+            hash = hash_u64(hash, i);
+            hash = hash_bytes(hash, structure, strlen(structure) + 1);
+            hash = hash_bytes(hash, criterion, strlen(criterion) + 1);
+            hash = hash_u64(hash, (uint64_t)choices[j].remove);
+        }
     }
     return hash;
 }
@@ -29,7 +30,7 @@ struct variant *variant_create(int id, int parent,
                                const struct weights *weights,
                                const char *command, const char *summary)
 {
-    const struct decision dense = {structures[0], criteria[0], 0};
+    const struct decision dense = decision_dense();
     struct variant *v = calloc(1, sizeof *v);
     if (!v)
         return NULL;
@@ -88,13 +89,10 @@ double variant_sparsity(const struct variant *variant,
     double removed = 0, total = 0;
     for (size_t i = 0; i < layers->count && i < variant->layer_count; i++) {
         const struct layer *layer = &layers->layers[i];
-        const struct decision *d = &variant->decisions[i];
         if (!layer->prunable)
             continue;
         total += (double)layer->weights;
-        if (d->remove)
-            removed += (double)layer->weights * (double)d->remove /
-                       (double)structure_units(d->structure, layer);
+        removed += (double)decision_weights(variant->decisions, layers, i);
     }
     return total > 0 ? removed / total : 0;
 }

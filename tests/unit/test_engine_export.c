@@ -34,6 +34,36 @@ static void export_of(struct engine *engine, const struct variant *variant,
     assert_true(result->finished);
 }
 
+static void a_smaller_model_is_read_back_and_equal(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session("labelled.npz");
+    struct engine *engine = engine_start(session, false);
+    engine_edit(session, "set fc1 50% channel");
+    const struct variant *variant = engine_edit(session, "set fc2 60%");
+    char path[256], whole[256];
+    struct engine_export_result result;
+    engine_path("whole.onnx", whole, sizeof whole);
+    export_of(engine, session_variant(session, 0), whole, &result);
+    engine_export_result_release(&result);
+    engine_path("small.onnx", path, sizeof path);
+    export_of(engine, variant, path, &result);
+    if (result.failed)
+        fail_msg("%s", result.error.message);
+    assert_true(result.verified);
+    assert_int_equal(result.samples, SAMPLES);
+    assert_int_equal(result.different_answers, 0);
+    assert_true(file_size(path) < 0.6 * (double)file_size(whole));
+    engine_export_result_release(&result);
+    const struct report *report = engine_shown(engine, variant);
+    assert_false(report->failed);
+    int64_t weights = report->result.layers[0].weights;
+    assert_int_equal(report->result.layers[0].nonzeros, weights / 2);
+    report_drop(report);
+    engine_destroy(engine);
+    session_close(session);
+}
+
 static void an_export_is_read_back_and_equal(void **state)
 {
     (void)state;
@@ -183,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_export_is_read_back_and_equal),
+        cmocka_unit_test(a_smaller_model_is_read_back_and_equal),
         cmocka_unit_test(an_export_that_cannot_be_written_fails_alone),
         cmocka_unit_test(verification_notices_another_model),
         cmocka_unit_test(outputs_are_written_in_stored_order),

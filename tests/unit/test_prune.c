@@ -46,7 +46,9 @@ static const int64_t sizes[LAYERS] = {27, 144, 577, 64};
 
 static struct decision magnitude(int64_t remove)
 {
-    return (struct decision){&structure_weight, &criterion_magnitude, remove};
+    return (struct decision){.structure = &structure_weight,
+                             .criterion = &criterion_magnitude,
+                             .remove = remove};
 }
 
 static size_t zeros(const struct bitmask *mask)
@@ -419,8 +421,9 @@ static void random_repeats_and_nests(void **state)
     struct fixture f;
     fixture_init(&f, LAYERS, names, sizes, 5);
     struct mask_set few, many, again;
-    struct decision decisions[LAYERS] = {
-        {&structure_weight, &criterion_random, 9}};
+    struct decision decisions[LAYERS] = {{.structure = &structure_weight,
+                                          .criterion = &criterion_random,
+                                          .remove = 9}};
     assert_int_equal(
         make_masks(&few, f.graph, &f.layers, decisions, NULL, NULL, NULL), 0);
     assert_int_equal(

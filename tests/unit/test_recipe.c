@@ -21,7 +21,9 @@ static const int64_t sizes[LAYERS] = {150,   144, 577, 2304, 36864,
 
 static struct decision by(const struct criterion *criterion, int64_t remove)
 {
-    return (struct decision){&structure_weight, criterion, remove};
+    return (struct decision){.structure = &structure_weight,
+                             .criterion = criterion,
+                             .remove = remove};
 }
 
 static size_t lines_of(const char *text)

@@ -291,7 +291,7 @@ static void completion_knows_the_table(void **state)
     completes(session, "set @1 ", "");
     completes(session, "set @1 5% w", "weight");
     completes(session, "set @1 5% 2", "2:4");
-    completes(session, "set @1 5% la", "lamp");
+    completes(session, "set @1 5% lam", "lamp");
     completes(session, "set @1 5% weight m", "magnitude");
     completes(session, "criterion la", "lamp");
     completes(session, "structure w", "weight");

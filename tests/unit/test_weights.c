@@ -30,8 +30,12 @@ static struct weights *overlay(const struct fixture *f,
     struct tensor tensor;
     struct bitmask masks[LAYERS] = {0};
     struct decision decisions[LAYERS] = {
-        {&structure_weight, &criterion_magnitude, 2},
-        {&structure_weight, &criterion_magnitude, 0},
+        {.structure = &structure_weight,
+         .criterion = &criterion_magnitude,
+         .remove = 2},
+        {.structure = &structure_weight,
+         .criterion = &criterion_magnitude,
+         .remove = 0},
     };
     assert_int_equal(tensor_init(&tensor, value->constant.dtype,
                                  &value->constant.shape, NULL),
@@ -64,8 +68,12 @@ static struct mask_set masks_of(const struct fixture *f,
     struct mask_set set;
     struct graph *graph;
     struct decision decisions[LAYERS] = {
-        {&structure_weight, &criterion_magnitude, remove},
-        {&structure_weight, &criterion_magnitude, 0},
+        {.structure = &structure_weight,
+         .criterion = &criterion_magnitude,
+         .remove = remove},
+        {.structure = &structure_weight,
+         .criterion = &criterion_magnitude,
+         .remove = 0},
     };
     assert_int_equal(weights_apply(&graph, f->graph, weights, NULL), 0);
     const struct mask_source source = {

@@ -1,0 +1,124 @@
+#include "prune/narrow.h"
+
+#include "base/array.h"
+#include "prune/importance.h"
+#include "prune/select.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ranked {
+    uint32_t key;
+    int unit;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return (x->unit > y->unit) - (x->unit < y->unit);
+}
+
+int *narrow_order(const struct group *group, const float *importance,
+                  struct error *err)
+{
+    size_t count = (size_t)group->unit_count;
+    struct ranked *ranked = array_create(count + 1, sizeof *ranked);
+    int *order = array_create(count + 1, sizeof *order);
+    if (!ranked || !order) {
+        free(ranked);
+        free(order);
+        error_memory(err, count * sizeof *ranked);
+        return NULL;
+    }
+    for (size_t u = 0; u < count; u++)
+        ranked[u] = (struct ranked){score_key(importance[u]), (int)u};
+    qsort(ranked, count, sizeof *ranked, compare_ranked);
+    for (size_t u = 0; u < count; u++)
+        order[u] = ranked[u].unit;
+    free(ranked);
+    return order;
+}
+
+/* What the group's layers say about its width: they agree, but whoever makes
+ * decisions by hand may have told only one of them. */
+static struct choice choice_of(const struct decision *decisions,
+                               const struct group *group)
+{
+    struct choice choice = {0};
+    for (size_t i = 0; i < group->layer_count; i++) {
+        const struct decision *d = &decisions[group->layers[i]];
+        if (d->width.remove > choice.remove)
+            choice = d->width;
+        if (d->structure && d->structure->narrows && d->remove > choice.remove)
+            choice = (struct choice){d->structure, d->criterion, d->remove};
+    }
+    return choice;
+}
+
+static int narrow_group(struct removal_draft *draft,
+                        const struct mask_source *source,
+                        const struct group *group, const struct choice *choice,
+                        struct error *err)
+{
+    if (choice->remove > group->most)
+        return error_set(err, ERROR_RANGE,
+                         "layer '%s' can lose %lld %s, found %lld to remove",
+                         source->layers->layers[group->layers[0]].name,
+                         (long long)group->most, choice->structure->unit,
+                         (long long)choice->remove);
+    float *importance = group_importance(source, group, choice->criterion, err);
+    int *order = importance ? narrow_order(group, importance, err) : NULL;
+    free(importance);
+    if (!order)
+        return -1;
+    int64_t left = choice->remove;
+    for (int64_t i = 0; i < group->unit_count && left; i++)
+        left -= removal_take(draft, group->units[order[i]]);
+    free(order);
+    return 0;
+}
+
+/* The units that went before, when nothing has changed about them. */
+static bool take_over(struct removal_draft *draft,
+                      const struct mask_source *source,
+                      const struct group *group, const struct choice *choice)
+{
+    const struct mask_set *previous = source->previous;
+    if (!previous || !previous->labels || !source->previous_decisions)
+        return false;
+    struct choice before = choice_of(source->previous_decisions, group);
+    if (before.remove != choice->remove ||
+        before.criterion != choice->criterion)
+        return false;
+    for (int64_t u = 0; u < group->unit_count; u++)
+        if (previous->labels[group->units[u]])
+            removal_take(draft, group->units[u]);
+    return true;
+}
+
+int narrow_decide(struct removal_draft *draft, const struct mask_source *source,
+                  struct error *err)
+{
+    const struct group_table *groups = source->layers->groups;
+    const struct block_table *blocks = source->layers->blocks;
+    for (size_t g = 0; groups && g < groups->count; g++) {
+        const struct group *group = &groups->groups[g];
+        struct choice choice = choice_of(source->decisions, group);
+        if (choice.remove && !take_over(draft, source, group, &choice) &&
+            narrow_group(draft, source, group, &choice, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; blocks && i < source->layers->count; i++) {
+        const struct decision *d = &source->decisions[i];
+        int block = blocks->block_of[i];
+        bool skips =
+            d->skipped || (d->structure && d->structure->skips && d->remove);
+        if (!skips || block < 0 || draft->blocks[block])
+            continue;
+        draft->blocks[block] = true;
+        draft->block_count++;
+    }
+    return 0;
+}
