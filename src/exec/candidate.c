@@ -77,32 +77,44 @@ static bool views_fit(const struct choosing *c, const struct task *task)
            same_dims(dst, v->n, v->oc, v->oh, v->ow);
 }
 
+/* Whether a form stores few enough zeros to be worth its measurement. */
+static bool fits_form(const struct task *task, enum sparse_form form)
+{
+    static const double fullest = 0.6;
+    return form == SPARSE_FORM_ANY ||
+           (double)task->zeros.nonzeros >
+               fullest * (double)task->zeros.stored[form];
+}
+
 static const struct sparse_kernel *sparse_for(const struct choosing *c,
                                               const struct task *task,
-                                              enum layout layout)
+                                              enum layout layout,
+                                              enum sparse_form form)
 {
     /* Fewer images than half a vector waste too much of it. */
     int64_t n = c->views[task->operands[0]].desc.n;
     if (!wants_sparse(c, task) || !views_fit(c, task) ||
-        (layout == LAYOUT_IMAGE16 && n < 8))
+        (layout == LAYOUT_IMAGE16 && n < 8) || !fits_form(task, form))
         return NULL;
-    return sparse_kernel_find(&task->spec, layout, c->options->isa);
+    return sparse_kernel_find(&task->spec, layout, form, c->options->isa);
 }
 
 static void list_sparse(struct choosing *c, const struct task *task,
                         struct choice *choice)
 {
     static const enum layout layouts[] = {LAYOUT_PLAIN, LAYOUT_PLANE,
-                                          LAYOUT_IMAGE16};
-    for (size_t i = 0; i < ARRAY_LENGTH(layouts); i++) {
-        const struct sparse_kernel *kernel = sparse_for(c, task, layouts[i]);
+                                          LAYOUT_IMAGE16, LAYOUT_NHWC};
+    for (size_t i = 0; i < ARRAY_LENGTH(layouts) * SPARSE_FORM_COUNT; i++) {
+        enum layout layout = layouts[i / SPARSE_FORM_COUNT];
+        const struct sparse_kernel *kernel = sparse_for(
+            c, task, layout, (enum sparse_form)(i % SPARSE_FORM_COUNT));
         if (!kernel)
             continue;
-        add(choice, METHOD_SPARSE, kernel, layouts[i], layouts[i]);
+        add(choice, METHOD_SPARSE, kernel, layout, layout);
         if (c->context->threads == 1)
             continue;
         /* Little work is done sooner by one thread than handed to two. */
-        add(choice, METHOD_SPARSE, kernel, layouts[i], layouts[i]);
+        add(choice, METHOD_SPARSE, kernel, layout, layout);
         choice->candidates[choice->count - 1].threads = 1;
     }
 }
@@ -304,7 +316,7 @@ static void tie_task(const struct choosing *c, const struct task *task,
     if (task->other != GRAPH_NONE)
         tie(parent, task->other, task->dst);
     if (kind == KERNEL_CONV && keeps_size(&task->spec.conv) &&
-        sparse_for(c, task, LAYOUT_PLANE))
+        sparse_for(c, task, LAYOUT_PLANE, SPARSE_FORM_ANY))
         tie(parent, task->operands[0], task->dst);
     for (int i = 0; same && i < task->operand_count; i++)
         if (same_view(&c->views[task->operands[i]], &c->views[task->dst]))
@@ -335,7 +347,7 @@ static int set_borders(struct choosing *c)
     for (size_t i = 0; !status && i < c->list->count; i++) {
         const struct task *task = &c->list->tasks[i];
         if (task->spec.kind != KERNEL_CONV ||
-            !sparse_for(c, task, LAYOUT_PLANE))
+            !sparse_for(c, task, LAYOUT_PLANE, SPARSE_FORM_ANY))
             continue;
         int64_t *most = &border[root_of(parent, task->operands[0])];
         int64_t padding = padding_of(&task->spec.conv);

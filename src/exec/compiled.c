@@ -55,6 +55,7 @@ static void set_name(struct compiled *c, const struct task *task,
 {
     const struct candidate *chosen = &c->candidate;
     const char *kind = kind_names[task->spec.kind];
+    char structure[SPARSE_STRUCTURE_BYTES];
     switch (chosen->method) {
     case METHOD_PLAIN:
         snprintf(c->name, sizeof(c->name), "plain %s",
@@ -64,7 +65,11 @@ static void set_name(struct compiled *c, const struct task *task,
         snprintf(c->name, sizeof(c->name), "reference %s", kind);
         break;
     case METHOD_SPARSE:
-        snprintf(c->name, sizeof(c->name), "%s", chosen->sparse->name);
+        sparse_structure_name(&task->zeros, chosen->sparse->form, structure,
+                              sizeof(structure));
+        snprintf(c->name, sizeof(c->name), "%s%s%s%s",
+                 structure[0] ? "sparse " : "", structure,
+                 structure[0] ? " " : "", chosen->sparse->name);
         break;
     case METHOD_DENSE:
         snprintf(c->name, sizeof(c->name), "%s", chosen->dense->name);
@@ -224,6 +229,7 @@ int compiled_create(struct compiled **out, const struct task *task,
     c->problem = task->problem;
     c->constants = task->constants;
     c->nonzeros = task->nonzeros;
+    c->zeros = task->zeros;
     c->candidate = *candidate;
     c->box = engine_box_retain(context->box);
     c->spec = task->spec;

@@ -59,6 +59,7 @@ struct compiled {
     uint64_t key;                /* problem, constants, candidate, threads */
     uint64_t problem, constants; /* of its task, as are the nonzeros */
     int64_t nonzeros;
+    struct sparse_structure zeros;
     char name[COMPILED_NAME_BYTES];
     struct candidate candidate;
     struct engine_box *box;

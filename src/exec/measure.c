@@ -36,6 +36,16 @@ static double elements_of(const struct layout_desc *desc)
     return (double)layout_elements(desc);
 }
 
+/* The share of the weights that a sparse kernel stores. */
+static double density_of(const struct task *task,
+                         const struct candidate *candidate)
+{
+    enum sparse_form form = candidate->sparse->form;
+    int64_t stored =
+        form == SPARSE_FORM_ANY ? task->nonzeros : task->zeros.stored[form];
+    return (double)stored / (double)task->weights;
+}
+
 /* Nanoseconds per element or multiplication, of the order that a vector
  * machine of the twenties has; only their ratios matter. */
 static double estimate(const struct choosing *c, const struct task *task,
@@ -53,10 +63,13 @@ static double estimate(const struct choosing *c, const struct task *task,
     case METHOD_DENSE: /* only where they serve better than oneDNN */
         return 400 + macs / 100 + traffic * 0.1;
     case METHOD_SPARSE: {
-        double density = (double)task->nonzeros / (double)task->weights;
+        double density = density_of(task, candidate);
         double padded =
             elements_of(&p.dst) / elements_of(&c->views[task->dst].desc);
         double vector = candidate->dst == LAYOUT_PLAIN ? 4 : 16;
+        /* Forms with structure load less for each multiplication. */
+        if (candidate->sparse->form != SPARSE_FORM_ANY)
+            vector *= 1.5;
         return 500 + macs * density * (padded > 0 ? padded : 1) / vector +
                traffic * 0.1;
     }
@@ -133,14 +146,16 @@ static double time_compiled(const struct compiled *compiled,
     return ns;
 }
 
-/* A copy of a constant vector in which about `density` of the weights stay. */
-static float *random_weights(const struct task *task, double density)
+/* Weights of which about `density` are kept, so that the form stores no
+ * zeros. */
+static float *random_weights(const struct task *task, enum sparse_form form,
+                             double density)
 {
     struct rng rng;
     float *weights = array_create((size_t)task->weights, sizeof(*weights));
     rng_init(&rng, task->problem);
-    for (int64_t i = 0; weights && i < task->weights; i++)
-        weights[i] = rng_uniform(&rng) < density ? 0.01f : 0.0f;
+    if (weights)
+        sparse_structure_draw(&task->spec, form, density, &rng, weights);
     return weights;
 }
 
@@ -213,7 +228,7 @@ static int measure(struct choosing *c, const struct task *task,
     if (cancel_raised(c->options->cancel))
         return error_set(err, ERROR_CANCELLED, "planning was cancelled");
     if (density >= 0) {
-        weights = random_weights(task, density);
+        weights = random_weights(task, candidate->sparse->form, density);
         if (!weights)
             return error_memory(err, (size_t)task->weights * sizeof(float));
         if (copy.spec.kind == KERNEL_PRODUCT)
@@ -246,7 +261,7 @@ static int sparse_time(struct choosing *c, const struct task *task,
                        struct candidate *candidate, struct error *err)
 {
     static const double densities[] = {1.0 / 16, 1.0 / 4, 1.0};
-    double density = (double)task->nonzeros / (double)task->weights;
+    double density = density_of(task, candidate);
     int low = density > densities[1];
     double a, b;
     if (measure_once(c, task, candidate, densities[low], &a, err) ||

@@ -378,10 +378,12 @@ static void count_nonzeros(struct building *b)
     for (size_t i = 0; i < b->list.count; i++) {
         struct task *task = &b->list.tasks[i];
         const struct compiled *same = plan_unchanged(previous, task);
-        if (same)
-            task->nonzeros = same->nonzeros;
-        else
+        if (!same) {
             task_count_nonzeros(task);
+            continue;
+        }
+        task->nonzeros = same->nonzeros;
+        task->zeros = same->zeros;
     }
 }
 

@@ -173,8 +173,16 @@ void task_count_nonzeros(struct task *task)
     const float *weight = task->spec.kind == KERNEL_PRODUCT
                               ? task->spec.product.weight
                               : task->spec.conv.weight;
-    if (task->weights > 0)
-        task->nonzeros = sparse_nonzeros(weight, task->weights);
+    if (task->weights == 0)
+        return;
+    task->nonzeros = sparse_nonzeros(weight, task->weights);
+    task->zeros = (struct sparse_structure){.weights = task->weights,
+                                            .nonzeros = task->nonzeros};
+    for (int form = 0; form < SPARSE_FORM_COUNT; form++)
+        task->zeros.stored[form] = task->weights;
+    if (task->spec.kind != KERNEL_DECONV &&
+        task->nonzeros * 4 <= task->weights * 3)
+        sparse_structure_of(&task->zeros, &task->spec);
 }
 
 static uint64_t hash_constants(const struct graph *g, const struct task *task)

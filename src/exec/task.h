@@ -7,7 +7,7 @@
 
 #include "graph/graph.h"
 #include "kernel/layout.h"
-#include "kernel/spec.h"
+#include "kernel/sparse_structure.h"
 
 #include <stddef.h>
 
@@ -23,13 +23,14 @@ struct task {
     struct affine_spec affine;
     int operands[TASK_MAX_OPERANDS]; /* value ids; plain: see the node */
     int operand_count;
-    int other;          /* value that the epilogue adds, GRAPH_NONE */
-    int dst;            /* value id of the result; plain: see the node */
-    int64_t weights;    /* of the constant weight; 0: none */
-    int64_t nonzeros;   /* as many until they are counted */
-    int64_t macs;       /* dense work */
-    uint64_t problem;   /* the numbers: spec, epilogue, shapes */
-    uint64_t constants; /* the contents of all constant operands */
+    int other;        /* value that the epilogue adds, GRAPH_NONE */
+    int dst;          /* value id of the result; plain: see the node */
+    int64_t weights;  /* of the constant weight; 0: none */
+    int64_t nonzeros; /* as many until they are counted */
+    struct sparse_structure zeros; /* of weights with many; else of none */
+    int64_t macs;                  /* dense work */
+    uint64_t problem;              /* the numbers: spec, epilogue, shapes */
+    uint64_t constants;            /* the contents of all constant operands */
 };
 
 struct task_list {
@@ -45,7 +46,8 @@ int task_list_init(struct task_list *out, const struct graph *instance,
                    bool fuse, struct error *err);
 void task_list_release(struct task_list *list);
 
-/* Counts the nonzero weights of a task that has weights. */
+/* Counts the nonzero weights of a task that has weights and, where a quarter
+ * or more are zero, looks for structure in the zeros. */
 void task_count_nonzeros(struct task *task);
 
 /* What a value looks like to kernels: logical (n, c, h, w) when `mapped`

@@ -6,30 +6,39 @@
  * compiled for every processor, sparse_<method>_run_<isa> in the files of the
  * instruction sets, and its rows here.
  *
- * Of two rows that serve alike the first is preferred.
+ * Of two rows that serve alike the first is preferred. The form says whose
+ * zeros a row is for (sparse_structure.h); it computes any weight.
  *
- * X(method, kind, layout, isa, cpu_isa)
+ * X(method, kind, layout, form, isa, cpu_isa)
  */
 #ifndef KERNEL_KERNEL_LIST_H
 #define KERNEL_KERNEL_LIST_H
 
 #define SPARSE_RUN_METHODS(X, isa, cpu_isa)                                    \
-    X(conv_plane, KERNEL_CONV, LAYOUT_PLANE, isa, cpu_isa)                     \
-    X(conv_rows16, KERNEL_CONV, LAYOUT_IMAGE16, isa, cpu_isa)                  \
-    X(conv_image16, KERNEL_CONV, LAYOUT_IMAGE16, isa, cpu_isa)                 \
-    X(product_image16, KERNEL_PRODUCT, LAYOUT_IMAGE16, isa, cpu_isa)
+    X(conv_plane, CONV, PLANE, ANY, isa, cpu_isa)                              \
+    X(conv_plane_rows4, CONV, PLANE, ROWS4, isa, cpu_isa)                      \
+    X(conv_rows16, CONV, IMAGE16, ANY, isa, cpu_isa)                           \
+    X(conv_image16, CONV, IMAGE16, ANY, isa, cpu_isa)                          \
+    X(conv_rows16_rows4, CONV, IMAGE16, ROWS4, isa, cpu_isa)                   \
+    X(conv_image16_rows4, CONV, IMAGE16, ROWS4, isa, cpu_isa)                  \
+    X(conv_column, CONV, NHWC, ROWS16, isa, cpu_isa)                           \
+    X(conv_pick, CONV, NHWC, LANES, isa, cpu_isa)                              \
+    X(product_image16, PRODUCT, IMAGE16, ANY, isa, cpu_isa)                    \
+    X(product_image16_rows4, PRODUCT, IMAGE16, ROWS4, isa, cpu_isa)            \
+    X(product_column, PRODUCT, PLAIN, ROWS16, isa, cpu_isa)                    \
+    X(product_pick, PRODUCT, PLAIN, LANES, isa, cpu_isa)
 
 #define SPARSE_PORTABLE(X)                                                     \
-    SPARSE_RUN_METHODS(X, scalar, CPU_ISA_SCALAR)                              \
-    X(product_plain, KERNEL_PRODUCT, LAYOUT_PLAIN, scalar, CPU_ISA_SCALAR)
+    SPARSE_RUN_METHODS(X, scalar, SCALAR)                                      \
+    X(product_plain, PRODUCT, PLAIN, ANY, scalar, SCALAR)
 
 #if defined(__x86_64__)
 #define SPARSE_KERNELS(X)                                                      \
     SPARSE_PORTABLE(X)                                                         \
-    SPARSE_RUN_METHODS(X, avx2, CPU_ISA_AVX2)                                  \
-    X(product_plain, KERNEL_PRODUCT, LAYOUT_PLAIN, avx2, CPU_ISA_AVX2)         \
-    SPARSE_RUN_METHODS(X, avx512, CPU_ISA_AVX512)                              \
-    X(product_lookup, KERNEL_PRODUCT, LAYOUT_PLAIN, avx512, CPU_ISA_AVX512)
+    SPARSE_RUN_METHODS(X, avx2, AVX2)                                          \
+    X(product_plain, PRODUCT, PLAIN, ANY, avx2, AVX2)                          \
+    SPARSE_RUN_METHODS(X, avx512, AVX512)                                      \
+    X(product_lookup, PRODUCT, PLAIN, ANY, avx512, AVX512)
 #else
 #define SPARSE_KERNELS(X) SPARSE_PORTABLE(X)
 #endif

@@ -2,11 +2,12 @@
 #include "kernel/sparse.h"
 
 #include "kernel/kernel_list.h"
+#include "kernel/sparse_lane.h"
 #include "kernel/sparse_lookup.h"
 #include "kernel/sparse_pack.h"
 #include "kernel/sparse_rows16.h"
 
-#define DECLARE(method, kind, layout, isa, cpu_isa)                            \
+#define DECLARE(method, kind, layout, form, isa, cpu_isa)                      \
     void sparse_##method##_run_##isa(                                          \
         const struct kernel_spec *spec, const void *packed, const float *src,  \
         int64_t src_border, float *dst, int64_t dst_border,                    \
@@ -14,11 +15,12 @@
         const struct sparse_part *part);
 SPARSE_KERNELS(DECLARE)
 
-#define ROW(method, kind, layout, isa, cpu_isa)                                \
+#define ROW(method, kind, layout, form, isa, cpu_isa)                          \
     {"sparse_" #method "_" #isa,                                               \
-     kind,                                                                     \
-     layout,                                                                   \
-     cpu_isa,                                                                  \
+     KERNEL_##kind,                                                            \
+     LAYOUT_##layout,                                                          \
+     SPARSE_FORM_##form,                                                       \
+     CPU_ISA_##cpu_isa,                                                        \
      sparse_##method##_serves,                                                 \
      sparse_##method##_pack_bytes,                                             \
      sparse_##method##_pack,                                                   \
@@ -39,12 +41,14 @@ struct sparse_part sparse_whole(const struct kernel_spec *spec)
 
 const struct sparse_kernel *sparse_kernel_find(const struct kernel_spec *spec,
                                                enum layout layout,
+                                               enum sparse_form form,
                                                enum cpu_isa isa)
 {
     const struct sparse_kernel *best = NULL;
     for (const struct sparse_kernel *k = sparse_kernels; k->name != NULL; k++)
-        if (k->kind == spec->kind && k->layout == layout && k->isa <= isa &&
-            (best == NULL || k->isa > best->isa) && k->serves(spec))
+        if (k->kind == spec->kind && k->layout == layout && k->form == form &&
+            k->isa <= isa && (best == NULL || k->isa > best->isa) &&
+            k->serves(spec))
             best = k;
     return best;
 }

@@ -2,12 +2,14 @@
  * Our own sparse kernels: convolution and product whose weights are mostly
  * zero. Method: weights are packed once per mask into a list of nonzeros per
  * output channel (offset into the source, value); running broadcasts each
- * kept weight against a vector of contiguous source elements. Two layouts:
+ * kept weight against a vector of contiguous source elements. Layouts:
  *
  *   PLANE    batch by batch; vectors run along flattened bordered rows
  *            (stride 1) or along de-interleaved phases (other strides)
  *   IMAGE16  16 images innermost: one kept weight feeds a full vector
  *            whatever stride, dilation, kernel or border
+ *   NHWC     channels innermost: vectors run along output channels, for
+ *            weights whose zeros have structure (sparse_lane.h)
  *
  * A product is a 1x1 convolution over 1x1 planes; for batch 1 it is a
  * matrix-vector product over packed rows (PLAIN layout).
@@ -18,7 +20,7 @@
 #define KERNEL_SPARSE_H
 
 #include "base/cpu.h"
-#include "kernel/spec.h"
+#include "kernel/sparse_structure.h"
 
 #include <stddef.h>
 
@@ -39,7 +41,8 @@ struct sparse_part sparse_whole(const struct kernel_spec *spec);
 struct sparse_kernel {
     const char *name;      /* "sparse_conv_plane_avx512" */
     enum kernel_kind kind; /* KERNEL_CONV or KERNEL_PRODUCT */
-    enum layout layout;    /* of src and dst (product on PLAIN: batch 1) */
+    enum layout layout;    /* of src and dst */
+    enum sparse_form form; /* of the packed weights */
     enum cpu_isa isa;
 
     /* Whether this kernel computes this spec (CONV: spec->conv, ...). */
@@ -67,10 +70,11 @@ struct sparse_kernel {
 /* All rows, NULL-terminated by name; the registry tests and benches read. */
 extern const struct sparse_kernel sparse_kernels[];
 
-/* The row that serves spec in `layout` for the best family <= isa; NULL:
- * none. */
+/* The row that serves spec in `layout` with weights of `form` for the best
+ * family <= isa; NULL: none. */
 const struct sparse_kernel *sparse_kernel_find(const struct kernel_spec *spec,
                                                enum layout layout,
+                                               enum sparse_form form,
                                                enum cpu_isa isa);
 
 /* Nonzeros among `count` weights. */

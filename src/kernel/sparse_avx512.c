@@ -2,11 +2,17 @@
 #if defined(__x86_64__)
 #define SPARSE_AVX512
 
+#include "kernel/sparse_lane_run.h"
 #include "kernel/sparse_rows16_run.h"
 
 SPARSE_BY_RUNS(sparse_conv_plane_run_avx512, LAYOUT_PLANE)
 SPARSE_BY_ROWS16(sparse_conv_rows16_run_avx512)
+SPARSE_BY_ROWS16(sparse_conv_rows16_rows4_run_avx512)
 SPARSE_BY_RUNS(sparse_conv_image16_run_avx512, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_product_image16_run_avx512, LAYOUT_IMAGE16)
+SPARSE_BY_RUNS(sparse_conv_plane_rows4_run_avx512, LAYOUT_PLANE)
+SPARSE_BY_RUNS(sparse_conv_image16_rows4_run_avx512, LAYOUT_IMAGE16)
+SPARSE_BY_RUNS(sparse_product_image16_rows4_run_avx512, LAYOUT_IMAGE16)
+SPARSE_ALL_LANES(avx512)
 
 #endif

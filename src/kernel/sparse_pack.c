@@ -29,6 +29,7 @@ void sparse_problem_of(struct sparse_problem *problem,
                        const struct kernel_spec *spec, enum layout layout)
 {
     memset(problem, 0, sizeof *problem);
+    problem->rows = 1;
     problem->unit = layout == LAYOUT_IMAGE16 ? SPARSE_BLOCK : 1;
     if (spec->kind == KERNEL_CONV) {
         problem->conv = spec->conv;
@@ -135,11 +136,6 @@ static int64_t weight_count(const struct conv_spec *c)
     return c->oc * (c->ic / c->groups) * c->kh * c->kw;
 }
 
-static int64_t problem_nonzeros(const struct sparse_problem *p)
-{
-    return sparse_nonzeros(p->conv.weight, weight_count(&p->conv));
-}
-
 static bool problem_served(const struct sparse_problem *p)
 {
     const struct conv_spec *c = &p->conv;
@@ -168,22 +164,71 @@ static bool problem_served(const struct sparse_problem *p)
     return source < INT32_MAX && taps < INT32_MAX && result < INT32_MAX;
 }
 
+static int64_t inputs_of(const struct conv_spec *c)
+{
+    return c->ic / c->groups * c->kh * c->kw;
+}
+
+static float weight_at(const struct sparse_problem *p, int64_t o, int64_t i)
+{
+    const struct conv_spec *c = &p->conv;
+    return c->weight[p->transposed ? i * c->oc + o : o * inputs_of(c) + i];
+}
+
+/* The weights of one group of output channels for one input, zeros beyond the
+ * last channel; whether any is kept. */
+static bool weights_at(const struct sparse_problem *p, int64_t group, int64_t i,
+                       float value[SPARSE_ROWS])
+{
+    bool any = false;
+    for (int k = 0; k < p->rows; k++) {
+        int64_t o = group * p->rows + k;
+        value[k] = o < p->conv.oc ? weight_at(p, o, i) : 0.0F;
+        any = any || value[k] != 0.0F;
+    }
+    return any;
+}
+
+static int64_t groups_of(const struct sparse_problem *p)
+{
+    return (p->conv.oc + p->rows - 1) / p->rows;
+}
+
+static int64_t count_entries(const struct sparse_problem *p)
+{
+    float value[SPARSE_ROWS];
+    int64_t count = 0;
+    if (p->rows == 1)
+        return sparse_nonzeros(p->conv.weight, weight_count(&p->conv));
+    for (int64_t group = 0; group < groups_of(p); group++)
+        for (int64_t i = 0; i < inputs_of(&p->conv); i++)
+            count += weights_at(p, group, i, value);
+    return count;
+}
+
+static size_t entry_bytes(const struct sparse_problem *p)
+{
+    return p->rows == 1 ? sizeof(struct sparse_entry)
+                        : sizeof(struct sparse_entry4);
+}
+
 static struct sparse_packed header_of(const struct sparse_problem *p)
 {
     struct sparse_packed h = {.geometry = sparse_geometry_of(p),
-                              .nonzeros = problem_nonzeros(p)};
-    size_t oc = (size_t)p->conv.oc, nonzeros = (size_t)h.nonzeros;
+                              .rows = p->rows,
+                              .count = count_entries(p)};
+    size_t groups = (size_t)groups_of(p), count = (size_t)h.count;
     h.starts = align_up(sizeof h);
-    h.bias = h.starts + align_up((oc + 1) * sizeof(int32_t));
-    h.entries = h.bias + align_up(oc * sizeof(float));
-    h.taps = h.entries + align_up(nonzeros * sizeof(struct sparse_entry));
+    h.bias = h.starts + align_up((groups + 1) * sizeof(int32_t));
+    h.entries = h.bias + align_up(groups * (size_t)p->rows * sizeof(float));
+    h.taps = h.entries + align_up(count * entry_bytes(p));
     return h;
 }
 
 static size_t problem_pack_bytes(const struct sparse_problem *p)
 {
     struct sparse_packed h = header_of(p);
-    return h.taps + align_up((size_t)h.nonzeros * sizeof(struct sparse_tap));
+    return h.taps + align_up((size_t)h.count * sizeof(struct sparse_tap));
 }
 
 /* From the index (channel * kh + ky) * kw + kx. */
@@ -202,32 +247,40 @@ static void problem_pack(const struct sparse_problem *p, void *packed)
     char *base = packed;
     int32_t *starts = (int32_t *)(void *)(base + h.starts);
     float *bias = (float *)(void *)(base + h.bias);
-    struct sparse_entry *entries =
+    struct sparse_entry *one =
         (struct sparse_entry *)(void *)(base + h.entries);
+    struct sparse_entry4 *four =
+        (struct sparse_entry4 *)(void *)(base + h.entries);
     struct sparse_tap *taps = (struct sparse_tap *)(void *)(base + h.taps);
+    int64_t inputs = inputs_of(c), kept = 0;
     memcpy(packed, &h, sizeof h);
-    int64_t per_group = c->ic / c->groups * c->kh * c->kw, kept = 0;
-    for (int64_t o = 0; o < c->oc; o++) {
-        int64_t group = o / (c->oc / c->groups);
-        starts[o] = (int32_t)kept;
-        bias[o] = c->bias != NULL ? c->bias[o] : 0.0F;
-        for (int64_t i = 0; i < per_group; i++) {
-            float w =
-                c->weight[p->transposed ? i * c->oc + o : o * per_group + i];
-            if (w == 0.0F)
+    for (int64_t o = 0; o < groups_of(p) * p->rows; o++)
+        bias[o] = c->bias != NULL && o < c->oc ? c->bias[o] : 0.0F;
+    for (int64_t group = 0; group < groups_of(p); group++) {
+        int64_t first = group * p->rows / (c->oc / c->groups) * inputs;
+        starts[group] = (int32_t)kept;
+        for (int64_t i = 0; i < inputs; i++) {
+            float value[SPARSE_ROWS];
+            if (!weights_at(p, group, i, value))
                 continue;
-            struct sparse_tap tap = tap_of(c, group * per_group + i);
+            struct sparse_tap tap = tap_of(c, first + i);
             int64_t pixel = sparse_tap_offset(&h.geometry, c, tap);
-            entries[kept] =
-                (struct sparse_entry){(int32_t)(pixel * h.geometry.unit), w};
-            taps[kept++] = tap;
+            int32_t offset = (int32_t)(pixel * h.geometry.unit);
+            taps[kept] = tap;
+            if (p->rows == 1) {
+                one[kept] = (struct sparse_entry){offset, value[0]};
+            } else {
+                four[kept].offset = offset;
+                memcpy(four[kept].value, value, sizeof value);
+            }
+            kept++;
         }
     }
-    starts[c->oc] = (int32_t)kept;
+    starts[groups_of(p)] = (int32_t)kept;
 }
 
 struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
-                                        int64_t nonzeros, int64_t src_border)
+                                        int64_t count, int64_t src_border)
 {
     const struct conv_spec *c = &p->conv;
     struct sparse_geometry g = sparse_geometry_of(p);
@@ -237,7 +290,7 @@ struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
     s.entries = align_up((size_t)vectors * sizeof(int32_t));
     s.planes = s.bytes = s.entries;
     if (g.in_place && src_border > g.border) {
-        s.planes += align_up((size_t)nonzeros * sizeof(struct sparse_entry));
+        s.planes += align_up((size_t)count * entry_bytes(p));
         s.bytes = s.planes;
     } else if (!g.in_place || src_border < g.border) {
         int64_t pixels = c->ic * g.sh * g.sw * g.plane;
@@ -249,41 +302,59 @@ struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
 static size_t problem_scratch_bytes(const struct sparse_problem *p,
                                     int64_t src_border)
 {
-    return sparse_scratch_of(p, problem_nonzeros(p), src_border).bytes;
+    return sparse_scratch_of(p, count_entries(p), src_border).bytes;
 }
 
-#define FACES(method, kernel, where)                                           \
+/* Groups of channels share their inputs only inside a group of the
+ * convolution. */
+static bool rows_served(const struct sparse_problem *p)
+{
+    const struct conv_spec *c = &p->conv;
+    return p->rows == 1 || c->groups == 1 || c->oc / c->groups % p->rows == 0;
+}
+
+static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
+                    enum layout layout, int rows)
+{
+    sparse_problem_of(p, spec, layout);
+    p->rows = rows;
+}
+
+#define FACES(method, kernel, where, rows)                                     \
     bool sparse_##method##_serves(const struct kernel_spec *spec)              \
     {                                                                          \
         struct sparse_problem p;                                               \
         if (spec->kind != (kernel))                                            \
             return false;                                                      \
-        sparse_problem_of(&p, spec, where);                                    \
-        return problem_served(&p) &&                                           \
+        face_of(&p, spec, where, rows);                                        \
+        return problem_served(&p) && rows_served(&p) &&                        \
                ((where) != LAYOUT_PLAIN || p.conv.n == 1);                     \
     }                                                                          \
     size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec)        \
     {                                                                          \
         struct sparse_problem p;                                               \
-        sparse_problem_of(&p, spec, where);                                    \
+        face_of(&p, spec, where, rows);                                        \
         return problem_pack_bytes(&p);                                         \
     }                                                                          \
     void sparse_##method##_pack(const struct kernel_spec *spec, void *packed)  \
     {                                                                          \
         struct sparse_problem p;                                               \
-        sparse_problem_of(&p, spec, where);                                    \
+        face_of(&p, spec, where, rows);                                        \
         problem_pack(&p, packed);                                              \
     }                                                                          \
     size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
                                            int64_t src_border)                 \
     {                                                                          \
         struct sparse_problem p;                                               \
-        sparse_problem_of(&p, spec, where);                                    \
+        face_of(&p, spec, where, rows);                                        \
         return problem_scratch_bytes(&p, (where) == LAYOUT_PLANE ? src_border  \
                                                                  : 0);         \
     }
 
-FACES(conv_plane, KERNEL_CONV, LAYOUT_PLANE)
-FACES(conv_image16, KERNEL_CONV, LAYOUT_IMAGE16)
-FACES(product_plain, KERNEL_PRODUCT, LAYOUT_PLAIN)
-FACES(product_image16, KERNEL_PRODUCT, LAYOUT_IMAGE16)
+FACES(conv_plane, KERNEL_CONV, LAYOUT_PLANE, 1)
+FACES(conv_plane_rows4, KERNEL_CONV, LAYOUT_PLANE, SPARSE_ROWS)
+FACES(conv_image16, KERNEL_CONV, LAYOUT_IMAGE16, 1)
+FACES(conv_image16_rows4, KERNEL_CONV, LAYOUT_IMAGE16, SPARSE_ROWS)
+FACES(product_plain, KERNEL_PRODUCT, LAYOUT_PLAIN, 1)
+FACES(product_image16, KERNEL_PRODUCT, LAYOUT_IMAGE16, 1)
+FACES(product_image16_rows4, KERNEL_PRODUCT, LAYOUT_IMAGE16, SPARSE_ROWS)

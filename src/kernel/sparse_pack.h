@@ -21,13 +21,14 @@
 
 #include <stddef.h>
 
-enum { SPARSE_BLOCK = 16 };
+enum { SPARSE_BLOCK = 16, SPARSE_ROWS = 4 };
 
 /* Spans a product (1x1 over 1x1 planes) and a convolution. */
 struct sparse_problem {
     struct conv_spec conv;
     bool transposed; /* weight is (ic, oc): a product stored by inputs */
     int unit;
+    int rows; /* output channels that share entries: 1 or SPARSE_ROWS */
 };
 
 /* A kept weight: its source element, relative to that of output 0, and its
@@ -35,6 +36,12 @@ struct sparse_problem {
 struct sparse_entry {
     int32_t offset;
     float value;
+};
+
+/* The same for the output channels of one group, some of which may be zero. */
+struct sparse_entry4 {
+    int32_t offset;
+    float value[SPARSE_ROWS];
 };
 
 /* Where an entry's weight was: input channel, and how far its tap is from the
@@ -55,11 +62,13 @@ struct sparse_geometry {
     int64_t strip;                /* output rows that one plane serves */
 };
 
-/* Packed weights: this header, then starts (oc + 1), bias (oc), entries and
- * taps (nnz each), every part 64-byte aligned. */
+/* Packed weights: this header, then starts (a list per output channel or per
+ * group of them, and the end), bias (oc, rounded up to groups), entries and
+ * taps (one each), every part 64-byte aligned. */
 struct sparse_packed {
     struct sparse_geometry geometry;
-    int64_t nonzeros;
+    int rows;                           /* as the problem's */
+    int64_t count;                      /* entries */
     size_t starts, bias, entries, taps; /* bytes from the header */
 };
 
@@ -80,7 +89,7 @@ struct sparse_scratch {
     size_t entries, planes, bytes;
 };
 struct sparse_scratch sparse_scratch_of(const struct sparse_problem *problem,
-                                        int64_t nonzeros, int64_t src_border);
+                                        int64_t count, int64_t src_border);
 
 /* The faces of struct sparse_kernel that do not depend on vectors. */
 #define SPARSE_FACES(method)                                                   \
@@ -91,8 +100,11 @@ struct sparse_scratch sparse_scratch_of(const struct sparse_problem *problem,
                                            int64_t src_border);
 SPARSE_FACES(conv_plane)
 SPARSE_FACES(conv_image16)
+SPARSE_FACES(conv_plane_rows4)
+SPARSE_FACES(conv_image16_rows4)
 SPARSE_FACES(product_plain)
 SPARSE_FACES(product_image16)
+SPARSE_FACES(product_image16_rows4)
 #undef SPARSE_FACES
 
 #endif

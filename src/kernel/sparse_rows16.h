@@ -18,19 +18,24 @@
 
 enum { ROWS16_MISSES_FIRST = 1, ROWS16_MISSES_LAST = 2, ROWS16_PIXELS = 14 };
 
-/* Entries are ordered by (class, slice, output channel, tap); starts holds
- * where each of these begins and the end. */
+/* Entries are ordered by (class, slice, output channel or group of them, tap);
+ * starts holds where each of these lists begins and the end. */
 struct rows16_packed {
     int64_t classes, slices;
-    int64_t pixels;   /* of a tile, at most ROWS16_PIXELS */
-    size_t row_class; /* oh bytes: the class of every output row */
+    int64_t rows, lists; /* output channels that share entries; lists of them */
+    int64_t pixels;      /* of a tile, at most ROWS16_PIXELS */
+    size_t row_class;    /* oh bytes: the class of every output row */
     size_t starts, bias, entries;
 };
 
-bool sparse_conv_rows16_serves(const struct kernel_spec *spec);
-size_t sparse_conv_rows16_pack_bytes(const struct kernel_spec *spec);
-void sparse_conv_rows16_pack(const struct kernel_spec *spec, void *packed);
-size_t sparse_conv_rows16_scratch_bytes(const struct kernel_spec *spec,
-                                        int64_t src_border);
+#define SPARSE_FACES(method)                                                   \
+    bool sparse_##method##_serves(const struct kernel_spec *spec);             \
+    size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec);       \
+    void sparse_##method##_pack(const struct kernel_spec *spec, void *packed); \
+    size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
+                                           int64_t src_border);
+SPARSE_FACES(conv_rows16)
+SPARSE_FACES(conv_rows16_rows4)
+#undef SPARSE_FACES
 
 #endif

@@ -57,10 +57,13 @@ static inline void set_activation(struct run *r)
 }
 
 /* The entries for planes with another border than they were packed for. */
-static const struct sparse_entry *move_entries(
-    const struct run *r, const struct sparse_packed *packed,
-    struct sparse_entry *moved)
+static void move_entries(struct run *r, const struct sparse_packed *packed,
+                         void *memory)
 {
+    struct sparse_entry *moved = memory;
+    struct sparse_entry4 *moved4 = memory;
+    int32_t from = r->starts[r->first / r->rows];
+    int32_t to = r->starts[(r->last + r->rows - 1) / r->rows];
     const char *base = (const char *)packed;
     const struct sparse_tap *taps =
         (const struct sparse_tap *)(const void *)(base + packed->taps);
@@ -69,12 +72,18 @@ static const struct sparse_entry *move_entries(
         (int32_t)sparse_tap_offset(&r->geometry, r->conv, origin);
     const int32_t plane = (int32_t)r->geometry.plane;
     const int32_t pitch = (int32_t)r->geometry.pitch;
-    for (int32_t i = r->starts[r->first]; i < r->starts[r->last]; i++) {
-        moved[i].offset =
+    for (int32_t i = from; i < to; i++) {
+        int32_t offset =
             begin + taps[i].channel * plane + taps[i].y * pitch + taps[i].x;
-        moved[i].value = r->entries[i].value;
+        if (r->rows == 1) {
+            moved[i] = (struct sparse_entry){offset, r->entries[i].value};
+        } else {
+            moved4[i] = r->entries4[i];
+            moved4[i].offset = offset;
+        }
     }
-    return moved;
+    r->entries = moved;
+    r->entries4 = moved4;
 }
 
 /* How one call finds its operands. */
@@ -144,12 +153,16 @@ static inline void run_problem(const struct sparse_problem *problem,
     if (part->first >= part->last)
         return;
     struct sparse_scratch layout =
-        sparse_scratch_of(problem, packed->nonzeros, o->src_border);
+        sparse_scratch_of(problem, packed->count, o->src_border);
     struct run r = {
         .conv = c,
         .geometry = packed->geometry,
         .entries =
             (const struct sparse_entry *)(const void *)(base + packed->entries),
+        .entries4 =
+            (const struct sparse_entry4 *)(const void *)(base +
+                                                         packed->entries),
+        .rows = packed->rows,
         .starts = (const int32_t *)(const void *)(base + packed->starts),
         .bias = (const float *)(const void *)(base + packed->bias),
         .epilogue = epilogue,
@@ -170,9 +183,7 @@ static inline void run_problem(const struct sparse_problem *problem,
     if (!o->copies && o->src_border > packed->geometry.border) {
         r.geometry =
             sparse_geometry_in_place(&packed->geometry, c, o->src_border);
-        r.entries = move_entries(
-            &r, packed,
-            (struct sparse_entry *)(void *)((char *)scratch + layout.entries));
+        move_entries(&r, packed, (char *)scratch + layout.entries);
     }
     if (r.slow || (unit == 1 && r.geometry.pitch != r.dst_pitch))
         r.finish = FINISH_SLOWLY;
@@ -204,6 +215,7 @@ static inline void run_problem(const struct sparse_problem *problem,
                              .dst = dst,                                       \
                              .src_border = bordered ? src_border : 0};         \
         sparse_problem_of(&p, spec, layout);                                   \
+        p.rows = ((const struct sparse_packed *)packed)->rows;                 \
         run_problem(&p, packed, &o, bordered ? dst_border : 0, epilogue,       \
                     scratch, part);                                            \
     }

@@ -1,10 +1,16 @@
 /* The sparse kernels on portable vectors of four floats. */
 
+#include "kernel/sparse_lane_run.h"
 #include "kernel/sparse_rows.h"
 #include "kernel/sparse_rows16_run.h"
 
 SPARSE_BY_RUNS(sparse_conv_plane_run_scalar, LAYOUT_PLANE)
 SPARSE_BY_ROWS16(sparse_conv_rows16_run_scalar)
+SPARSE_BY_ROWS16(sparse_conv_rows16_rows4_run_scalar)
 SPARSE_BY_RUNS(sparse_conv_image16_run_scalar, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_product_image16_run_scalar, LAYOUT_IMAGE16)
+SPARSE_BY_RUNS(sparse_conv_plane_rows4_run_scalar, LAYOUT_PLANE)
+SPARSE_BY_RUNS(sparse_conv_image16_rows4_run_scalar, LAYOUT_IMAGE16)
+SPARSE_BY_RUNS(sparse_product_image16_rows4_run_scalar, LAYOUT_IMAGE16)
+SPARSE_ALL_LANES(scalar)
 SPARSE_BY_VECTOR(sparse_product_plain_run_scalar)

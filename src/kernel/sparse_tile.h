@@ -21,6 +21,8 @@ struct run {
     const struct conv_spec *conv;
     struct sparse_geometry geometry; /* of the planes that are read */
     const struct sparse_entry *entries;
+    const struct sparse_entry4 *entries4; /* instead, where rows share */
+    int rows;
     const int32_t *starts;
     const float *bias;
     const struct epilogue *epilogue;
@@ -97,6 +99,22 @@ ALWAYS_INLINE void finish_blocks(const struct run *r, const struct strip *s,
             vec_store(dst + place[j], vec_clamp(sum[j], low, high));
 }
 
+ALWAYS_INLINE void finish_tile(const struct run *r, const struct strip *s,
+                               int64_t channel, vec *sum, const int n)
+{
+    if (r->finish == FINISH_FLAT) {
+        finish_flat(r, s, channel, sum, n);
+    } else if (r->finish == FINISH_BLOCKS) {
+        finish_blocks(r, s, channel, sum, n);
+    } else {
+        float sums[(MOST_VECTORS + 1) * LANES];
+#pragma GCC unroll 28
+        for (int j = 0; j < n; j++)
+            vec_store(sums + j * LANES, sum[j]);
+        finish_slowly(r, s, channel, sums, n * LANES);
+    }
+}
+
 /* Adds one kept weight times n vectors. */
 ALWAYS_INLINE void add_entry(const struct sparse_entry *e, const float *src,
                              vec *sum, const int n)
@@ -132,16 +150,45 @@ ALWAYS_INLINE void run_tile(const struct run *r, const struct strip *s,
 #pragma GCC unroll 28
         for (int j = n; j < n * sets; j++)
             sum[j % n] = vec_add(sum[j % n], sum[j]);
-        if (r->finish == FINISH_FLAT) {
-            finish_flat(r, s, channel, sum, n);
-        } else if (r->finish == FINISH_BLOCKS) {
-            finish_blocks(r, s, channel, sum, n);
-        } else {
-            float sums[(MOST_VECTORS + 1) * LANES];
+        finish_tile(r, s, channel, sum, n);
+    }
+}
+
+/*
+ * A tile of n vectors for groups of channels that share their entries: what is
+ * loaded once serves all of a group.
+ */
+ALWAYS_INLINE void run_tile4(const struct run *r, const struct strip *s,
+                             const int n)
+{
+    const float *src = s->src + s->at;
+    int64_t end = (r->last + SPARSE_ROWS - 1) / SPARSE_ROWS;
+    for (int64_t group = r->first / SPARSE_ROWS; group < end; group++) {
+        const struct sparse_entry4 *e = r->entries4 + r->starts[group];
+        const struct sparse_entry4 *stop = r->entries4 + r->starts[group + 1];
+        vec sum[SPARSE_ROWS * MOST_SHARED];
 #pragma GCC unroll 28
+        for (int j = 0; j < SPARSE_ROWS * n; j++)
+            sum[j] = vec_all(r->bias[group * SPARSE_ROWS + j / n]);
+        for (; e < stop; e++) {
+            const float *from = src + e->offset;
+            vec x[MOST_SHARED];
+#pragma GCC unroll 8
             for (int j = 0; j < n; j++)
-                vec_store(sums + j * LANES, sum[j]);
-            finish_slowly(r, s, channel, sums, n * LANES);
+                x[j] = vec_load(from + j * LANES);
+#pragma GCC unroll 4
+            for (int k = 0; k < SPARSE_ROWS; k++) {
+                vec w = vec_all(e->value[k]);
+#pragma GCC unroll 8
+                for (int j = 0; j < n; j++)
+                    sum[k * n + j] = vec_multiply_add(w, x[j], sum[k * n + j]);
+            }
+        }
+#pragma GCC unroll 4
+        for (int k = 0; k < SPARSE_ROWS; k++) {
+            int64_t channel = group * SPARSE_ROWS + k;
+            if (channel >= r->first && channel < r->last)
+                finish_tile(r, s, channel, sum + k * n, n);
         }
     }
 }
@@ -185,6 +232,28 @@ static tile_function *const tiles[MOST_VECTORS + 1] = {
 #endif
 #if defined(SPARSE_AVX512)
     tile_15, tile_16, tile_17, tile_18,
+#endif
+};
+
+#define TILE4(n)                                                               \
+    static void tile4_##n(const struct run *r, const struct strip *s)          \
+    {                                                                          \
+        run_tile4(r, s, n);                                                    \
+    }
+TILE4(1)
+TILE4(2)
+TILE4(3)
+#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
+TILE4(4)
+TILE4(5)
+TILE4(6)
+#endif
+#undef TILE4
+
+static tile_function *const tiles4[MOST_SHARED + 1] = {
+    NULL,    tile4_1, tile4_2, tile4_3,
+#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
+    tile4_4, tile4_5, tile4_6,
 #endif
 };
 
@@ -275,13 +344,14 @@ static int64_t vectors_per_tile(const struct run *r)
 static void run_strip(const struct run *r, struct strip *s)
 {
     int64_t vectors = (s->length + LANES - 1) / LANES;
-    int64_t most = vectors_per_tile(r);
+    int64_t most = r->rows > 1 ? MOST_SHARED : vectors_per_tile(r);
+    tile_function *const *functions = r->rows > 1 ? tiles4 : tiles;
     int64_t count = (vectors + most - 1) / most;
     int64_t done = 0;
     for (int64_t i = 0; i < count; i++) {
         int64_t next = vectors * (i + 1) / count;
         s->at = done * LANES;
-        tiles[next - done](r, s);
+        functions[next - done](r, s);
         done = next;
     }
 }

@@ -12,13 +12,14 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* LANES; MOST_VECTORS: accumulators of one tile, such that they, a weight and
- * what a multiply-add needs besides fit the registers. */
+ * what a multiply-add needs besides fit the registers. MOST_SHARED: the same
+ * where each vector that was loaded serves four sums. */
 
 #if defined(SPARSE_AVX512)
 
 #include <immintrin.h>
 
-enum { LANES = 16, MOST_VECTORS = 18 };
+enum { LANES = 16, MOST_VECTORS = 18, MOST_SHARED = 6 };
 typedef __m512 vec;
 
 static inline vec vec_all(float x)
@@ -91,7 +92,7 @@ static inline vec vec_keep(vec x, uint32_t bits)
 
 #include <immintrin.h>
 
-enum { LANES = 8, MOST_VECTORS = 14 };
+enum { LANES = 8, MOST_VECTORS = 14, MOST_SHARED = 3 };
 typedef __m256 vec;
 
 static inline vec vec_all(float x)
@@ -161,7 +162,7 @@ static inline vec vec_keep(vec x, uint32_t bits)
 
 #else
 
-enum { LANES = 4, MOST_VECTORS = 12 };
+enum { LANES = 4, MOST_VECTORS = 12, MOST_SHARED = 3 };
 typedef float vec __attribute__((vector_size(16)));
 
 static inline vec vec_all(float x)

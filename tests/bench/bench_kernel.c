@@ -1,12 +1,15 @@
 /*
  * Sparse kernels against the dense ones, layer by layer, on one thread. Prints
- * a row per kernel, case and sparsity:
+ * a row per kernel, case and pattern of zeros:
  *
- *   kernel,case,sparsity,median_us,p10_us,p90_us,dense_us,ratio
+ *   kernel,case,pattern,sparsity,median_us,p10_us,p90_us,dense_us,ratio,
+ *   unstructured_us,gain
  *
- * Times are per image; ratio = dense / sparse, both measured in turn in the
- * same run (A B A B), so that a slow moment of the machine hits both. Dense is
- * oneDNN in the layout that it prefers; neither side pays for reorders.
+ * Times are per image; ratio = dense / sparse, gain = unstructured / sparse:
+ * the fastest kernel for weights that fall anywhere, on such weights of the
+ * same sparsity. All are measured in turn in the same run (A B C A B C), so
+ * that a slow moment of the machine hits all. Dense is oneDNN in the layout
+ * that it prefers; no side pays for reorders.
  *
  * bench_kernel [KERNEL [CASE]] runs those whose names contain the words.
  */
@@ -49,7 +52,24 @@ static const struct layer layers[] = {
     {"product 300x100", 1, 300, 0, 100, 1, 1},
 };
 
-static const double sparsities[] = {0.5, 0.7, 0.9, 0.95};
+/* Patterns by the form of weights that profits. Densities of N:M are N of M
+ * inputs for every channel. */
+struct pattern {
+    const char *name;
+    enum sparse_form form;
+    double density;
+};
+
+static const struct pattern patterns[] = {
+    {"any", SPARSE_FORM_ANY, 0.5},       {"any", SPARSE_FORM_ANY, 0.3},
+    {"any", SPARSE_FORM_ANY, 0.1},       {"any", SPARSE_FORM_ANY, 0.05},
+    {"4x1", SPARSE_FORM_ROWS4, 0.5},     {"4x1", SPARSE_FORM_ROWS4, 0.25},
+    {"4x1", SPARSE_FORM_ROWS4, 0.1},     {"16x1", SPARSE_FORM_ROWS16, 0.5},
+    {"16x1", SPARSE_FORM_ROWS16, 0.25},  {"16x1", SPARSE_FORM_ROWS16, 0.1},
+    {"2:4", SPARSE_FORM_LANES, 0.5},     {"1:4", SPARSE_FORM_LANES, 0.25},
+    {"1:16", SPARSE_FORM_LANES, 0.0625}, {"1x16", SPARSE_FORM_INPUT16, 0.5},
+    {"1x16", SPARSE_FORM_INPUT16, 0.25}, {"1x16", SPARSE_FORM_INPUT16, 0.1},
+};
 
 static const struct epilogue relu = {false, {ELTWISE_RELU, 0, 0}};
 
@@ -230,54 +250,106 @@ static void close_side(struct side *s)
     free(s->scratch);
 }
 
-static void compare(struct side *dense, struct side *sparse, const char *name,
-                    double sparsity, int64_t batch)
+/* What one row compares; the rival is missing where the pattern is "any". */
+struct match {
+    struct side dense, sparse, rival;
+    bool rivalled;
+};
+
+static struct stats_summary summary_of(struct side *s)
 {
-    warm_up(dense);
-    warm_up(sparse);
+    return stats_summarise(s->ns, RUNS);
+}
+
+static void compare(struct match *m, const char *name,
+                    const struct pattern *pattern, int64_t batch)
+{
+    warm_up(&m->dense);
+    warm_up(&m->sparse);
+    if (m->rivalled)
+        warm_up(&m->rival);
     for (int i = 0; i < RUNS; i++) {
-        dense->ns[i] = time_side(dense);
-        sparse->ns[i] = time_side(sparse);
+        m->dense.ns[i] = time_side(&m->dense);
+        m->sparse.ns[i] = time_side(&m->sparse);
+        if (m->rivalled)
+            m->rival.ns[i] = time_side(&m->rival);
     }
-    struct stats_summary d = stats_summarise(dense->ns, RUNS);
-    struct stats_summary s = stats_summarise(sparse->ns, RUNS);
+    struct stats_summary d = summary_of(&m->dense), s = summary_of(&m->sparse);
+    struct stats_summary r = m->rivalled ? summary_of(&m->rival) : s;
     double unit = 1e3 * (double)batch;
-    printf("%s,%s batch %d,%.2f,%.2f,%.2f,%.2f,%.2f,%.2f\n",
-           sparse->kernel->name, name, (int)batch, sparsity, s.median / unit,
-           s.p10 / unit, s.p90 / unit, d.median / unit, d.median / s.median);
+    printf("%s,%s batch %d,%s,%.2f,%.2f,%.2f,%.2f,%.2f,%.2f,%.2f,%.2f\n",
+           m->sparse.kernel->name, name, (int)batch, pattern->name,
+           1 - pattern->density, s.median / unit, s.p10 / unit, s.p90 / unit,
+           d.median / unit, d.median / s.median, r.median / unit,
+           r.median / s.median);
     fflush(stdout);
 }
 
-static void bench_layer(const struct onednn_engine *engine,
-                        const struct sparse_kernel *kernel,
-                        const struct layer *layer, int64_t batch)
+/* The kernel for weights anywhere that serves best at this batch. */
+static const struct sparse_kernel *rival_of(const struct kernel_spec *spec,
+                                            enum cpu_isa isa, int64_t batch)
 {
+    enum layout one = spec->kind == KERNEL_CONV ? LAYOUT_PLANE : LAYOUT_PLAIN;
+    return sparse_kernel_find(spec, batch == 1 ? one : LAYOUT_IMAGE16,
+                              SPARSE_FORM_ANY, isa);
+}
+
+static void bench_pattern(const struct onednn_engine *engine,
+                          const struct sparse_kernel *kernel,
+                          const struct layer *layer,
+                          const struct pattern *pattern, int64_t batch)
+{
+    static struct match m; /* large: off the stack */
     struct rng rng;
     rng_init(&rng, 1);
     int64_t count =
         layer->oc * layer->ic / layer->groups * layer->kernel * layer->kernel;
     float *weight = allocate((size_t)count * sizeof *weight);
+    float *anywhere = allocate((size_t)count * sizeof *anywhere);
     float *bias = allocate((size_t)layer->oc * sizeof *bias);
     struct kernel_spec spec = spec_of(layer, batch, weight, bias);
-    if (spec.kind == kernel->kind && kernel->serves(&spec)) {
-        for (size_t i = 0; i < sizeof sparsities / sizeof *sparsities; i++) {
-            struct side dense, sparse;
-            for (int64_t k = 0; k < count; k++)
-                weight[k] = rng_uniform(&rng) < sparsities[i]
-                                ? 0.0F
-                                : (float)(rng_uniform(&rng) - 0.5);
-            if (open_dense(&dense, engine, &spec, &rng) != 0) {
-                fprintf(stderr, "bench_kernel: no dense '%s'\n", layer->name);
-                break;
-            }
-            open_sparse(&sparse, kernel, &spec, &rng);
-            compare(&dense, &sparse, layer->name, sparsities[i], batch);
-            close_side(&dense);
-            close_side(&sparse);
+    struct kernel_spec other = spec_of(layer, batch, anywhere, bias);
+    sparse_structure_draw(&spec, pattern->form, pattern->density, &rng, weight);
+    sparse_structure_draw(&spec, SPARSE_FORM_ANY, pattern->density, &rng,
+                          anywhere);
+    const struct sparse_kernel *rival = rival_of(&spec, kernel->isa, batch);
+    m.rivalled = pattern->form != SPARSE_FORM_ANY && rival != NULL;
+    if (spec.kind != kernel->kind || !kernel->serves(&spec) ||
+        open_dense(&m.dense, engine, &spec, &rng) != 0)
+        goto out;
+    open_sparse(&m.sparse, kernel, &spec, &rng);
+    if (m.rivalled)
+        open_sparse(&m.rival, rival, &other, &rng);
+    compare(&m, layer->name, pattern, batch);
+    close_side(&m.dense);
+    close_side(&m.sparse);
+    if (m.rivalled)
+        close_side(&m.rival);
+out:
+    free(weight);
+    free(anywhere);
+    free(bias);
+}
+
+/* Every pattern that the kernel is for, at the batches that it is for. */
+static void bench_kernel(const struct onednn_engine *engine,
+                         const struct sparse_kernel *kernel, const char *word)
+{
+    bool single = kernel->layout == LAYOUT_PLANE ||
+                  strstr(kernel->name, "_plain_") != NULL ||
+                  strstr(kernel->name, "_lookup_") != NULL;
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        if (word != NULL && strstr(layers[i].name, word) == NULL)
+            continue;
+        for (size_t k = 0; k < sizeof patterns / sizeof *patterns; k++) {
+            if (patterns[k].form != kernel->form)
+                continue;
+            if (kernel->layout != LAYOUT_IMAGE16)
+                bench_pattern(engine, kernel, &layers[i], &patterns[k], 1);
+            if (!single)
+                bench_pattern(engine, kernel, &layers[i], &patterns[k], 16);
         }
     }
-    free(weight);
-    free(bias);
 }
 
 int main(int argc, char **argv)
@@ -288,17 +360,13 @@ int main(int argc, char **argv)
         return 1;
     }
     onednn_set_threads(1);
-    printf("kernel,case,sparsity,median_us,p10_us,p90_us,dense_us,ratio\n");
-    for (const struct sparse_kernel *k = sparse_kernels; k->name; k++) {
-        if (k->isa > cpu_isa_detect() ||
-            (argc > 1 ? strstr(k->name, argv[1]) == NULL
-                      : k->isa != cpu_isa_detect()))
-            continue;
-        int64_t batch = k->layout == LAYOUT_IMAGE16 ? 16 : 1;
-        for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
-            if (argc < 3 || strstr(layers[i].name, argv[2]) != NULL)
-                bench_layer(&engine, k, &layers[i], batch);
-    }
+    printf("kernel,case,pattern,sparsity,median_us,p10_us,p90_us,dense_us,"
+           "ratio,unstructured_us,gain\n");
+    for (const struct sparse_kernel *k = sparse_kernels; k->name; k++)
+        if (k->isa <= cpu_isa_detect() &&
+            (argc > 1 ? strstr(k->name, argv[1]) != NULL
+                      : k->isa == cpu_isa_detect()))
+            bench_kernel(&engine, k, argc > 2 ? argv[2] : NULL);
     onednn_engine_close(&engine);
     return 0;
 }

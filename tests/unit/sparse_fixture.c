@@ -34,7 +34,7 @@ static int64_t out_size(int64_t in, int64_t k, int64_t dilation, int64_t stride,
     return (in + pads - (k - 1) * dilation - 1) / stride + 1;
 }
 
-static struct conv_spec conv_of(const struct shape *s)
+static struct conv_spec conv_of(const struct problem_shape *s)
 {
     return (struct conv_spec){.n = s->n,
                               .groups = s->groups,
@@ -84,8 +84,8 @@ static void fill_problem(struct problem *p, struct rng *rng,
     p->expected = random_floats(rng, layout_elements(to));
 }
 
-void conv_problem(struct problem *p, struct rng *rng, const struct shape *shape,
-                  double density, bool bias)
+void conv_problem(struct problem *p, struct rng *rng,
+                  const struct problem_shape *shape, double density, bool bias)
 {
     struct conv_spec c = conv_of(shape);
     struct layout_desc from = {LAYOUT_PLAIN, c.n, c.ic, c.ih, c.iw, 0};

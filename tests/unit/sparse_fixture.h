@@ -14,7 +14,7 @@
 
 enum { OVERREAD = 64, SEED = 20261124 };
 
-struct shape {
+struct problem_shape {
     int64_t n, groups, ic, ih, iw, oc, kh, kw, stride, dilation;
     int64_t top, left, bottom, right;
 };
@@ -31,8 +31,8 @@ struct problem {
 void *allocate(size_t bytes);
 
 /* Of the weights about `density` are kept; the middle row keeps none. */
-void conv_problem(struct problem *p, struct rng *rng, const struct shape *shape,
-                  double density, bool bias);
+void conv_problem(struct problem *p, struct rng *rng,
+                  const struct problem_shape *shape, double density, bool bias);
 /* shape: n, in, out, transposed */
 void product_problem(struct problem *p, struct rng *rng, const int64_t shape[4],
                      double density, bool bias);

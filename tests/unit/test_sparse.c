@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-static const struct shape shapes[] = {
+static const struct problem_shape shapes[] = {
     {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},     /* one weight */
     {1, 1, 16, 28, 28, 16, 3, 3, 1, 1, 1, 1, 1, 1}, /* ResNet-20 */
     {1, 1, 32, 14, 14, 32, 3, 3, 1, 1, 1, 1, 1, 1},
@@ -84,9 +84,10 @@ static int64_t between(struct rng *rng, int64_t least, int64_t most)
     return least + (int64_t)rng_below(rng, (uint64_t)(most - least + 1));
 }
 
-static struct shape random_shape(struct rng *rng)
+static struct problem_shape random_shape(struct rng *rng)
 {
-    struct shape s = {.n = between(rng, 1, 18), .groups = between(rng, 1, 3)};
+    struct problem_shape s = {.n = between(rng, 1, 18),
+                              .groups = between(rng, 1, 3)};
     s.ic = s.groups * between(rng, 1, 5);
     s.oc = s.groups * between(rng, 1, 5);
     s.kh = between(rng, 1, 4);
@@ -110,7 +111,7 @@ static void random_convolutions_agree_with_the_reference(void **state)
     for (int i = 0; i < 60; i++) {
         char text[256];
         struct problem p;
-        struct shape s = random_shape(&rng);
+        struct problem_shape s = random_shape(&rng);
         (void)snprintf(
             text, sizeof text,
             "n %d groups %d ic %d oc %d in %dx%d kernel %dx%d stride %d "
@@ -173,17 +174,20 @@ static void the_best_family_that_serves_is_found(void **state)
     rng_init(&rng, SEED);
     conv_problem(&p, &rng, &shapes[1], 0.2, true);
     for (int isa = 0; isa < CPU_ISA_COUNT; isa++) {
-        const struct sparse_kernel *k =
-            sparse_kernel_find(&p.spec, LAYOUT_PLANE, (enum cpu_isa)isa);
+        const struct sparse_kernel *k = sparse_kernel_find(
+            &p.spec, LAYOUT_PLANE, SPARSE_FORM_ANY, (enum cpu_isa)isa);
         assert_non_null(k);
         assert_int_equal(k->layout, LAYOUT_PLANE);
         assert_true((int)k->isa <= isa);
     }
-    assert_int_equal(
-        sparse_kernel_find(&p.spec, LAYOUT_PLANE, CPU_ISA_SCALAR)->isa,
-        CPU_ISA_SCALAR);
-    assert_null(sparse_kernel_find(&p.spec, LAYOUT_NHWC, CPU_ISA_AVX512));
-    assert_null(sparse_kernel_find(&p.spec, LAYOUT_PLAIN, CPU_ISA_AVX512));
+    assert_int_equal(sparse_kernel_find(&p.spec, LAYOUT_PLANE, SPARSE_FORM_ANY,
+                                        CPU_ISA_SCALAR)
+                         ->isa,
+                     CPU_ISA_SCALAR);
+    assert_null(sparse_kernel_find(&p.spec, LAYOUT_NHWC, SPARSE_FORM_ANY,
+                                   CPU_ISA_AVX512));
+    assert_null(sparse_kernel_find(&p.spec, LAYOUT_PLAIN, SPARSE_FORM_ANY,
+                                   CPU_ISA_AVX512));
     release_problem(&p);
 }
 
@@ -223,7 +227,8 @@ static void what_a_kernel_cannot_do_is_refused(void **state)
         spec = (struct kernel_spec){.kind = KERNEL_PRODUCT};
         spec.product = (struct product_spec){2, 2, 2, false, weight, NULL};
         assert_int_equal(k->serves(&spec), k->kind == KERNEL_PRODUCT &&
-                                               k->layout == LAYOUT_IMAGE16);
+                                               (k->layout == LAYOUT_IMAGE16 ||
+                                                k->form != SPARSE_FORM_ANY));
     }
 }
 
@@ -236,8 +241,8 @@ static void not_a_number_passes_through(void **state)
     struct kernel_spec spec = {.kind = KERNEL_PRODUCT};
     spec.product = (struct product_spec){1, 1, 1, false, &weight, NULL};
     for (int isa = 0; isa <= (int)cpu_isa_detect(); isa++) {
-        const struct sparse_kernel *k =
-            sparse_kernel_find(&spec, LAYOUT_PLAIN, (enum cpu_isa)isa);
+        const struct sparse_kernel *k = sparse_kernel_find(
+            &spec, LAYOUT_PLAIN, SPARSE_FORM_ANY, (enum cpu_isa)isa);
         void *packed = aligned_alloc(64, k->pack_bytes(&spec));
         float dst[1 + OVERREAD / 4] = {0};
         assert_non_null(packed);
@@ -259,7 +264,7 @@ static void nonzeros_are_counted(void **state)
     assert_int_equal(sparse_nonzeros(w, 0), 0);
 }
 
-#define COUNT_ROW(method, kind, layout, isa, cpu_isa) +1
+#define COUNT_ROW(method, kind, layout, form, isa, cpu_isa) +1
 
 static void every_row_of_the_list_is_registered(void **state)
 {
