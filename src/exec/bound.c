@@ -30,15 +30,37 @@ static int run_reorder(const struct bound *b)
     return 0;
 }
 
+static void run_eltwise(const struct bound *b)
+{
+    const float *from = b->src;
+    float *to = b->dst;
+    for (int64_t i = 0; i < layout_elements(&b->compiled->dst); i++)
+        to[i] = reference_eltwise(&b->compiled->spec.eltwise, from[i]);
+}
+
+/* What tasks of several nodes are made of. */
 static int run_reference(const struct bound *b)
 {
     const struct compiled *c = b->compiled;
-    if (c->spec.kind == KERNEL_CONV)
+    switch (c->spec.kind) {
+    case KERNEL_CONV:
         reference_conv(&c->spec.conv, b->src, b->dst);
-    else if (c->spec.kind == KERNEL_DECONV)
+        break;
+    case KERNEL_DECONV:
         reference_deconv(&c->spec.conv, b->src, b->dst);
-    else
+        break;
+    case KERNEL_PRODUCT:
         reference_product(&c->spec.product, b->src, b->dst);
+        break;
+    case KERNEL_NORM:
+        reference_norm(&c->spec.norm, b->src, b->dst);
+        break;
+    case KERNEL_ELTWISE:
+        run_eltwise(b);
+        break;
+    default:
+        return -1;
+    }
     reference_epilogue(&c->epilogue, b->dst, b->other,
                        layout_elements(&c->dst));
     return 0;

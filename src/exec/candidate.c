@@ -234,6 +234,12 @@ static void list_binary(struct choosing *c, const struct task *task,
     const struct binary_spec *b = &task->spec.binary;
     const struct value_view *view = &c->views[task->dst];
     unsigned set = SET_DENSE | SET_IMAGE16;
+    if (b->constant && b->constant_row) {
+        if (shape_equal(&c->instance->values[task->operands[0]].shape,
+                        &c->instance->values[task->dst].shape))
+            list_layouts(c, task, choice, METHOD_ONEDNN, SET_PLAIN);
+        return;
+    }
     if (b->constant) {
         bool fits = b->constant_channels == 1 ||
                     (view->mapped && b->constant_channels == view->desc.c);
@@ -276,6 +282,13 @@ static void list_alias(struct choosing *c, const struct task *task,
                  same ? SET_DENSE | SET_PLANE | SET_IMAGE16 : SET_PLAIN);
 }
 
+/* Rows that only our kernels compute. */
+static void list_ours(struct choosing *c, const struct task *task,
+                      struct choice *choice)
+{
+    add_dense(c, task, choice);
+}
+
 static void (*const lists[KERNEL_KIND_COUNT])(struct choosing *,
                                               const struct task *,
                                               struct choice *) = {
@@ -284,6 +297,7 @@ static void (*const lists[KERNEL_KIND_COUNT])(struct choosing *,
     [KERNEL_POOL] = list_pool,          [KERNEL_ELTWISE] = list_eltwise,
     [KERNEL_BINARY] = list_binary,      [KERNEL_AFFINE] = list_affine,
     [KERNEL_SOFTMAX] = list_plain_only, [KERNEL_ALIAS] = list_alias,
+    [KERNEL_NORM] = list_ours,
 };
 
 /* --- borders --- */

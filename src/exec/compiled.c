@@ -47,7 +47,7 @@ static const char *const kind_names[KERNEL_KIND_COUNT] = {
     [KERNEL_MATMUL] = "matmul",    [KERNEL_POOL] = "pool",
     [KERNEL_ELTWISE] = "eltwise",  [KERNEL_BINARY] = "binary",
     [KERNEL_AFFINE] = "batchnorm", [KERNEL_SOFTMAX] = "softmax",
-    [KERNEL_ALIAS] = "alias",
+    [KERNEL_ALIAS] = "alias",      [KERNEL_NORM] = "norm",
 };
 
 static void set_name(struct compiled *c, const struct task *task,
@@ -211,6 +211,8 @@ static void forget_constants(struct compiled *c)
     } else if (c->spec.kind == KERNEL_CONV || c->spec.kind == KERNEL_DECONV) {
         c->spec.conv.weight = NULL;
         c->spec.conv.bias = NULL;
+    } else if (c->spec.kind == KERNEL_NORM) {
+        c->spec.norm.gamma = c->spec.norm.beta = NULL;
     }
 }
 

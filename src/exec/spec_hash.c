@@ -70,9 +70,9 @@ static uint64_t hash_eltwise(uint64_t seed, const struct kernel_spec *spec)
 static uint64_t hash_binary(uint64_t seed, const struct kernel_spec *spec)
 {
     const struct binary_spec *b = &spec->binary;
-    const int64_t numbers[] = {(int64_t)b->kind, b->same_shape,
-                               b->constant != NULL, b->constant_operand,
-                               b->constant_channels};
+    const int64_t numbers[] = {(int64_t)b->kind,     b->same_shape,
+                               b->constant != NULL,  b->constant_operand,
+                               b->constant_channels, b->constant_row};
     return hash_numbers(seed, numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
@@ -91,6 +91,15 @@ static uint64_t hash_softmax(uint64_t seed, const struct kernel_spec *spec)
     return hash_numbers(seed, numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
+static uint64_t hash_norm(uint64_t seed, const struct kernel_spec *spec)
+{
+    const struct norm_spec *n = &spec->norm;
+    const int64_t numbers[] = {n->rows, n->width, n->gamma != NULL,
+                               n->beta != NULL};
+    seed = hash_float(seed, n->epsilon);
+    return hash_numbers(seed, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
 uint64_t spec_hash(const struct kernel_spec *spec)
 {
     static uint64_t (*const rows[KERNEL_KIND_COUNT])(
@@ -99,7 +108,7 @@ uint64_t spec_hash(const struct kernel_spec *spec)
         [KERNEL_PRODUCT] = hash_product, [KERNEL_MATMUL] = hash_matmul,
         [KERNEL_POOL] = hash_pool,       [KERNEL_ELTWISE] = hash_eltwise,
         [KERNEL_BINARY] = hash_binary,   [KERNEL_AFFINE] = hash_affine,
-        [KERNEL_SOFTMAX] = hash_softmax,
+        [KERNEL_SOFTMAX] = hash_softmax, [KERNEL_NORM] = hash_norm,
     };
     uint64_t seed = hash_u64(0, (uint64_t)spec->kind);
     return rows[spec->kind] ? rows[spec->kind](seed, spec) : seed;

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/hash.h"
+#include "exec/lowering.h"
 #include "kernel/onednn.h"
 #include "kernel/sparse.h"
 #include "op/instance.h"
@@ -65,15 +66,6 @@ struct layout_desc value_view_desc(const struct value_view *view,
 }
 
 /* --- lowering --- */
-
-struct lowering {
-    const struct graph *graph;
-    struct kernel_spec *specs; /* per node */
-    int *uses;                 /* per value: readers, graph outputs counted */
-    int *reader;               /* per value: the last node that reads it */
-    int *task_of;              /* per node: its task, -1 */
-    struct task_list *list;
-};
 
 static bool is_constant(const struct graph *graph, int value)
 {
@@ -250,9 +242,21 @@ static int only_reader(const struct lowering *l, const struct task *task)
     return l->uses[task->dst] == 1 ? l->reader[task->dst] : -1;
 }
 
-static void take(struct lowering *l, struct task *task, int node)
+/* A pattern's root brings all of its nodes. */
+static void add_nodes(const struct lowering *l, struct task *task, int node)
 {
     task->nodes[task->node_count++] = node;
+    if (l->pattern_of[node] < 0)
+        return;
+    const struct pattern *p = &l->patterns[l->pattern_of[node]];
+    for (int i = 0; i < p->count && task->node_count < TASK_MAX_NODES; i++)
+        if (p->nodes[i] != node)
+            task->nodes[task->node_count++] = p->nodes[i];
+}
+
+static void take(const struct lowering *l, struct task *task, int node)
+{
+    add_nodes(l, task, node);
     task->dst = output_of(l, node);
 }
 
@@ -267,15 +271,22 @@ static bool fuses_affine(const struct task *task,
     return next->affine.c == task->spec.conv.oc;
 }
 
+static int64_t channels_of(const struct task *task)
+{
+    return task->spec.kind == KERNEL_PRODUCT ? task->spec.product.out
+                                             : task->spec.conv.oc;
+}
+
 /* A vector that is added to the channels: the bias of frameworks that keep it
  * as a node of its own. */
 static bool fuses_bias(const struct task *task, const struct kernel_spec *next)
 {
-    int64_t channels = task->spec.kind == KERNEL_PRODUCT
-                           ? task->spec.product.out
-                           : task->spec.conv.oc;
+    int64_t channels = channels_of(task);
     return next->kind == KERNEL_BINARY && next->binary.kind == BINARY_ADD &&
-           next->binary.constant && next->binary.constant_channels == channels;
+           next->binary.constant &&
+           (next->binary.constant_channels == channels ||
+            (task->spec.kind == KERNEL_PRODUCT &&
+             next->binary.constant_row == channels));
 }
 
 /* The operand that an addition adds to the task's result, when its value is
@@ -310,7 +321,7 @@ static void fuse(struct lowering *l, struct task *task)
     } else if (next >= 0 && fuses_bias(task, &l->specs[next])) {
         task->folds = true;
         task->affine =
-            (struct affine_spec){.c = l->specs[next].binary.constant_channels,
+            (struct affine_spec){.c = channels_of(task),
                                  .inner = 1,
                                  .beta = l->specs[next].binary.constant};
         take(l, task, next);
@@ -336,14 +347,15 @@ static void make_task(struct lowering *l, int node)
     struct task *task = &l->list->tasks[l->list->count];
     int index = (int)l->list->count++;
     *task = (struct task){.node = node,
-                          .nodes = {node},
-                          .node_count = 1,
                           .spec = l->specs[node],
                           .other = GRAPH_NONE,
                           .dst = GRAPH_NONE};
     enum kernel_kind kind = task->spec.kind;
+    add_nodes(l, task, node);
     if (kind != KERNEL_NONE) {
         set_operands(g, task);
+        if (l->pattern_of[node] >= 0)
+            task->operands[0] = l->patterns[l->pattern_of[node]].input;
         task->dst = output_of(l, node);
         if (kind == KERNEL_CONV || kind == KERNEL_DECONV ||
             kind == KERNEL_PRODUCT)
@@ -370,22 +382,30 @@ int task_list_init(struct task_list *out, const struct graph *instance,
     l.task_of = array_create(nodes + 1, sizeof(*l.task_of));
     l.uses = array_create(values + 1, sizeof(*l.uses));
     l.reader = array_create(values + 1, sizeof(*l.reader));
-    if (!out->tasks || !l.specs || !l.task_of || !l.uses || !l.reader) {
+    l.patterns = array_create(nodes + 1, sizeof(*l.patterns));
+    l.pattern_of = array_create(nodes + 1, sizeof(*l.pattern_of));
+    if (!out->tasks || !l.specs || !l.task_of || !l.uses || !l.reader ||
+        !l.patterns || !l.pattern_of) {
         status = error_memory(err, nodes * sizeof(*out->tasks));
         goto done;
     }
     for (size_t i = 0; i < nodes; i++)
-        l.task_of[i] = -1;
+        l.task_of[i] = l.pattern_of[i] = -1;
     count_uses(&l);
     status = fuse_nodes ? lower_nodes(&l, err) : 0;
+    if (!status && fuse_nodes)
+        patterns_find(&l);
     for (size_t i = 0; !status && i < nodes; i++)
-        if (!(instance->folded && instance->folded[i]) && l.task_of[i] < 0)
+        if (!(instance->folded && instance->folded[i]) && l.task_of[i] < 0 &&
+            !pattern_swallowed(&l, (int)i))
             make_task(&l, (int)i);
 done:
     free(l.specs);
     free(l.task_of);
     free(l.uses);
     free(l.reader);
+    free(l.patterns);
+    free(l.pattern_of);
     if (status)
         task_list_release(out);
     return status;

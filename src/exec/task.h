@@ -11,11 +11,12 @@
 
 #include <stddef.h>
 
-enum { TASK_MAX_NODES = 4, TASK_MAX_OPERANDS = 2 };
+enum { TASK_MAX_NODES = 24, TASK_MAX_OPERANDS = 2 };
 
 struct task {
     int node;                  /* the main node: its place in the order */
-    int nodes[TASK_MAX_NODES]; /* main, batch norm, add, activation */
+    int nodes[TASK_MAX_NODES]; /* main, batch norm, add, activation;
+                                  or all of a pattern */
     int node_count;
     struct kernel_spec spec; /* KERNEL_NONE: the operator's plain code */
     struct epilogue epilogue;

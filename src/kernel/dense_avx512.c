@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #define DENSE_AVX512
 
+#include "kernel/layer_norm_run.h"
 #include "kernel/winograd_run.h"
 
 void dense_winograd_run_avx512(const struct dense_call *call, void *scratch,
@@ -11,6 +12,16 @@ void dense_winograd_run_avx512(const struct dense_call *call, void *scratch,
                                int64_t first, int64_t last)
 {
     winograd_run(call, scratch, first, last);
+}
+
+void dense_layer_norm_run_avx512(const struct dense_call *call, void *scratch,
+                                 int64_t first, int64_t last);
+
+void dense_layer_norm_run_avx512(const struct dense_call *call, void *scratch,
+                                 int64_t first, int64_t last)
+{
+    (void)scratch;
+    layer_norm_run(call, first, last);
 }
 
 #endif

@@ -1,4 +1,5 @@
 /* Our dense kernels on portable vectors. */
+#include "kernel/layer_norm_run.h"
 #include "kernel/winograd_run.h"
 
 void dense_winograd_run_scalar(const struct dense_call *call, void *scratch,
@@ -8,4 +9,14 @@ void dense_winograd_run_scalar(const struct dense_call *call, void *scratch,
                                int64_t first, int64_t last)
 {
     winograd_run(call, scratch, first, last);
+}
+
+void dense_layer_norm_run_scalar(const struct dense_call *call, void *scratch,
+                                 int64_t first, int64_t last);
+
+void dense_layer_norm_run_scalar(const struct dense_call *call, void *scratch,
+                                 int64_t first, int64_t last)
+{
+    (void)scratch;
+    layer_norm_run(call, first, last);
 }

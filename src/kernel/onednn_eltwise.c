@@ -61,9 +61,23 @@ static int second_operand(struct onednn_memory_desc *out,
 {
     const struct binary_spec *b = &problem->spec->binary;
     const dnnl_dims_t dims = {1, b->constant_channels, 1, 1};
+    const dnnl_dims_t row = {1, b->constant_row};
     if (!b->constant)
         return operand(out, &problem->other);
+    if (b->constant_row)
+        return onednn_desc_init(out, 2, row, dnnl_ab);
     return onednn_desc_init(out, 4, dims, dnnl_nchw);
+}
+
+/* Source and result; as rows where a constant repeats. */
+static int first_operand(struct onednn_memory_desc *out,
+                         const struct onednn_problem *problem)
+{
+    int64_t row = problem->spec->binary.constant_row;
+    if (!row)
+        return operand(out, &problem->src);
+    const dnnl_dims_t dims = {layout_elements(&problem->src) / row, row};
+    return onednn_desc_init(out, 2, dims, dnnl_ab);
 }
 
 /* The second operand may be of size 1 where the first is larger. */
@@ -82,7 +96,10 @@ static bool binary_serves(const struct onednn_problem *problem)
     if (!b->constant)
         return b->same_shape || (!is_flat(problem->src.layout) &&
                                  broadcasts(&problem->src, &problem->other));
-    return b->constant_channels > 0 && !is_flat(problem->src.layout) &&
+    if (b->constant_row && problem->src.layout != LAYOUT_PLAIN)
+        return false;
+    return b->constant_channels + b->constant_row > 0 &&
+           !is_flat(problem->src.layout) &&
            (b->constant_operand == 1 || commutes(b->kind));
 }
 
@@ -100,7 +117,7 @@ int onednn_binary_describe(struct onednn_making *making)
     dnnl_status_t status = dnnl_invalid_arguments;
     if (!binary_serves(problem))
         return -1;
-    if (operand(&data, &problem->src) || second_operand(&second, problem) ||
+    if (first_operand(&data, problem) || second_operand(&second, problem) ||
         onednn_attr_create(&attr, problem, ONEDNN_MD_OF(&data)))
         goto out;
 #if DNNL_VERSION_MAJOR >= 3
@@ -139,7 +156,7 @@ int onednn_binary_pack(struct onednn_making *making)
     if (dnnl_memory_create(&memory, ONEDNN_MD_OF(&desc), making->engine,
                            DNNL_MEMORY_ALLOCATE) == dnnl_success &&
         dnnl_memory_get_data_handle(memory, &handle) == dnnl_success) {
-        for (int64_t i = 0; i < b->constant_channels; i++)
+        for (int64_t i = 0; i < b->constant_channels + b->constant_row; i++)
             ((float *)handle)[i] = b->constant[i];
         status = 0;
     }

@@ -341,6 +341,26 @@ float reference_eltwise(const struct eltwise_spec *s, float x)
                                              (double)s->beta);
 }
 
+void reference_norm(const struct norm_spec *spec, const float *src, float *dst)
+{
+    for (int64_t r = 0; r < spec->rows; r++) {
+        const float *in = src + r * spec->width;
+        float *out = dst + r * spec->width;
+        double sum = 0, squares = 0;
+        for (int64_t i = 0; i < spec->width; i++)
+            sum += (double)in[i];
+        double mean = sum / (double)spec->width;
+        for (int64_t i = 0; i < spec->width; i++)
+            squares += ((double)in[i] - mean) * ((double)in[i] - mean);
+        double deviation =
+            sqrt(squares / (double)spec->width + (double)spec->epsilon);
+        for (int64_t i = 0; i < spec->width; i++)
+            out[i] = (float)(((double)in[i] - mean) / deviation *
+                                 (spec->gamma ? (double)spec->gamma[i] : 1) +
+                             (spec->beta ? (double)spec->beta[i] : 0));
+    }
+}
+
 static float do_add(float a, float b)
 {
     return a + b;

@@ -21,6 +21,7 @@ void reference_affine(const struct affine_spec *spec, const float *src,
                       float *dst);
 void reference_softmax(const struct softmax_spec *spec, const float *src,
                        float *dst);
+void reference_norm(const struct norm_spec *spec, const float *src, float *dst);
 float reference_eltwise(const struct eltwise_spec *spec, float x);
 float reference_binary(enum binary_kind kind, float a, float b);
 /* In place: value[i] = activation(value[i] + other[i]); other may be NULL. */

@@ -21,6 +21,7 @@ enum kernel_kind {
     KERNEL_AFFINE,  /* y = x * scale[c] + shift[c] (batch norm) */
     KERNEL_SOFTMAX, /* softmax or log-softmax over one axis */
     KERNEL_ALIAS,   /* same bytes, other shape: reshape, flatten, identity */
+    KERNEL_NORM,    /* layer norm: rows by their own mean and deviation */
     KERNEL_KIND_COUNT,
 };
 
@@ -120,7 +121,9 @@ struct eltwise_spec {
 
 /* Both operands broadcast right-aligned as ONNX has it, then logical
  * (n, c, h, w) as above. Channel constants: c values that follow dimension 1
- * of the other operand, which is the result's shape. */
+ * of the other operand, which is the result's shape. A row that repeats: value
+ * i % constant_row belongs to element i (a vector along the last dimension, a
+ * table for every sample). */
 struct binary_spec {
     enum binary_kind kind;
     bool same_shape;           /* no broadcasting at all; else run-time
@@ -128,7 +131,8 @@ struct binary_spec {
     const float *constant;     /* the second operand when constant, else NULL */
     int constant_operand;      /* 0 or 1: which operand is constant; -1: none */
     int64_t constant_channels; /* constant is per channel (c values); 1: one
-                                  number; 0: it has the result's shape */
+                                  number; 0: see constant_row */
+    int64_t constant_row;      /* that many values repeat; 0: see channels */
 };
 
 struct affine_spec {
@@ -140,6 +144,13 @@ struct affine_spec {
 struct softmax_spec {
     int64_t outer, axis, inner;
     bool logarithm;
+};
+
+/* y = (x - mean(row)) / sqrt(variance(row) + epsilon) * gamma + beta */
+struct norm_spec {
+    int64_t rows, width;
+    float epsilon;
+    const float *gamma, *beta; /* (width), NULL: ones, zeros */
 };
 
 struct kernel_spec {
@@ -154,6 +165,7 @@ struct kernel_spec {
         struct binary_spec binary;
         struct affine_spec affine;
         struct softmax_spec softmax;
+        struct norm_spec norm;
     };
 };
 

@@ -306,6 +306,23 @@ static bool is_per_channel(const struct shape *constant,
     return at >= 0 && constant->dims[at] == c && shape_elements(constant) == c;
 }
 
+/* Elements of a constant that repeats itself: its dimensions are the result's
+ * last ones. 0: it does not. */
+static int64_t repeating_row(const struct shape *constant,
+                             const struct shape *result)
+{
+    int first = 0;
+    while (first < constant->rank && constant->dims[first] == 1)
+        first++;
+    int kept = constant->rank - first;
+    if (kept > result->rank)
+        return 0;
+    for (int i = 0; i < kept; i++)
+        if (constant->dims[first + i] != result->dims[result->rank - kept + i])
+            return 0;
+    return shape_elements(constant);
+}
+
 static bool lower_constant(struct binary_spec *spec,
                            const struct tensor *constant,
                            const struct tensor *other,
@@ -319,8 +336,8 @@ static bool lower_constant(struct binary_spec *spec,
     else if (is_per_channel(&constant->shape, result))
         spec->constant_channels = result->dims[1];
     else
-        return shape_equal(&constant->shape, result);
-    return true;
+        spec->constant_row = repeating_row(&constant->shape, result);
+    return spec->constant_channels > 0 || spec->constant_row > 0;
 }
 
 static void lower(const struct op_call *call, struct kernel_spec *spec)

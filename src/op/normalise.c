@@ -363,6 +363,32 @@ static int gradient_layer(const struct op_call *call,
     return result;
 }
 
+/* A constant of exactly the normalised shape. */
+static bool is_whole(const struct tensor *t, const struct shape *part)
+{
+    return t && t->data && t->dtype == DTYPE_FLOAT32 &&
+           tensor_elements(t) == shape_elements(part);
+}
+
+static void lower_layer(const struct op_call *call, struct kernel_spec *spec)
+{
+    const struct norm_params *params = call->node->params;
+    const struct tensor *x = call->inputs[0], *b = op_input(call, 2);
+    int axis;
+    if (layer_axis(call, &axis, NULL) < 0 || x->dtype != DTYPE_FLOAT32 ||
+        tensor_elements(x) == 0)
+        return;
+    struct shape part = normalised(&x->shape, axis);
+    if (!is_whole(call->inputs[1], &part) || (b && !is_whole(b, &part)))
+        return;
+    spec->kind = KERNEL_NORM;
+    spec->norm = (struct norm_spec){.rows = op_product(&x->shape, 0, axis),
+                                    .width = shape_elements(&part),
+                                    .epsilon = params->epsilon,
+                                    .gamma = call->inputs[1]->data,
+                                    .beta = op_floats(b)};
+}
+
 static bool layer_mixes_samples(const struct op_call *call)
 {
     int axis;
@@ -382,6 +408,7 @@ const struct op op_layer_norm = {
     .cost = cost,
     .run = run_layer,
     .gradient = gradient_layer,
+    .lower = lower_layer,
     .mixes_samples = layer_mixes_samples,
 };
 

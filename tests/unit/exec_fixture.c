@@ -62,6 +62,10 @@ static struct attribute attribute_of(const char *text, char *name,
                          ? ATTRIBUTE_INT
                          : ATTRIBUTE_INTS;
     attribute.integer = integers[0];
+    if (strchr(equals, '.')) {
+        attribute.kind = ATTRIBUTE_FLOAT;
+        attribute.number = strtof(equals + 1, NULL);
+    }
     return attribute;
 }
 

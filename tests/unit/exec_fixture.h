@@ -10,8 +10,8 @@ struct graph *exec_graph(void);
 /* A float32 constant with seeded normal values times `scale`. */
 void exec_constant(struct graph *graph, const char *name, uint64_t seed,
                    float scale, int rank, const int64_t *dims);
-/* inputs and attributes end with NULL; attributes are integers or lists, as
- * "strides=2,2" or "group=2". */
+/* inputs and attributes end with NULL; attributes are integers, lists or
+ * numbers, as "group=2", "strides=2,2" or "alpha=0.5". */
 void exec_node(struct graph *graph, const char *type, const char *const *inputs,
                const char *output, const char *const *attributes);
 /* Names input and output, finishes, resolves, instantiates; drops `graph`. */

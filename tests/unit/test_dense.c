@@ -228,6 +228,38 @@ static void every_kernel_agrees_with_the_reference(void **state)
             fail_msg("no shape here is served by %s", dense_kernels[k].name);
 }
 
+static void layer_norms_agree_with_the_reference(void **state)
+{
+    (void)state;
+    static const int64_t widths[] = {1, 7, 16, 64, 100};
+    const struct epilogue none = {false, {ELTWISE_NONE, 0, 0}};
+    struct rng rng;
+    rng_init(&rng, SEED);
+    for (int i = 0; i < COUNT(widths) * 2; i++) {
+        int64_t rows = 3, width = widths[i / 2], count = rows * width;
+        float *src = random_floats(&rng, count);
+        float *gamma = i % 2 ? random_floats(&rng, width) : NULL;
+        float *beta = i % 2 ? random_floats(&rng, width) : NULL;
+        struct problem p = {.spec = {.kind = KERNEL_NORM,
+                                     .norm = {rows, width, 1e-5F, gamma, beta}},
+                            .from = {LAYOUT_PLAIN, rows, width, 1, 1, 0},
+                            .to = {LAYOUT_PLAIN, rows, width, 1, 1, 0},
+                            .src = src,
+                            .other = random_floats(&rng, count),
+                            .expected = random_floats(&rng, count),
+                            .allowed = tolerance};
+        reference_norm(&p.spec.norm, src, p.expected);
+        for (int k = 0; dense_kernels[k].name; k++)
+            if (dense_kernels[k].kind == KERNEL_NORM &&
+                dense_kernels[k].isa <= cpu_isa_detect())
+                check_kernel(&dense_kernels[k], &p, &none,
+                             dense_kernels[k].name);
+        release_problem(&p);
+        free(gamma);
+        free(beta);
+    }
+}
+
 static void winograd_is_refused_where_it_does_not_pay(void **state)
 {
     (void)state;
@@ -254,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_agrees_with_the_reference),
+        cmocka_unit_test(layer_norms_agree_with_the_reference),
         cmocka_unit_test(winograd_is_refused_where_it_does_not_pay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,8 +186,8 @@ static void do_binary(const struct lowered *l, float *out, int64_t count)
         float operands[2] = {input(l, 0)[s->constant ? 0 : offset[0]],
                              input(l, 1)[s->constant ? 0 : offset[1]]};
         if (s->constant) {
-            int64_t at =
-                s->constant_channels ? i / inner % s->constant_channels : i;
+            int64_t at = s->constant_channels ? i / inner % s->constant_channels
+                                              : i % s->constant_row;
             operands[s->constant_operand] = s->constant[at];
             operands[!s->constant_operand] = input(l, !s->constant_operand)[i];
         }
@@ -209,12 +209,19 @@ static void do_softmax(const struct lowered *l, float *out, int64_t count)
     reference_softmax(s, input(l, 0), out);
 }
 
+static void do_norm(const struct lowered *l, float *out, int64_t count)
+{
+    const struct norm_spec *s = &l->spec.norm;
+    assert_int_equal(count, s->rows * s->width);
+    reference_norm(s, input(l, 0), out);
+}
+
 static kernel_function *const kernels[KERNEL_KIND_COUNT] = {
     [KERNEL_CONV] = do_conv,       [KERNEL_DECONV] = do_deconv,
     [KERNEL_PRODUCT] = do_product, [KERNEL_MATMUL] = do_matmul,
     [KERNEL_POOL] = do_pool,       [KERNEL_ELTWISE] = do_eltwise,
     [KERNEL_BINARY] = do_binary,   [KERNEL_AFFINE] = do_affine,
-    [KERNEL_SOFTMAX] = do_softmax,
+    [KERNEL_SOFTMAX] = do_softmax, [KERNEL_NORM] = do_norm,
 };
 
 static void check_lowered(const struct lowered *lowered, const struct ran *ran)
@@ -295,7 +302,7 @@ static void only_what_a_kernel_can_do_is_lowered(void **state)
     assert_int_equal(kind_of("reduce_mean_attribute"), KERNEL_NONE);
     assert_int_equal(kind_of("average_pool_ceil_counts_padding"), KERNEL_NONE);
     assert_int_equal(kind_of("add_channel_constant"), KERNEL_BINARY);
-    assert_int_equal(kind_of("add_position"), KERNEL_NONE);
+    assert_int_equal(kind_of("add_position"), KERNEL_BINARY);
     assert_int_equal(kind_of("add_integers"), KERNEL_NONE);
     assert_int_equal(kind_of("clip_runtime_bounds"), KERNEL_NONE);
     assert_int_equal(kind_of("transpose_ones"), KERNEL_ALIAS);
