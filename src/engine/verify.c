@@ -191,6 +191,19 @@ static int compare_all(struct comparison *comparison, struct pool *pool,
     return pool_result(pool, err);
 }
 
+/* A file's dynamic inputs have the sizes of the plan's. */
+static void declare_inputs(struct onnx_model *model, const struct graph *ours)
+{
+    const struct graph *theirs = onnx_graph(model);
+    for (size_t i = 0; i < theirs->input_count && i < ours->input_count; i++) {
+        const struct shape *shape = &ours->values[ours->inputs[i]].shape;
+        struct shape sample = {.rank = shape->rank > 0 ? shape->rank - 1 : 0};
+        for (int d = 0; d < sample.rank; d++)
+            sample.dims[d] = shape->dims[d + 1];
+        onnx_declare_input(model, i, &sample);
+    }
+}
+
 int verify_file(struct verification *verification, const struct setup *setup,
                 const struct plan *plan, const char *path, struct pool *pool,
                 const struct cancel *cancel,
@@ -206,6 +219,7 @@ int verify_file(struct verification *verification, const struct setup *setup,
     int code = -1;
     if (onnx_open(&model, path, err) < 0)
         goto out; /* that error names the file */
+    declare_inputs(model, ours);
     if (op_instantiate(&graph, onnx_graph(model), ours->batch, err) < 0 ||
         check_same_outputs(ours, graph, err) < 0 ||
         setup_plan(setup, &theirs, graph, 1, NULL, cancel, err) < 0 ||

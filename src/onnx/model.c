@@ -78,6 +78,20 @@ int onnx_open_bytes(struct onnx_model **out, const char *label,
     return result;
 }
 
+void onnx_declare_input(struct onnx_model *model, size_t input,
+                        const struct shape *sample)
+{
+    struct graph *graph = model->graph;
+    struct shape *shape = &graph->values[graph->inputs[input]].shape;
+    if (shape->rank != sample->rank + 1)
+        return;
+    for (int i = 1; i < shape->rank; i++)
+        if (shape->dims[i] >= 0 && shape->dims[i] != sample->dims[i - 1])
+            return;
+    for (int i = 1; i < shape->rank; i++)
+        shape->dims[i] = sample->dims[i - 1];
+}
+
 void onnx_close(struct onnx_model *model)
 {
     if (!model)

@@ -17,7 +17,7 @@ struct onnx_model; /* the parsed file, kept for export; immutable */
  *
  * Errors, all "PATH: ...", one line: ERROR_IO (missing, unreadable),
  * ERROR_FORMAT (empty, truncated, not ONNX, a tensor whose bytes do not fit
- * its shape, a cycle), ERROR_UNSUPPORTED (operators, opset below 7 or above
+ * its shape, a cycle), ERROR_UNSUPPORTED (operators, opset below 6 or above
  * 21, IR features: sparse initializers, functions, training), external data
  * outside the folder.
  */
@@ -27,6 +27,17 @@ int onnx_open(struct onnx_model **out, const char *path, struct error *err);
  * the path. External data is an error (ERROR_UNSUPPORTED). */
 int onnx_open_bytes(struct onnx_model **out, const char *label,
                     const void *bytes, size_t size, struct error *err);
+
+/*
+ * Gives input `input` sizes for dimensions that the file leaves dynamic, the
+ * leading one apart: a model runs with the sizes of its data. Before anybody
+ * instantiates the graph; files written later keep them dynamic.
+ *
+ * sample  the input's dimensions but the leading one; nothing happens where
+ *         it contradicts what the file declares
+ */
+void onnx_declare_input(struct onnx_model *model, size_t input,
+                        const struct shape *sample);
 
 /* Graphs and constants that somebody still holds stay valid. */
 void onnx_close(struct onnx_model *model);

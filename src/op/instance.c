@@ -255,7 +255,8 @@ static int set_input(struct graph *graph, int id, struct error *err)
         if (shape->dims[i] < 0)
             return error_set(err, ERROR_UNSUPPORTED,
                              "input '%s' has a dynamic dimension %d, only the "
-                             "leading one may be dynamic",
+                             "leading one may be dynamic without data that "
+                             "tell its size",
                              value->name, i);
     return 0;
 }

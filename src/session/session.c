@@ -92,24 +92,68 @@ static int check_work(void *context, const char *line, struct error *err)
     return error_set(err, ERROR_UNSUPPORTED, "nobody does such work here");
 }
 
+/* The sizes of data set input `from` for a dynamic model input: images may
+ * be wanted with their channels last, or in colour when they are grey. */
+static void declare_input(struct session *session, size_t input, size_t from)
+{
+    const struct dataset *dataset = session->dataset;
+    const struct graph *graph = onnx_graph(session->model);
+    const struct shape *model = &graph->values[graph->inputs[input]].shape;
+    struct shape sample = dataset_sample_shape(dataset, from);
+    if (dataset_is_image(dataset) && sample.rank == 3 && model->rank == 4) {
+        int64_t *d = sample.dims, channels = model->dims[1];
+        if (channels < 0 && model->dims[3] > 0) { /* (h, w, c) */
+            d[0] = d[1];
+            d[1] = d[2];
+            d[2] = model->dims[3];
+        } else if (channels > 0 && d[0] == 1) {
+            d[0] = channels;
+        }
+    }
+    onnx_declare_input(session->model, input, &sample);
+}
+
+static void declare_inputs(struct session *session)
+{
+    const struct dataset *dataset = session->dataset;
+    const struct graph *graph = onnx_graph(session->model);
+    size_t arrays = dataset_input_count(dataset);
+    for (size_t i = 0; i < graph->input_count; i++) {
+        const char *name = graph->values[graph->inputs[i]].name;
+        bool single = graph->input_count == 1 && arrays == 1;
+        for (size_t k = 0; k < arrays; k++)
+            if (single || strcmp(dataset_input_name(dataset, k), name) == 0)
+                declare_input(session, i, k);
+    }
+}
+
+static int open_data(struct session *session, struct error *err)
+{
+    const struct session_options *options = &session->options;
+    struct dataset_options data = {options->split, options->samples};
+    if (!options->data_path)
+        return 0;
+    if (dataset_open(&session->dataset, options->data_path, &data, err) < 0)
+        return -1;
+    declare_inputs(session);
+    return 0;
+}
+
 static int open_parts(struct session *session, struct error *err)
 {
     const struct session_options *options = &session->options;
     const char *model = options->model_path;
     if (session_hash_file(&session->model_hash, model, err) < 0 ||
-        onnx_open(&session->model, model, err) < 0)
+        onnx_open(&session->model, model, err) < 0 ||
+        open_data(session, err) < 0)
         return -1;
     if (op_instantiate(&session->graph, onnx_graph(session->model), 1, err) <
             0 ||
         layer_table_init(&session->layers, session->graph, err) < 0)
         return error_prefix(err, "%s", model);
-    if (options->data_path) {
-        struct dataset_options data = {options->split, options->samples};
-        if (dataset_open(&session->dataset, options->data_path, &data, err) <
-                0 ||
-            session_set_aside(session, err) < 0 || check_data(session, err) < 0)
-            return -1;
-    }
+    if (session->dataset &&
+        (session_set_aside(session, err) < 0 || check_data(session, err) < 0))
+        return -1;
     if (state_init(&session->state, session->graph, &session->layers, err) < 0)
         return -1;
     session->check = (struct work_check){check_work, session};

@@ -3,6 +3,7 @@
 #include "base/array.h"
 #include "base/file.h"
 #include "onnx/parts.h"
+#include "op/instance.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -323,6 +324,28 @@ static void unknown_element_types_are_errors(void **state)
     assert_network_refused(f, ERROR_UNSUPPORTED, "segments");
 }
 
+static void data_tell_the_size_of_dynamic_inputs(void **state)
+{
+    struct fixture *f = *state;
+    static const int64_t dims[] = {-1, 3, -1, -1, 0};
+    const struct shape other = {3, {1, 4, 4}}, sample = {3, {3, 4, 4}};
+    struct error err = {0};
+    struct graph *instance;
+    f->make.graph.n_input = 0;
+    make_input(&f->make, "x", DTYPE_FLOAT32, dims);
+    make_write(&f->make, f->path);
+    struct onnx_model *model = open_good(f->path);
+    const struct graph *graph = onnx_graph(model);
+    onnx_declare_input(model, 0, &other);
+    assert_int_equal(op_instantiate(&instance, graph, 1, &err), -1);
+    assert_non_null(strstr(err.message, "has a dynamic dimension 2"));
+    onnx_declare_input(model, 0, &sample);
+    assert_int_equal(op_instantiate(&instance, graph, 5, &err), 0);
+    assert_int_equal(instance->values[instance->inputs[0]].shape.dims[0], 5);
+    graph_drop(instance);
+    onnx_close(model);
+}
+
 static void opsets_outside_6_to_21_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -425,6 +448,7 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_refused),
         WITH_FOLDER(wrong_tensor_sizes_are_errors),
         WITH_FOLDER(unknown_element_types_are_errors),
+        WITH_FOLDER(data_tell_the_size_of_dynamic_inputs),
         WITH_FOLDER(opsets_outside_6_to_21_are_refused),
         WITH_FOLDER(features_beyond_are_refused),
         WITH_FOLDER(broken_graphs_are_errors),

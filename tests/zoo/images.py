@@ -165,4 +165,6 @@ def image_network(name, samples):
     settle(network, side)
     if name in SEGMENTATION:
         network = Planes(network)
-    return network, {'input': torch.randn(samples, 3, side, side)}
+    # Samples of other contrast: noise of one kind looks the same to some.
+    contrast = torch.linspace(1, 3, samples).view(-1, 1, 1, 1)
+    return network, {'input': contrast * torch.randn(samples, 3, side, side)}

@@ -48,14 +48,19 @@ def zero(g, tensor):
 
 
 def export(network, inputs, opset, base):
-    """Writes model and inputs; returns how many nodes it has."""
+    """Writes model and inputs; returns how many nodes it has.
+
+    The newer opset leaves the length of sequences open as well."""
+    axes = {key: {0: 'batch'} for key in [*inputs, 'output']}
+    for key, value in inputs.items():
+        if opset == OPSETS[-1] and value.dim() == 2:
+            axes[key][1] = 'steps'
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         torch.onnx.export(
             network, tuple(inputs.values()), base + '.onnx',
             opset_version=opset, input_names=list(inputs),
-            output_names=['output'],
-            dynamic_axes={key: {0: 'batch'} for key in [*inputs, 'output']})
+            output_names=['output'], dynamic_axes=axes)
     numpy.savez(base + '.npz', **{k: v.numpy() for k, v in inputs.items()})
     model = onnx.load(base + '.onnx', load_external_data=False)
     return len(model.graph.node)
