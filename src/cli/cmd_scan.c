@@ -3,6 +3,7 @@
 #include "cli/print.h"
 #include "cli/run.h"
 #include "engine/scan.h"
+#include "prune/cliff.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -112,18 +113,13 @@ static void show_progress(void *context, const struct scan_progress *p)
 
 /* --- output --- */
 
-static int print_json(const struct sensitivity *table, struct error *err)
+/* Points and cliff of one row. */
+static void add_entries(cJSON *list, const struct sensitivity *table, int row)
 {
-    cJSON *document = cJSON_CreateObject();
-    char key[24];
-    snprintf(key, sizeof key, "%016llx", (unsigned long long)table->key);
-    json_string(document, "model", table->model);
-    json_string(document, "metric", table->metric);
-    json_number(document, "baseline", table->baseline, 6);
-    json_string(document, "scan", key);
-    cJSON *entries = cJSON_AddArrayToObject(document, "entries");
     for (size_t i = 0; i < table->count; i++) {
         const struct sensitivity_point *p = &table->points[i];
+        if ((p->row == 0) != (row == 0))
+            continue;
         cJSON *entry = cJSON_CreateObject();
         json_string(entry, "layer", p->layer);
         json_string(entry, "structure", p->structure);
@@ -135,7 +131,59 @@ static int print_json(const struct sensitivity *table, struct error *err)
         json_integer(entry, "samples", p->samples);
         json_integer(entry, "removed", p->removed);
         json_integer(entry, "units", p->units);
-        cJSON_AddItemToArray(entries, entry);
+        cJSON_AddItemToArray(list, entry);
+    }
+}
+
+/* "cliff": null where there is none. */
+static void add_cliff(cJSON *object, const struct curve *curve)
+{
+    struct cliff cliff = cliff_find(curve);
+    if (!cliff.found) {
+        cJSON_AddNullToObject(object, "cliff");
+        return;
+    }
+    cJSON *found = cJSON_AddObjectToObject(object, "cliff");
+    json_number(found, "amount", cliff.amount, 4);
+    json_number(found, "low", cliff.low, 4);
+    json_number(found, "high", cliff.high, 4);
+}
+
+static void add_layers(cJSON *document, const struct sensitivity *table)
+{
+    cJSON *list = cJSON_AddArrayToObject(document, "layers");
+    struct curve curve;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct sensitivity_point *p = &table->points[i];
+        if (!p->row || (i && table->points[i - 1].row == p->row) ||
+            !curve_of(&curve, table, p->row, NULL, NULL))
+            continue;
+        cJSON *layer = cJSON_CreateObject();
+        json_string(layer, "name", p->layer);
+        json_number(layer, "mean_drop", curve_sensitivity(&curve), 6);
+        json_string(layer, "sensitivity",
+                    sensitivity_word_of(table, p->row, NULL, NULL));
+        add_cliff(layer, &curve);
+        cJSON_AddItemToArray(list, layer);
+    }
+}
+
+static int print_json(const struct sensitivity *table, struct error *err)
+{
+    cJSON *document = cJSON_CreateObject();
+    char key[24];
+    struct curve curve;
+    snprintf(key, sizeof key, "%016llx", (unsigned long long)table->key);
+    json_string(document, "model", table->model);
+    json_string(document, "metric", table->metric);
+    json_number(document, "baseline", table->baseline, 6);
+    json_string(document, "scan", key);
+    add_entries(cJSON_AddArrayToObject(document, "entries"), table, 1);
+    add_layers(document, table);
+    if (curve_of(&curve, table, 0, NULL, NULL)) {
+        cJSON *whole = cJSON_AddObjectToObject(document, "whole");
+        add_cliff(whole, &curve);
+        add_entries(cJSON_AddArrayToObject(whole, "entries"), table, 0);
     }
     return json_print(document, err);
 }
@@ -194,6 +242,7 @@ static int scan(const struct session *session,
         return -1;
     if (options->layer_count)
         request.rows = rows;
+    request.whole = !options->layer_count;
     request.amounts = options->amounts;
     request.amount_count = options->amount_count;
     request.restart = options->restart;

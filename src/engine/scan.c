@@ -25,8 +25,10 @@ static const double default_amounts[] = {0.1, 0.2, 0.3, 0.4, 0.5,
 
 struct scan_request scan_request_default(void)
 {
-    return (struct scan_request){
-        .tolerance = TOLERANCE, .relative = RELATIVE, .resume = true};
+    return (struct scan_request){.tolerance = TOLERANCE,
+                                 .relative = RELATIVE,
+                                 .whole = true,
+                                 .resume = true};
 }
 
 /* One scan while it runs. */
@@ -167,9 +169,10 @@ static bool enough(const struct scan *scan,
     return false;
 }
 
-static double clamp(double share)
+/* As lines of text have it, so that shards joined are the whole. */
+static double share_of(double value)
 {
-    return fmin(fmax(share, 0), 1);
+    return round(fmin(fmax(value, 0), 1) * 1e6) / 1e6;
 }
 
 static int sample_point(struct scan *scan, struct sensitivity_point *point,
@@ -185,9 +188,9 @@ static int sample_point(struct scan *scan, struct sensitivity_point *point,
         found = sampling_estimate(&scan->sampling, &sums);
     } while (!enough(scan, &found, sums.seen, &wanted));
     double value = scan->table->baseline + found.value;
-    point->value = clamp(value);
-    point->low = clamp(value - found.overall);
-    point->high = clamp(value + found.overall);
+    point->value = share_of(value);
+    point->low = share_of(value - found.overall);
+    point->high = share_of(value + found.overall);
     point->samples = sums.seen;
     return 0;
 }
@@ -210,27 +213,51 @@ static int make_plan(const struct scan *scan, struct plan **out,
     return plan_create(out, graph, &options, err);
 }
 
-static int plan_point(struct scan *scan, struct plan **plan, size_t row,
+/* Whether the place behind the last layer is meant: the whole model. */
+static bool is_whole(const struct scan *scan, size_t place)
+{
+    return place == scan->request.row_count;
+}
+
+/* Writes the decisions of a point. */
+static int decide(struct scan *scan, size_t place,
+                  const struct sensitivity_point *point, struct error *err)
+{
+    const struct scan_request *r = &scan->request;
+    const struct session *session = scan->setup->session;
+    const struct layer_table *layers = session_layers(session);
+    memset(scan->decisions, 0, layers->count * sizeof *scan->decisions);
+    if (is_whole(scan, place) && r->structure == structures[0]) {
+        struct mask_source source = {.graph = session_graph(session),
+                                     .layers = layers};
+        return allocate_global(scan->decisions, &source, r->rows, r->row_count,
+                               r->criterion, point->amount, err);
+    }
+    size_t first = is_whole(scan, place) ? 0 : place;
+    size_t end = is_whole(scan, place) ? r->row_count : place + 1;
+    for (size_t i = first; i < end; i++) {
+        int64_t units =
+            structure_units(r->structure, &layers->layers[r->rows[i]]);
+        scan->decisions[r->rows[i]] = (struct decision){
+            r->structure, r->criterion, decision_units(point->amount, units)};
+    }
+    return 0;
+}
+
+static int plan_point(struct scan *scan, struct plan **plan, size_t place,
                       const struct sensitivity_point *point, struct error *err)
 {
     const struct setup *setup = scan->setup;
-    const struct layer_table *layers = session_layers(setup->session);
     struct mask_set masks;
     struct graph *graph = NULL;
-    scan->decisions[row] = (struct decision){
-        .structure = scan->request.structure,
-        .criterion = scan->request.criterion,
-        .remove = point->removed,
-    };
     struct mask_source source = {.graph = session_graph(setup->session),
-                                 .layers = layers,
+                                 .layers = session_layers(setup->session),
                                  .decisions = scan->decisions};
-    int code = mask_set_init(&masks, &source, err);
-    scan->decisions[row] = (struct decision){0};
-    if (code < 0)
+    if (decide(scan, place, point, err) < 0 ||
+        mask_set_init(&masks, &source, err) < 0)
         return -1;
-    code = setup_masked(setup, &graph, setup->eval_graph,
-                        session_variant(setup->session, 0), &masks, err);
+    int code = setup_masked(setup, &graph, setup->eval_graph,
+                            session_variant(setup->session, 0), &masks, err);
     if (code == 0)
         code = make_plan(scan, plan, graph, err);
     graph_drop(graph);
@@ -238,11 +265,11 @@ static int plan_point(struct scan *scan, struct plan **plan, size_t row,
     return code;
 }
 
-static int run_point(struct scan *scan, size_t row,
+static int run_point(struct scan *scan, size_t place,
                      struct sensitivity_point *point, struct error *err)
 {
     struct plan *plan = NULL;
-    if (plan_point(scan, &plan, row, point, err) < 0)
+    if (plan_point(scan, &plan, place, point, err) < 0)
         return -1;
     scan->plan = plan;
     int code = sample_point(scan, point, err);
@@ -285,23 +312,31 @@ static bool in_shard(const struct scan *scan, size_t place, size_t amount)
     if (r->shards <= 1)
         return true;
     size_t shards = (size_t)r->shards;
-    size_t item =
-        shards <= r->row_count ? place : place * r->amount_count + amount;
+    size_t item = shards <= r->row_count + r->whole
+                      ? place
+                      : place * r->amount_count + amount;
     return item % shards == (size_t)r->shard - 1;
 }
 
-static struct sensitivity_point point_of(const struct scan *scan,
-                                         const struct layer *layer,
+static const struct layer *layer_at(const struct scan *scan, size_t place)
+{
+    const struct layer_table *layers = session_layers(scan->setup->session);
+    return &layers->layers[scan->request.rows[place]];
+}
+
+static struct sensitivity_point point_of(const struct scan *scan, size_t place,
                                          double amount)
 {
+    static char whole[] = "*";
     const struct scan_request *r = &scan->request;
-    struct sensitivity_point point = {
-        .row = layer->row,
-        .layer = layer->name,
-        .amount = amount,
-        .units = structure_units(r->structure, layer),
-    };
-    int64_t most = structure_most(r->structure, layer);
+    struct sensitivity_point point = {.layer = whole, .amount = amount};
+    if (!is_whole(scan, place)) {
+        point.row = layer_at(scan, place)->row;
+        point.layer = layer_at(scan, place)->name;
+        point.units = structure_units(r->structure, layer_at(scan, place));
+    }
+    for (size_t i = 0; is_whole(scan, place) && i < r->row_count; i++)
+        point.units += structure_units(r->structure, layer_at(scan, i));
     point.removed = decision_units(amount, point.units);
     point.removed = point.removed < most ? point.removed : most;
     snprintf(point.structure, sizeof point.structure, "%s", r->structure->name);
@@ -309,74 +344,91 @@ static struct sensitivity_point point_of(const struct scan *scan,
     return point;
 }
 
-/* How much runs for a point of a layer, whatever the samples. */
-static double work_of(const struct scan *scan, size_t row)
+/* How much runs for a point, whatever the samples. */
+static double work_of(const struct scan *scan, size_t place)
 {
     const struct layer_table *layers = session_layers(scan->setup->session);
+    size_t first = is_whole(scan, place) ? 0 : scan->request.rows[place];
     double work = 1;
-    for (size_t i = row; i < layers->count; i++)
+    for (size_t i = first; i < layers->count; i++)
         work += (double)layers->layers[i].macs;
     return work;
 }
 
-static int scan_layer(struct scan *scan, size_t place, struct error *err)
+/* Makes the cached activations those before the place. */
+static void focus_on(struct scan *scan, size_t place)
+{
+    int step =
+        is_whole(scan, place)
+            ? 0
+            : plan_step_of_node(scan->base_plan, layer_at(scan, place)->node);
+    prefix_choose(scan->prefix, scan->base_plan, step);
+    prefix_sweep(scan->prefix);
+}
+
+static int scan_point(struct scan *scan, size_t place,
+                      struct sensitivity_point *point, struct error *err)
+{
+    double work = work_of(scan, place);
+    if (run_point(scan, place, point, err) < 0)
+        return error_prefix(err, "layer '%s' at %.4g %%", point->layer,
+                            100 * point->amount);
+    if (sensitivity_add(scan->table, point, err) < 0 ||
+        scan_file_add(&scan->file, scan->table, point, err) < 0)
+        return -1;
+    scan->done++;
+    scan->work_done += work;
+    scan->work_left -= work;
+    tell(scan, point->layer, point);
+    return 0;
+}
+
+static int scan_place(struct scan *scan, size_t place, struct error *err)
 {
     const struct scan_request *r = &scan->request;
-    size_t row = r->rows[place];
-    const struct layer *layer =
-        &session_layers(scan->setup->session)->layers[row];
-    double work = work_of(scan, row);
     bool chosen = false, below = false;
     for (size_t a = 0; a < r->amount_count; a++) {
-        struct sensitivity_point point = point_of(scan, layer, r->amounts[a]);
+        struct sensitivity_point point = point_of(scan, place, r->amounts[a]);
         if (!in_shard(scan, place, a))
             continue;
         const struct sensitivity_point *known =
             sensitivity_find(scan->table, &point);
         if (known || below) {
             below = below || known->high < r->floor;
-            scan->work_left -= known ? 0 : work;
+            scan->work_left -= known ? 0 : work_of(scan, place);
             scan->done += !known;
             continue;
         }
         if (!chosen) {
-            tell(scan, layer->name, NULL);
-            prefix_choose(scan->prefix, scan->base_plan,
-                          plan_step_of_node(scan->base_plan, layer->node));
-            prefix_sweep(scan->prefix);
+            tell(scan, point.layer, NULL);
+            focus_on(scan, place);
             chosen = true;
         }
-        if (run_point(scan, row, &point, err) < 0)
-            return error_prefix(err, "layer '%s' at %.4g %%", layer->name,
-                                100 * point.amount);
-        if (sensitivity_add(scan->table, &point, err) < 0 ||
-            scan_file_add(&scan->file, scan->table, &point, err) < 0)
+        if (scan_point(scan, place, &point, err) < 0)
             return -1;
         below = point.high < r->floor;
-        scan->done++;
-        scan->work_done += work;
-        scan->work_left -= work;
-        tell(scan, layer->name, &point);
     }
     return 0;
+}
+
+static size_t place_count(const struct scan *scan)
+{
+    return scan->request.row_count + scan->request.whole;
 }
 
 /* Total, what is known, and what it takes. */
 static void count_points(struct scan *scan)
 {
     const struct scan_request *r = &scan->request;
-    const struct layer_table *layers = session_layers(scan->setup->session);
-    for (size_t i = 0; i < r->row_count; i++) {
+    for (size_t i = 0; i < place_count(scan); i++) {
         for (size_t a = 0; a < r->amount_count; a++) {
-            const struct layer *layer = &layers->layers[r->rows[i]];
-            struct sensitivity_point point =
-                point_of(scan, layer, r->amounts[a]);
+            struct sensitivity_point point = point_of(scan, i, r->amounts[a]);
             if (!in_shard(scan, i, a))
                 continue;
             bool known = sensitivity_find(scan->table, &point) != NULL;
             scan->total++;
             scan->done += known;
-            scan->work_left += known ? 0 : work_of(scan, r->rows[i]);
+            scan->work_left += known ? 0 : work_of(scan, i);
         }
     }
 }
@@ -386,12 +438,9 @@ static bool is_wanted(const struct scan *scan,
                       const struct sensitivity_point *point)
 {
     const struct scan_request *r = &scan->request;
-    const struct layer_table *layers = session_layers(scan->setup->session);
-    for (size_t i = 0; i < r->row_count; i++) {
-        const struct layer *layer = &layers->layers[r->rows[i]];
+    for (size_t i = 0; i < place_count(scan); i++) {
         for (size_t a = 0; a < r->amount_count; a++) {
-            struct sensitivity_point wanted =
-                point_of(scan, layer, r->amounts[a]);
+            struct sensitivity_point wanted = point_of(scan, i, r->amounts[a]);
             if (wanted.row == point->row && wanted.removed == point->removed &&
                 !strcmp(wanted.structure, point->structure) &&
                 !strcmp(wanted.criterion, point->criterion))
@@ -490,7 +539,7 @@ static int set_head(struct scan *scan, struct error *err)
     int64_t correct = 0;
     for (int64_t i = 0; i < setup->samples; i++)
         correct += base->outcomes[i].correct;
-    table->baseline = (double)correct / (double)setup->samples;
+    table->baseline = share_of((double)correct / (double)setup->samples);
     table->key = scan_key(setup, &scan->request);
     snprintf(table->metric, sizeof table->metric, "%s",
              setup->metric == METRIC_TOP1 ? "top1" : "fidelity");
@@ -552,8 +601,8 @@ int scan_run(struct sensitivity *table, const struct scan_site *site,
     if (code == 0)
         code = begin(&scan, err);
     scan.points_ns = clock_now_ns();
-    for (size_t i = 0; i < scan.request.row_count && code == 0; i++)
-        code = scan_layer(&scan, i, err);
+    for (size_t i = 0; code == 0 && i < place_count(&scan); i++)
+        code = scan_place(&scan, i, err);
     sensitivity_sort(table);
     release(&scan);
     return code;

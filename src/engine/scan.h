@@ -25,12 +25,15 @@ struct scan_request {
     double tolerance, relative;
     double floor; /* an amount whose interval lies below ends its layer: larger
                      ones are left out. 0: none */
+    bool whole;   /* also the model as a whole, as row 0 under the name "*": one
+                     ranking over all layers where weights fall singly, else
+                     the same share of each */
     int shard, shards; /* 1-based; shards 0: all of it */
     bool resume;       /* keep points in the state folder and go on there */
     bool restart;      /* forget what an earlier one left there */
 };
 
-/* ±0.5 points or a fifth of the drop, all layers, resumed. */
+/* ±0.5 points or a fifth of the drop, all layers and the whole, resumed. */
 struct scan_request scan_request_default(void);
 
 struct scan_progress {

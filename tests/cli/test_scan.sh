@@ -5,14 +5,16 @@ export XDG_STATE_HOME="$work/state"
 
 ok json scan data/mlp.onnx $data --amounts 0.5,90% --json
 keys json model metric baseline entries layer structure criterion amount value \
-	low high samples
-same 'points' "$(grep -c '"amount":' "$work/out")" 6
+	low high samples layers sensitivity cliff whole
+same 'points' "$(grep -c '"samples":' "$work/out")" 8
 cp "$work/out" "$work/whole.json"
 ok csv scan data/mlp.onnx $data --amounts 0.5,0.9
 same 'heading' "$(head -1 "$work/out" | cut -d, -f1-8)" \
 	layer,structure,criterion,amount,value,low,high,samples
-same 'lines' "$(wc -l <"$work/out" | tr -d ' ')" 7
-same 'first' "$(sed -n 2p "$work/out" | cut -d, -f1-4)" fc1,weight,magnitude,0.5
+same 'lines' "$(wc -l <"$work/out" | tr -d ' ')" 9
+same 'whole' "$(sed -n 2p "$work/out" | cut -d, -f1-4)" \
+	'*,weight,magnitude,0.5'
+same 'first' "$(sed -n 4p "$work/out" | cut -d, -f1-4)" fc1,weight,magnitude,0.5
 cp "$work/out" "$work/whole.csv"
 
 # Every sample: the accuracy that prune finds.
@@ -59,7 +61,7 @@ wait $pid 2>/dev/null
 	>"$work/out" 2>"$work/resumed"
 grep -q 'scanning 4 of .*10 %' "$work/resumed" &&
 	fail 'the killed scan began again'
-same 'resumed' "$(wc -l <"$work/out" | tr -d ' ')" 41
+same 'resumed' "$(wc -l <"$work/out" | tr -d ' ')" 51
 
 refuse 'unknown layer' 1 "nosuch" scan data/mlp.onnx $data --layers nosuch
 refuse 'amount above 1' 2 "1.5'" scan data/mlp.onnx $data --amounts 0.5,1.5

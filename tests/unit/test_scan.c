@@ -25,6 +25,7 @@ static struct scan_request small(void)
     request.amounts = amounts;
     request.amount_count = 3;
     request.resume = false;
+    request.whole = false;
     return request;
 }
 
@@ -63,9 +64,9 @@ static void points_are_what_the_engine_finds(void **state)
             const struct report *report =
                 engine_shown(engine, engine_edit(session, line));
             assert_int_equal(p->samples, SAMPLES);
-            assert_true(fabs(p->value - report->result.accuracy.value) < 1e-9);
+            assert_true(fabs(p->value - report->result.accuracy.value) < 1e-6);
             assert_true(fabs(table.baseline - report->baseline.accuracy.value) <
-                        1e-9);
+                        1e-6);
             assert_true(p->low <= p->value && p->value <= p->high);
             assert_true(p->low < p->high);
             report_drop(report);
@@ -76,11 +77,40 @@ static void points_are_what_the_engine_finds(void **state)
     }
 }
 
+static void the_whole_is_one_ranking(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session("labelled.npz");
+    struct scan_request request = small();
+    request.tolerance = 0;
+    request.whole = true;
+    struct sensitivity table;
+    assert_int_equal(scan(&table, session, &request, NULL), 0);
+    const struct layer_table *layers = session_layers(session);
+    assert_int_equal(table.count, 3 * (layers->count + 1));
+    struct engine *engine = engine_start(session, false);
+    for (size_t i = 0; i < 3; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "reset; global %s", amount_texts[i]);
+        const struct report *report =
+            engine_shown(engine, engine_edit(session, line));
+        assert_string_equal(table.points[i].layer, "*");
+        assert_int_equal(table.points[i].row, 0);
+        assert_true(
+            fabs(table.points[i].value - report->result.accuracy.value) < 1e-6);
+        report_drop(report);
+    }
+    engine_destroy(engine);
+    sensitivity_release(&table);
+    session_close(session);
+}
+
 static void shards_joined_are_the_whole(void **state)
 {
     (void)state;
     struct session *session = engine_open_session("labelled.npz");
     struct scan_request request = small();
+    request.whole = true;
     struct sensitivity whole, part;
     struct error err = {0};
     assert_int_equal(scan(&whole, session, &request, NULL), 0);
@@ -199,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(points_are_what_the_engine_finds),
+        cmocka_unit_test(the_whole_is_one_ranking),
         cmocka_unit_test(shards_joined_are_the_whole),
         cmocka_unit_test(an_interrupted_scan_goes_on),
         cmocka_unit_test(a_floor_ends_a_layer),
