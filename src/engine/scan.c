@@ -4,21 +4,17 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "engine/bare.h"
 #include "engine/scan_file.h"
-#include "eval/sampling.h"
-#include "exec/prefix.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Samples of a point's first look, and how much more a next one takes. */
-enum { FIRST_LOOK = 256, SALT = 4 };
-#define LEAST_GROWTH 1.25
-#define MOST_GROWTH  2.5
-#define TOLERANCE    0.005
-#define RELATIVE     0.2
+enum { SALT = 4 };
+#define TOLERANCE 0.005
+#define RELATIVE  0.2
 
 static const double default_amounts[] = {0.1, 0.2, 0.3, 0.4, 0.5,
                                          0.6, 0.7, 0.8, 0.9, 0.95};
@@ -33,24 +29,17 @@ struct scan_request scan_request_default(void)
 
 /* One scan while it runs. */
 struct scan {
-    const struct scan_site *site;
+    struct probe *probe;
     const struct setup *setup;
     struct scan_request request; /* defaults filled in */
     const struct scan_watch *watch;
     struct sensitivity *table;
     struct scan_file file;
-    size_t *rows; /* owned */
-    struct plan *base_plan;
-    struct prefix *prefix;
-    struct sampling sampling;
-    struct outcome *outcomes;
+    size_t *rows;               /* owned */
     struct decision *decisions; /* of the point */
-    struct runner **runners;    /* per worker, of the point */
-    const struct plan *plan;    /* of the point */
-    int64_t first;              /* batch where the running look begins */
     size_t done, total;
     double work_done, work_left; /* in multiplications behind the layers */
-    int64_t start_ns, points_ns; /* points_ns: when the first one began */
+    int64_t start_ns;
 };
 
 /* --- what identifies a scan --- */
@@ -100,119 +89,6 @@ uint64_t scan_key(const struct setup *setup, const struct scan_request *request)
 
 /* --- one point --- */
 
-static struct evaluation evaluation_of(const struct scan *scan)
-{
-    return (struct evaluation){
-        .plan = scan->plan,
-        .dataset = session_dataset(scan->setup->session),
-        .transform = *session_transform(scan->setup->session),
-        .prefix = scan->prefix,
-        .order = scan->sampling.order,
-        .labels = scan->setup->labels,
-        .samples = scan->setup->samples,
-    };
-}
-
-static int run_piece(void *context, int worker, int64_t piece,
-                     struct error *err)
-{
-    struct scan *scan = context;
-    struct runner **runner = &scan->runners[worker];
-    struct evaluation evaluation = evaluation_of(scan);
-    int64_t count;
-    if (!*runner && runner_create(runner, scan->plan, err) < 0)
-        return -1;
-    return evaluation_run(&evaluation, *runner, scan->first + piece,
-                          scan->outcomes, NULL, &count, scan->watch->cancel,
-                          err);
-}
-
-/* Runs on to `wanted` samples; adds what is new to sums. */
-static int look(struct scan *scan, struct sampling_sums *sums, int64_t wanted,
-                struct error *err)
-{
-    const struct setup *setup = scan->setup;
-    int64_t batch = setup->batch, until = (wanted + batch - 1) / batch;
-    if (until > setup->batches)
-        until = setup->batches;
-    struct pool_task task = {until - scan->first, run_piece, scan};
-    if (pool_run(scan->site->pool, &task, err) < 0)
-        return -1;
-    int64_t end =
-        until * batch < setup->samples ? until * batch : setup->samples;
-    for (int64_t i = scan->first * batch; i < end; i++) {
-        int64_t sample = scan->sampling.order[i];
-        sampling_add(sums, &scan->sampling, sample,
-                     &scan->site->base->outcomes[sample],
-                     &scan->outcomes[sample]);
-    }
-    scan->first = until;
-    return 0;
-}
-
-/* Whether a look is enough, else how many samples the next one wants. */
-static bool enough(const struct scan *scan,
-                   const struct sampling_difference *found, int64_t seen,
-                   int64_t *wanted)
-{
-    const struct scan_request *r = &scan->request;
-    double width = fmax(r->tolerance, r->relative * fabs(found->value));
-    double high = scan->table->baseline + found->value + found->within;
-    if (seen >= scan->setup->samples)
-        return true;
-    if (r->tolerance > 0 && (found->within <= width || high < r->floor))
-        return true;
-    double ratio = width > 0 ? found->within / width : INFINITY;
-    double growth = fmin(fmax(ratio * ratio, LEAST_GROWTH), MOST_GROWTH);
-    *wanted = r->tolerance > 0 ? (int64_t)((double)seen * growth)
-                               : scan->setup->samples;
-    return false;
-}
-
-/* As lines of text have it, so that shards joined are the whole. */
-static double share_of(double value)
-{
-    return round(fmin(fmax(value, 0), 1) * 1e6) / 1e6;
-}
-
-static int sample_point(struct scan *scan, struct sensitivity_point *point,
-                        struct error *err)
-{
-    struct sampling_sums sums = {0};
-    struct sampling_difference found = {0};
-    int64_t wanted = FIRST_LOOK;
-    scan->first = 0;
-    do {
-        if (look(scan, &sums, wanted, err) < 0)
-            return -1;
-        found = sampling_estimate(&scan->sampling, &sums);
-    } while (!enough(scan, &found, sums.seen, &wanted));
-    double value = scan->table->baseline + found.value;
-    point->value = share_of(value);
-    point->low = share_of(value - found.overall);
-    point->high = share_of(value + found.overall);
-    point->samples = sums.seen;
-    return 0;
-}
-
-/* A plan whose steps before the layer are those of the dense one, so that
- * cached activations serve: dense kernels only. */
-static int make_plan(const struct scan *scan, struct plan **out,
-                     const struct graph *graph, struct error *err)
-{
-    const struct setup *setup = scan->setup;
-    bool automatic = setup->kernels == PLAN_KERNELS_AUTO;
-    struct plan_options options = {
-        .kernels = automatic ? PLAN_KERNELS_DENSE : setup->kernels,
-        .threads = 1,
-        .isa = setup->isa,
-        .timing = setup->timing,
-        .previous = scan->base_plan,
-        .cancel = scan->watch->cancel,
-    };
-    return plan_create(out, graph, &options, err);
-}
-
 /* Whether the place behind the last layer is meant: the whole model. */
 static bool is_whole(const struct scan *scan, size_t place)
 {
@@ -244,42 +120,20 @@ static int decide(struct scan *scan, size_t place,
     return 0;
 }
 
-static int plan_point(struct scan *scan, struct plan **plan, size_t place,
-                      const struct sensitivity_point *point, struct error *err)
-{
-    const struct setup *setup = scan->setup;
-    struct mask_set masks;
-    struct graph *graph = NULL;
-    struct mask_source source = {.graph = session_graph(setup->session),
-                                 .layers = session_layers(setup->session),
-                                 .decisions = scan->decisions};
-    if (decide(scan, place, point, err) < 0 ||
-        mask_set_init(&masks, &source, err) < 0)
-        return -1;
-    int code = setup_masked(setup, &graph, setup->eval_graph,
-                            session_variant(setup->session, 0), &masks, err);
-    if (code == 0)
-        code = make_plan(scan, plan, graph, err);
-    graph_drop(graph);
-    mask_set_release(&masks);
-    return code;
-}
-
 static int run_point(struct scan *scan, size_t place,
                      struct sensitivity_point *point, struct error *err)
 {
-    struct plan *plan = NULL;
-    if (plan_point(scan, &plan, place, point, err) < 0)
+    const struct scan_request *r = &scan->request;
+    struct probe_wish wish = {r->tolerance, r->relative, r->floor};
+    struct probe_result found;
+    if (decide(scan, place, point, err) < 0 ||
+        probe_run(scan->probe, scan->decisions, &wish, &found, err) < 0)
         return -1;
-    scan->plan = plan;
-    int code = sample_point(scan, point, err);
-    for (int i = 0; i < pool_workers(scan->site->pool); i++) {
-        runner_destroy(scan->runners[i]);
-        scan->runners[i] = NULL;
-    }
-    scan->plan = NULL;
-    plan_drop(plan);
-    return code;
+    point->value = found.value;
+    point->low = found.low;
+    point->high = found.high;
+    point->samples = found.samples;
+    return 0;
 }
 
 /* --- all points --- */
@@ -290,12 +144,12 @@ static void tell(const struct scan *scan, const char *layer,
     if (!scan->watch->progress)
         return;
     int64_t now = clock_now_ns();
-    double spent = (double)(now - scan->points_ns) * 1e-9;
+    double spent = (double)(now - scan->start_ns) * 1e-9;
     struct scan_progress progress = {
         .done = scan->done,
         .total = scan->total,
         .layer = layer,
-        .seconds = (double)(now - scan->start_ns) * 1e-9,
+        .seconds = spent,
         .seconds_left = scan->work_done > 0
                             ? spent * scan->work_left / scan->work_done
                             : NAN,
@@ -358,12 +212,8 @@ static double work_of(const struct scan *scan, size_t place)
 /* Makes the cached activations those before the place. */
 static void focus_on(struct scan *scan, size_t place)
 {
-    int step =
-        is_whole(scan, place)
-            ? 0
-            : plan_step_of_node(scan->base_plan, layer_at(scan, place)->node);
-    prefix_choose(scan->prefix, scan->base_plan, step);
-    prefix_sweep(scan->prefix);
+    probe_focus(scan->probe,
+                is_whole(scan, place) ? -1 : layer_at(scan, place)->node);
 }
 
 static int scan_point(struct scan *scan, size_t place,
@@ -512,62 +362,22 @@ static int fill_request(struct scan *scan, const struct scan_request *request,
     return choose_rows(scan, err);
 }
 
-static int complete_baseline(struct scan *scan, struct error *err)
-{
-    struct trial *base = scan->site->base;
-    if (trial_complete(base))
-        return 0;
-    struct trial_run run = {.setup = scan->setup,
-                            .base = base,
-                            .trial = base,
-                            .base_plan = scan->base_plan,
-                            .cancel = scan->watch->cancel,
-                            .pool = scan->site->pool};
-    tell(scan, NULL, NULL);
-    if (trial_start(&run, err) < 0)
-        return -1;
-    while (!trial_wait(&run, false, -1))
-        continue;
-    return trial_finish(&run, err);
-}
-
-static int set_head(struct scan *scan, struct error *err)
+static int begin(struct scan *scan, struct error *err)
 {
     struct sensitivity *table = scan->table;
     const struct setup *setup = scan->setup;
-    const struct trial *base = scan->site->base;
-    int64_t correct = 0;
-    for (int64_t i = 0; i < setup->samples; i++)
-        correct += base->outcomes[i].correct;
-    table->baseline = share_of((double)correct / (double)setup->samples);
+    const struct session_options *options = session_options(setup->session);
+    size_t layers = session_layers(setup->session)->count;
+    scan->decisions = array_create(layers, sizeof *scan->decisions);
+    table->model = string_copy(onnx_path(session_model(setup->session)));
+    if (!scan->decisions || !table->model)
+        return error_memory(err, layers * sizeof *scan->decisions);
+    table->baseline = scan->probe->baseline;
     table->key = scan_key(setup, &scan->request);
     snprintf(table->metric, sizeof table->metric, "%s",
              setup->metric == METRIC_TOP1 ? "top1" : "fidelity");
-    table->model = string_copy(onnx_path(session_model(setup->session)));
-    return table->model ? 0 : error_memory(err, 1);
-}
-
-static int begin(struct scan *scan, struct error *err)
-{
-    const struct setup *setup = scan->setup;
-    size_t layers = session_layers(setup->session)->count;
-    size_t workers = (size_t)pool_workers(scan->site->pool);
-    const struct session_options *options = session_options(setup->session);
-    scan->outcomes =
-        array_create((size_t)setup->samples, sizeof *scan->outcomes);
-    scan->decisions = array_create(layers, sizeof *scan->decisions);
-    scan->runners = array_create(workers, sizeof *scan->runners);
-    if (!scan->outcomes || !scan->decisions || !scan->runners)
-        return error_memory(err, sizeof *scan->outcomes);
-    if (make_plan(scan, &scan->base_plan, setup->eval_graph, err) < 0 ||
-        complete_baseline(scan, err) < 0 || set_head(scan, err) < 0 ||
-        sampling_init(&scan->sampling, scan->site->base->outcomes,
-                      setup->samples, options->seed, err) < 0 ||
-        prefix_create(&scan->prefix, setup->options.memory_bytes,
-                      setup->batches, err) < 0)
-        return -1;
     if (scan->request.resume &&
-        scan_file_open(&scan->file, scan->table, options->state_folder,
+        scan_file_open(&scan->file, table, options->state_folder,
                        scan->request.restart, err) < 0)
         return -1;
     keep_wanted(scan);
@@ -575,24 +385,12 @@ static int begin(struct scan *scan, struct error *err)
     return 0;
 }
 
-static void release(struct scan *scan)
-{
-    scan_file_close(&scan->file);
-    prefix_destroy(scan->prefix);
-    sampling_release(&scan->sampling);
-    plan_drop(scan->base_plan);
-    free(scan->outcomes);
-    free(scan->decisions);
-    free(scan->runners);
-    free(scan->rows);
-}
-
-int scan_run(struct sensitivity *table, const struct scan_site *site,
+int scan_run(struct sensitivity *table, struct probe *probe,
              const struct scan_request *request, const struct scan_watch *watch,
              struct error *err)
 {
-    struct scan scan = {.site = site,
-                        .setup = site->setup,
+    struct scan scan = {.probe = probe,
+                        .setup = probe->setup,
                         .watch = watch,
                         .table = table,
                         .file = {.descriptor = -1},
@@ -600,11 +398,12 @@ int scan_run(struct sensitivity *table, const struct scan_site *site,
     int code = fill_request(&scan, request, err);
     if (code == 0)
         code = begin(&scan, err);
-    scan.points_ns = clock_now_ns();
     for (size_t i = 0; code == 0 && i < place_count(&scan); i++)
         code = scan_place(&scan, i, err);
     sensitivity_sort(table);
-    release(&scan);
+    scan_file_close(&scan.file);
+    free(scan.decisions);
+    free(scan.rows);
     return code;
 }
 
@@ -613,21 +412,19 @@ int engine_scan(struct sensitivity *table, const struct session *session,
                 const struct scan_request *request,
                 const struct scan_watch *watch, struct error *err)
 {
-    struct setup setup;
-    struct trial *base = NULL;
-    struct pool *pool = NULL;
-    if (setup_init(&setup, session, options, err) < 0)
+    struct bare bare;
+    struct probe probe;
+    if (watch->progress)
+        watch->progress(watch->context,
+                        &(struct scan_progress){.seconds_left = NAN});
+    if (bare_init(&bare, session, options, err) < 0)
         return -1;
-    int code = trial_create(&base, setup.samples, setup.batches, err);
-    if (code == 0)
-        code = pool_create(&pool, setup.options.workers,
-                           !setup.options.foreground, err);
+    struct probe_site site = bare_site(&bare, watch->cancel);
+    int code = probe_init(&probe, &site, err);
     if (code == 0) {
-        struct scan_site site = {&setup, pool, base};
-        code = scan_run(table, &site, request, watch, err);
+        code = scan_run(table, &probe, request, watch, err);
+        probe_release(&probe);
     }
-    pool_destroy(pool);
-    trial_destroy(base);
-    setup_release(&setup);
+    bare_release(&bare);
     return code;
 }

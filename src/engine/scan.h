@@ -7,8 +7,7 @@
 #ifndef ENGINE_SCAN_H
 #define ENGINE_SCAN_H
 
-#include "engine/setup.h"
-#include "engine/trial.h"
+#include "engine/probe.h"
 #include "prune/sensitivity.h"
 
 struct scan_request {
@@ -51,19 +50,13 @@ struct scan_watch {
     void *context;
 };
 
-/* What a scan runs on. */
-struct scan_site {
-    const struct setup *setup; /* with data */
-    struct pool *pool;
-    struct trial *base; /* completed if it is not */
-};
-
 /*
- * Scans; table is empty, the caller releases it.
+ * Scans; table is empty, the caller releases it. Of the watch only
+ * `progress` (the probe has a token of its own).
  * Errors: ERROR_CANCELLED (what was found is in the resume file),
  * ERROR_USAGE (a request that makes no sense), and those of running.
  */
-int scan_run(struct sensitivity *table, const struct scan_site *site,
+int scan_run(struct sensitivity *table, struct probe *probe,
              const struct scan_request *request, const struct scan_watch *watch,
              struct error *err);
 

@@ -1,0 +1,246 @@
+#include "engine/probe.h"
+
+#include "base/array.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Samples of a first look, how much more a next one takes, and batches of a
+ * piece between two steps. */
+enum { FIRST_LOOK = 256, PIECE = 8 };
+#define LEAST_GROWTH 1.25
+#define MOST_GROWTH  2.5
+
+static struct evaluation evaluation_of(const struct probe *probe)
+{
+    return (struct evaluation){
+        .plan = probe->plan,
+        .dataset = session_dataset(probe->setup->session),
+        .transform = *session_transform(probe->setup->session),
+        .prefix = probe->prefix,
+        .order = probe->sampling.order,
+        .labels = probe->setup->labels,
+        .samples = probe->setup->samples,
+    };
+}
+
+static int run_piece(void *context, int worker, int64_t piece,
+                     struct error *err)
+{
+    struct probe *probe = context;
+    struct runner **runner = &probe->runners[worker];
+    struct evaluation evaluation = evaluation_of(probe);
+    int64_t count;
+    if (!*runner && runner_create(runner, probe->plan, err) < 0)
+        return -1;
+    return evaluation_run(&evaluation, *runner, probe->first + piece,
+                          probe->outcomes, NULL, &count, probe->site.cancel,
+                          err);
+}
+
+static int step(struct probe *probe, struct error *err)
+{
+    return probe->site.step ? probe->site.step(probe->site.context, err) : 0;
+}
+
+/* Runs on to batch `until`. */
+static int run_until(struct probe *probe, int64_t until, struct error *err)
+{
+    while (probe->first < until) {
+        int64_t piece = until - probe->first;
+        if (probe->site.step && piece > PIECE)
+            piece = PIECE;
+        struct pool_task task = {piece, run_piece, probe};
+        if (step(probe, err) < 0 || pool_run(probe->site.pool, &task, err) < 0)
+            return -1;
+        probe->first += piece;
+    }
+    return 0;
+}
+
+/* Runs on to `wanted` samples; adds what is new to sums. */
+static int look(struct probe *probe, struct sampling_sums *sums, int64_t wanted,
+                struct error *err)
+{
+    const struct setup *setup = probe->setup;
+    int64_t batch = setup->batch, until = (wanted + batch - 1) / batch;
+    int64_t begin = probe->first * batch;
+    if (until > setup->batches)
+        until = setup->batches;
+    if (run_until(probe, until, err) < 0)
+        return -1;
+    int64_t end =
+        until * batch < setup->samples ? until * batch : setup->samples;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t sample = probe->sampling.order[i];
+        sampling_add(sums, &probe->sampling, sample,
+                     &probe->site.base->outcomes[sample],
+                     &probe->outcomes[sample]);
+    }
+    return 0;
+}
+
+/* Whether a look is enough, else how many samples the next one wants. */
+static bool enough(const struct probe *probe, const struct probe_wish *wish,
+                   const struct sampling_difference *found, int64_t seen,
+                   int64_t *wanted)
+{
+    double width = fmax(wish->tolerance, wish->relative * fabs(found->value));
+    double high = probe->baseline + found->value + found->within;
+    if (seen >= probe->setup->samples)
+        return true;
+    if (wish->tolerance > 0 && (found->within <= width || high < wish->floor))
+        return true;
+    double ratio = width > 0 ? found->within / width : INFINITY;
+    double growth = fmin(fmax(ratio * ratio, LEAST_GROWTH), MOST_GROWTH);
+    *wanted = wish->tolerance > 0 ? (int64_t)((double)seen * growth)
+                                  : probe->setup->samples;
+    return false;
+}
+
+/* As lines of text have it, so that shards joined are the whole. */
+static double share_of(double value)
+{
+    return round(fmin(fmax(value, 0), 1) * 1e6) / 1e6;
+}
+
+static int sample_plan(struct probe *probe, const struct probe_wish *wish,
+                       struct probe_result *result, struct error *err)
+{
+    struct sampling_sums sums = {0};
+    struct sampling_difference found = {0};
+    int64_t wanted = FIRST_LOOK;
+    probe->first = 0;
+    do {
+        if (look(probe, &sums, wanted, err) < 0)
+            return -1;
+        found = sampling_estimate(&probe->sampling, &sums);
+    } while (!enough(probe, wish, &found, sums.seen, &wanted));
+    double value = probe->baseline + found.value;
+    *result =
+        (struct probe_result){share_of(value), share_of(value - found.overall),
+                              share_of(value + found.overall), sums.seen};
+    return 0;
+}
+
+static int make_plan(const struct probe *probe, struct plan **out,
+                     const struct graph *graph, struct error *err)
+{
+    const struct setup *setup = probe->setup;
+    bool automatic = setup->kernels == PLAN_KERNELS_AUTO;
+    struct plan_options options = {
+        .kernels = automatic ? PLAN_KERNELS_DENSE : setup->kernels,
+        .threads = 1,
+        .isa = setup->isa,
+        .timing = setup->timing,
+        .previous = probe->base_plan,
+        .cancel = probe->site.cancel,
+    };
+    return plan_create(out, graph, &options, err);
+}
+
+static int plan_decisions(const struct probe *probe, struct plan **plan,
+                          const struct decision *decisions, struct error *err)
+{
+    const struct setup *setup = probe->setup;
+    struct mask_set masks;
+    struct graph *graph = NULL;
+    struct mask_source source = {.graph = session_graph(setup->session),
+                                 .layers = session_layers(setup->session),
+                                 .decisions = decisions};
+    if (mask_set_init(&masks, &source, err) < 0)
+        return -1;
+    int code = setup_masked(setup, &graph, setup->eval_graph,
+                            session_variant(setup->session, 0), &masks, err);
+    if (code == 0)
+        code = make_plan(probe, plan, graph, err);
+    graph_drop(graph);
+    mask_set_release(&masks);
+    return code;
+}
+
+int probe_run(struct probe *probe, const struct decision *decisions,
+              const struct probe_wish *wish, struct probe_result *result,
+              struct error *err)
+{
+    struct plan *plan = NULL;
+    if (plan_decisions(probe, &plan, decisions, err) < 0)
+        return -1;
+    probe->plan = plan;
+    int code = sample_plan(probe, wish, result, err);
+    for (int i = 0; i < pool_workers(probe->site.pool); i++) {
+        runner_destroy(probe->runners[i]);
+        probe->runners[i] = NULL;
+    }
+    probe->plan = NULL;
+    plan_drop(plan);
+    return code;
+}
+
+void probe_focus(struct probe *probe, int node)
+{
+    int at = node < 0 ? 0 : plan_step_of_node(probe->base_plan, node);
+    prefix_choose(probe->prefix, probe->base_plan, at);
+    prefix_sweep(probe->prefix);
+}
+
+/* --- life --- */
+
+static int complete_baseline(struct probe *probe, struct error *err)
+{
+    struct trial *base = probe->site.base;
+    struct trial_run run = {.setup = probe->setup,
+                            .base = base,
+                            .trial = base,
+                            .base_plan = probe->base_plan,
+                            .cancel = probe->site.cancel,
+                            .pool = probe->site.pool};
+    if (!trial_complete(base)) {
+        if (trial_start(&run, err) < 0)
+            return -1;
+        while (!trial_wait(&run, false, -1))
+            continue;
+        if (trial_finish(&run, err) < 0)
+            return -1;
+    }
+    int64_t correct = 0;
+    for (int64_t i = 0; i < probe->setup->samples; i++)
+        correct += base->outcomes[i].correct;
+    probe->baseline = share_of((double)correct / (double)probe->setup->samples);
+    return 0;
+}
+
+int probe_init(struct probe *probe, const struct probe_site *site,
+               struct error *err)
+{
+    const struct setup *setup = site->setup;
+    size_t workers = (size_t)pool_workers(site->pool);
+    *probe = (struct probe){.site = *site, .setup = setup};
+    probe->outcomes =
+        array_create((size_t)setup->samples, sizeof *probe->outcomes);
+    probe->runners = array_create(workers, sizeof *probe->runners);
+    if (!probe->outcomes || !probe->runners) {
+        probe_release(probe);
+        return error_memory(err, sizeof *probe->outcomes);
+    }
+    if (make_plan(probe, &probe->base_plan, setup->eval_graph, err) < 0 ||
+        complete_baseline(probe, err) < 0 ||
+        sampling_init(&probe->sampling, site->base->outcomes, setup->samples,
+                      session_options(setup->session)->seed, err) < 0 ||
+        prefix_create(&probe->prefix, setup->options.memory_bytes,
+                      setup->batches, err) < 0) {
+        probe_release(probe);
+        return -1;
+    }
+    return 0;
+}
+
+void probe_release(struct probe *probe)
+{
+    prefix_destroy(probe->prefix);
+    sampling_release(&probe->sampling);
+    plan_drop(probe->base_plan);
+    free(probe->outcomes);
+    free(probe->runners);
+    *probe = (struct probe){0};
+}
