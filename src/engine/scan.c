@@ -115,7 +115,10 @@ static int decide(struct scan *scan, size_t place,
         int64_t units =
             structure_units(r->structure, &layers->layers[r->rows[i]]);
         scan->decisions[r->rows[i]] = (struct decision){
-            r->structure, r->criterion, decision_units(point->amount, units)};
+            .structure = r->structure,
+            .criterion = r->criterion,
+            .remove = decision_units(point->amount, units),
+        };
     }
     return 0;
 }

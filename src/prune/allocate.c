@@ -62,7 +62,10 @@ void allocation_decide(struct decision *decisions, const struct allocation *a,
         int64_t units =
             structure_units(a->structure, &layers->layers[a->rows[i]]);
         decisions[a->rows[i]] = (struct decision){
-            a->structure, a->criterion, decision_units(amounts[i], units)};
+            .structure = a->structure,
+            .criterion = a->criterion,
+            .remove = decision_units(amounts[i], units),
+        };
     }
 }
 
