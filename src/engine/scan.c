@@ -112,13 +112,15 @@ static int decide(struct scan *scan, size_t place,
     size_t first = is_whole(scan, place) ? 0 : place;
     size_t end = is_whole(scan, place) ? r->row_count : place + 1;
     for (size_t i = first; i < end; i++) {
-        int64_t units =
-            structure_units(r->structure, &layers->layers[r->rows[i]]);
-        scan->decisions[r->rows[i]] = (struct decision){
-            .structure = r->structure,
-            .criterion = r->criterion,
-            .remove = decision_units(point->amount, units),
-        };
+        const struct layer *layer = &layers->layers[r->rows[i]];
+        int64_t most = structure_most(r->structure, layer);
+        int64_t remove =
+            decision_units(point->amount, structure_units(r->structure, layer));
+        struct choice choice = {r->structure, r->criterion,
+                                remove < most ? remove : most};
+        if (decision_choose(scan->decisions, layers, r->rows[i], &choice, err) <
+            0)
+            return -1;
     }
     return 0;
 }
@@ -195,7 +197,10 @@ static struct sensitivity_point point_of(const struct scan *scan, size_t place,
     for (size_t i = 0; is_whole(scan, place) && i < r->row_count; i++)
         point.units += structure_units(r->structure, layer_at(scan, i));
     point.removed = decision_units(amount, point.units);
-    point.removed = point.removed < most ? point.removed : most;
+    if (!is_whole(scan, place)) {
+        int64_t most = structure_most(r->structure, layer_at(scan, place));
+        point.removed = point.removed < most ? point.removed : most;
+    }
     snprintf(point.structure, sizeof point.structure, "%s", r->structure->name);
     snprintf(point.criterion, sizeof point.criterion, "%s", r->criterion->name);
     return point;

@@ -53,20 +53,24 @@ double allocation_drop(const struct allocation *a, const double *amounts)
     return fmin(drop, baseline);
 }
 
-void allocation_decide(struct decision *decisions, const struct allocation *a,
-                       const double *amounts)
+int allocation_decide(struct decision *decisions, const struct allocation *a,
+                      const double *amounts, struct error *err)
 {
     const struct layer_table *layers = a->source.layers;
-    memset(decisions, 0, layers->count * sizeof *decisions);
+    for (size_t i = 0; i < layers->count; i++)
+        decisions[i] = decision_dense();
     for (size_t i = 0; i < a->row_count; i++) {
-        int64_t units =
-            structure_units(a->structure, &layers->layers[a->rows[i]]);
-        decisions[a->rows[i]] = (struct decision){
-            .structure = a->structure,
-            .criterion = a->criterion,
-            .remove = decision_units(amounts[i], units),
-        };
+        const struct layer *layer = &layers->layers[a->rows[i]];
+        int64_t most = structure_most(a->structure, layer);
+        int64_t remove =
+            decision_units(amounts[i], structure_units(a->structure, layer));
+        struct choice choice = {a->structure, a->criterion,
+                                remove < most ? remove : most};
+        if (choice.remove &&
+            decision_choose(decisions, layers, a->rows[i], &choice, err) < 0)
+            return -1;
     }
+    return 0;
 }
 
 int allocate_for(const struct allocator *allocator, const struct allocation *a,

@@ -35,8 +35,8 @@ double allocation_total(const struct allocation *a, const double *amounts);
 double allocation_drop(const struct allocation *a, const double *amounts);
 
 /* Decisions of one share per place; the others are dense. */
-void allocation_decide(struct decision *decisions, const struct allocation *a,
-                       const double *amounts);
+int allocation_decide(struct decision *decisions, const struct allocation *a,
+                      const double *amounts, struct error *err);
 
 /*
  * A method. `strength` runs from 0 (dense) to 1 (all that can go goes); the
