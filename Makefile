@@ -68,7 +68,7 @@ PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(s
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-run check-peers check-zoo bench bench-peers fuzz lint format install uninstall clean help compdb FORCE
+.PHONY: all run check check-run check-peers check-zoo bench bench-peers bench-table fuzz lint format install uninstall clean help compdb FORCE
 
 all: $(BIN)  ## build the program (default)
 	$(Q)cp $(BIN) $(NAME)
@@ -177,8 +177,13 @@ $(CONFORMANCE): $(CONFORMANCE).o $(B)/tests/unit/op_run.o $(LIB)
 conformance: $(CONFORMANCE)  ## run ONNX's own operator tests of ONNX_TESTS (Debian: libonnx-testdata)
 	$(Q)$< $(if $(V),-v) $(wildcard $(addprefix $(ONNX_TESTS)/,node simple pytorch-operator pytorch-converted))
 
-bench-peers: all  ## latency beside ONNX Runtime's (from npm), in turn
-	$(Q)sh tests/peers/bench.sh ./$(NAME)
+bench-table:  ## put the rows of the last bench-peers into README.md and tests/bench/history.csv
+	$(Q)node tests/peers/table.cjs build/peers/rows.csv README.md tests/bench/history.csv \
+	  "$$(git describe --always)" "$$(lscpu | sed -n 's/^Model name: *//p'), $$(nproc) cores" \
+	  "$$(./$(NAME) --version | grep -o 'avx512\|avx2\|scalar' | head -1)"
+
+bench-peers: all  ## latency beside ONNX Runtime's (from npm), in turn; NAMES="vit vgg", ROUNDS=5
+	$(Q)sh tests/peers/bench.sh ./$(NAME) $(NAMES)
 
 fuzz: $(PB_H)  ## fuzz every target with clang's libFuzzer for FUZZTIME seconds
 	$(Q)mkdir -p build/fuzz; for f in $(basename $(notdir $(FUZZ))); do \

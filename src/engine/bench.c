@@ -39,11 +39,12 @@ static int describe_step(struct bench_step *out, const struct setup *setup,
 }
 
 static int describe(struct bench *bench, const struct setup *setup,
-                    const struct plan *plan, const struct latency *latency,
+                    const struct crew *crew, const struct latency *latency,
                     struct error *err)
 {
+    const struct plan *plan = crew_plan(crew);
     const struct graph *graph = plan_instance(plan);
-    bench->batch = graph->batch;
+    bench->batch = graph->batch * crew_parts(crew);
     bench->threads = setup->options.latency_threads;
     bench->latency_ms = latency->run_ms;
     bench->runs = latency->runs;
@@ -70,31 +71,23 @@ int engine_bench(struct bench *bench, const struct session *session,
     *bench = (struct bench){0};
     struct setup setup;
     struct mask_set masks = {0};
-    struct graph *graph = NULL;
-    struct plan *plan = NULL;
-    struct runner *runner = NULL;
+    struct crew *crew = NULL;
     struct latency latency = {0};
     int code = -1;
     if (setup_init(&setup, session, options, err) < 0)
         return -1;
     if (session_masks(session, variant, NULL, NULL, &masks, err) < 0 ||
-        setup_masked(&setup, &graph, setup.latency_graph, variant, &masks,
-                     err) < 0 ||
-        setup_plan(&setup, &plan, graph, setup.options.latency_threads, NULL,
-                   cancel, err) < 0 ||
-        runner_create(&runner, plan, err) < 0)
+        setup_crew(&setup, &crew, variant, &masks, NULL, cancel, err) < 0)
         goto out;
     struct latency_protocol protocol = latency_protocol_bench();
-    if (latency_measure(&latency, plan, runner, &protocol, cancel, err) < 0)
+    if (latency_measure(&latency, crew, &protocol, cancel, err) < 0)
         goto out;
-    code = describe(bench, &setup, plan, &latency, err);
+    code = describe(bench, &setup, crew, &latency, err);
     if (code < 0)
         bench_release(bench);
 out:
     latency_release(&latency);
-    runner_destroy(runner);
-    plan_drop(plan);
-    graph_drop(graph);
+    crew_destroy(crew);
     mask_set_release(&masks);
     setup_release(&setup);
     return code;

@@ -15,6 +15,9 @@
  * MobileNet 620 / 511 / 441, LeNet-5 15773 / 5295 / 5335. */
 enum { EVAL_BATCH = 16 };
 
+/* Images that sparse kernels take together. */
+enum { SPARSE_PART = 16 };
+
 static const struct {
     const char *name;
     enum plan_kernels kernels;
@@ -79,6 +82,29 @@ static int init_evaluation(struct setup *setup, struct error *err)
     return 0;
 }
 
+/* As setup_instance; shared where it is the one of one sample. */
+static int share_instance(struct graph **out, struct setup *setup,
+                          int64_t batch, struct error *err)
+{
+    if (batch != setup->cost_graph->batch)
+        return setup_instance(out, setup->session, batch, err);
+    *out = graph_retain(setup->cost_graph);
+    return 0;
+}
+
+static int init_latency(struct setup *setup, struct error *err)
+{
+    int64_t batch = setup->options.latency_batch;
+    int threads = setup->options.latency_threads;
+    int64_t part = crew_part(setup->cost_graph, batch, threads);
+    int64_t large = batch % SPARSE_PART == 0 ? SPARSE_PART : part;
+    if (share_instance(&setup->latency_graph, setup, part, err) < 0)
+        return -1;
+    return part < large
+               ? share_instance(&setup->sparse_graph, setup, large, err)
+               : 0;
+}
+
 int setup_init(struct setup *setup, const struct session *session,
                const struct engine_options *options, struct error *err)
 {
@@ -95,10 +121,7 @@ int setup_init(struct setup *setup, const struct session *session,
         timing_create(&setup->timing, err) < 0)
         goto fail;
     setup->cost_graph = graph_retain(session_graph(session));
-    if (o->latency_batch == setup->cost_graph->batch)
-        setup->latency_graph = graph_retain(setup->cost_graph);
-    else if (setup_instance(&setup->latency_graph, session, o->latency_batch,
-                            err) < 0)
+    if (init_latency(setup, err) < 0)
         goto fail;
     if (init_evaluation(setup, err) < 0)
         goto fail;
@@ -112,6 +135,7 @@ void setup_release(struct setup *setup)
 {
     graph_drop(setup->eval_graph);
     graph_drop(setup->latency_graph);
+    graph_drop(setup->sparse_graph);
     graph_drop(setup->cost_graph);
     timing_destroy(setup->timing);
     free(setup->order);
@@ -150,6 +174,64 @@ int setup_plan(const struct setup *setup, struct plan **out,
         .cancel = cancel,
     };
     return plan_create(out, graph, &options, err);
+}
+
+/* Whether most of what could be pruned is zero. */
+static int is_sparse(bool *sparse, const struct setup *setup,
+                     const struct graph *graph, struct error *err)
+{
+    size_t count = session_layers(setup->session)->count;
+    struct layer_result *layers = setup_layers(setup, graph);
+    int64_t weights = 0, nonzeros = 0;
+    if (!layers)
+        return error_memory(err, count * sizeof *layers);
+    for (size_t i = 0; i < count; i++) {
+        weights += layers[i].weights;
+        nonzeros += layers[i].nonzeros;
+    }
+    free(layers);
+    *sparse = 2 * nonzeros < weights;
+    return 0;
+}
+
+static int latency_instance(const struct setup *setup, struct graph **out,
+                            const struct variant *variant,
+                            const struct mask_set *masks, struct error *err)
+{
+    bool sparse = false;
+    if (setup_masked(setup, out, setup->latency_graph, variant, masks, err) < 0)
+        return -1;
+    if (!setup->sparse_graph)
+        return 0;
+    int code = is_sparse(&sparse, setup, *out, err);
+    if (code == 0 && !sparse)
+        return 0;
+    graph_drop(*out);
+    return code < 0 ? -1
+                    : setup_masked(setup, out, setup->sparse_graph, variant,
+                                   masks, err);
+}
+
+int setup_crew(const struct setup *setup, struct crew **out,
+               const struct variant *variant, const struct mask_set *masks,
+               const struct plan *previous, const struct cancel *cancel,
+               struct error *err)
+{
+    struct graph *graph;
+    struct plan *plan = NULL;
+    int threads = setup->options.latency_threads;
+    if (latency_instance(setup, &graph, variant, masks, err) < 0)
+        return -1;
+    int64_t parts =
+        graph->batch > 0 ? setup->options.latency_batch / graph->batch : 1;
+    parts = parts > 1 ? parts : 1;
+    int code = setup_plan(setup, &plan, graph, parts > 1 ? 1 : threads,
+                          previous, cancel, err);
+    if (code == 0)
+        code = crew_create(out, plan, parts, threads, err);
+    plan_drop(plan);
+    graph_drop(graph);
+    return code;
 }
 
 static int64_t count_nonzeros(const struct tensor *tensor)

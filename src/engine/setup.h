@@ -2,6 +2,7 @@
 #ifndef ENGINE_SETUP_H
 #define ENGINE_SETUP_H
 
+#include "exec/crew.h"
 #include "engine/engine.h"
 #include "exec/plan.h"
 #include "prune/apply.h"
@@ -14,10 +15,12 @@ struct setup {
     enum plan_kernels kernels;
     enum cpu_isa isa;
     struct timing *timing;
-    struct graph *latency_graph; /* dense instance for latency */
-    struct graph *cost_graph;    /* dense instance of one sample */
-    struct graph *eval_graph;    /* dense instance for evaluation; NULL:
-                                    no data */
+    /* Dense instances for latency: parts of the batch that suit the cache,
+     * and larger ones for sparse kernels that take 16 images together. */
+    struct graph *latency_graph, *sparse_graph;
+    struct graph *cost_graph; /* dense instance of one sample */
+    struct graph *eval_graph; /* dense instance for evaluation; NULL:
+                                 no data */
     int64_t samples, batch, batches;
     int64_t *order; /* seeded permutation (later the strata's, see
                        engine_stratify), the same for every variant, so
@@ -47,6 +50,17 @@ int setup_kernels(enum plan_kernels *kernels, const char *name,
 int setup_masked(const struct setup *setup, struct graph **out,
                  const struct graph *graph, const struct variant *variant,
                  const struct mask_set *masks, struct error *err);
+
+/*
+ * What latency is measured with: the variant's instance for a part of the
+ * latency batch, its plan and crew (crew_destroy).
+ *
+ * previous  the plan of an earlier variant, NULL: none
+ */
+int setup_crew(const struct setup *setup, struct crew **out,
+               const struct variant *variant, const struct mask_set *masks,
+               const struct plan *previous, const struct cancel *cancel,
+               struct error *err);
 
 int setup_plan(const struct setup *setup, struct plan **out,
                const struct graph *graph, int threads,

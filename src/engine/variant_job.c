@@ -322,33 +322,25 @@ static int measure_variant(struct engine *engine, const struct variant *variant,
 {
     struct setup *setup = &engine->setup;
     const struct mask_set *masks;
-    struct graph *graph = NULL;
-    struct plan *plan = NULL;
-    struct runner *runner = NULL;
+    struct crew *crew = NULL;
     struct latency latency = {0};
     int code = -1;
     if (engine_masks(engine, variant, &masks, err) < 0 ||
-        setup_masked(setup, &graph, setup->latency_graph, variant, masks, err) <
-            0 ||
-        setup_plan(setup, &plan, graph, setup->options.latency_threads,
-                   engine->latency_plan, &engine->cancel, err) < 0 ||
-        runner_create(&runner, plan, err) < 0)
+        setup_crew(setup, &crew, variant, masks, engine->latency_plan,
+                   &engine->cancel, err) < 0)
         goto out;
     struct latency_protocol protocol = latency_protocol_live();
-    if (latency_measure(&latency, plan, runner, &protocol, &engine->cancel,
-                        err) < 0)
+    if (latency_measure(&latency, crew, &protocol, &engine->cancel, err) < 0)
         goto out;
     result->latency_ms = latency.run_ms;
     result->has_latency = true;
-    take_step_times(engine, plan, &latency, result);
+    take_step_times(engine, crew_plan(crew), &latency, result);
     plan_drop(engine->latency_plan);
-    engine->latency_plan = plan_retain(plan);
+    engine->latency_plan = plan_retain(crew_plan(crew));
     code = 0;
 out:
     latency_release(&latency);
-    runner_destroy(runner);
-    plan_drop(plan);
-    graph_drop(graph);
+    crew_destroy(crew);
     return code;
 }
 

@@ -9,6 +9,8 @@
  * no line travels between processors; by output channels of equally many kept
  * weights where rows are too few.
  */
+#include "exec/parallel.h"
+
 #include "exec/compiled.h"
 
 #include "base/array.h"
@@ -187,4 +189,12 @@ void dense_run(const struct compiled *compiled, const struct operands *operands,
     for (int64_t t = 0; t < threads; t++)
         kernel->run(&call, (char *)scratch + (size_t)t * stride,
                     units * t / threads, units * (t + 1) / threads);
+}
+
+void parallel_run(int threads, void (*body)(void *argument, int thread),
+                  void *argument)
+{
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int t = 0; t < threads; t++)
+        body(argument, t);
 }

@@ -27,15 +27,15 @@ void latency_release(struct latency *latency)
 
 /* Standard normal numbers, the same at every measurement; integer inputs
  * (token ids) stay zero, which every vocabulary has. */
-static void fill_inputs(const struct plan *plan, struct runner *runner)
+static void fill_inputs(struct crew *crew, int64_t parts)
 {
-    const struct graph *instance = plan_instance(plan);
+    const struct graph *instance = plan_instance(crew_plan(crew));
     struct rng rng;
     rng_init(&rng, 1);
     for (size_t i = 0; i < instance->input_count; i++) {
         const struct value *value = &instance->values[instance->inputs[i]];
-        int64_t count = shape_elements(&value->shape);
-        void *data = runner_input(runner, i);
+        int64_t count = shape_elements(&value->shape) * parts;
+        void *data = crew_input(crew, i);
         memset(data, 0, (size_t)count * dtype_size(value->dtype));
         float *numbers = data;
         for (int64_t k = 0; value->dtype == DTYPE_FLOAT32 && k < count; k++)
@@ -43,12 +43,11 @@ static void fill_inputs(const struct plan *plan, struct runner *runner)
     }
 }
 
-static int time_runs(struct latency *latency, const struct plan *plan,
-                     struct runner *runner,
+static int time_runs(struct latency *latency, struct crew *crew,
                      const struct latency_protocol *protocol,
                      const struct cancel *cancel, struct error *err)
 {
-    size_t steps = plan_step_count(plan), capacity = 0;
+    size_t capacity = 0;
     double *times = NULL;
     int64_t runs = 0, begin = clock_now_ns();
     int result = 0;
@@ -63,7 +62,7 @@ static int time_runs(struct latency *latency, const struct plan *plan,
             result = error_memory(err, sizeof *times * (size_t)runs);
             break;
         }
-        result = runner_run(runner, 0, steps, cancel, NULL, err);
+        result = crew_run(crew, cancel, err);
         if (result < 0)
             break;
         times[runs] = (double)(clock_now_ns() - start) * 1e-6;
@@ -76,12 +75,11 @@ static int time_runs(struct latency *latency, const struct plan *plan,
     return result;
 }
 
-static int time_steps(struct latency *latency, const struct plan *plan,
-                      struct runner *runner,
+static int time_steps(struct latency *latency, struct crew *crew,
                       const struct latency_protocol *protocol,
                       const struct cancel *cancel, struct error *err)
 {
-    size_t steps = plan_step_count(plan);
+    size_t steps = plan_step_count(crew_plan(crew));
     int runs = protocol->runs < STEP_RUNS ? protocol->runs : STEP_RUNS;
     int result = -1;
     int64_t *times = array_create(steps * (size_t)runs, sizeof *times);
@@ -96,8 +94,8 @@ static int time_steps(struct latency *latency, const struct plan *plan,
     for (; done < runs; done++) {
         if (done > 2 && clock_now_ns() - begin > protocol->maximum_ns)
             break;
-        if (runner_run(runner, 0, steps, cancel, times + steps * (size_t)done,
-                       err) < 0)
+        if (crew_time_steps(crew, cancel, times + steps * (size_t)done, err) <
+            0)
             goto out;
     }
     latency->steps = steps;
@@ -113,22 +111,21 @@ out:
     return result;
 }
 
-int latency_measure(struct latency *latency, const struct plan *plan,
-                    struct runner *runner,
+int latency_measure(struct latency *latency, struct crew *crew,
                     const struct latency_protocol *protocol,
                     const struct cancel *cancel, struct error *err)
 {
     *latency = (struct latency){0};
-    fill_inputs(plan, runner);
+    fill_inputs(crew, crew_parts(crew));
     int64_t begin = clock_now_ns();
     for (int i = 0; i < protocol->warmup; i++) {
-        if (runner_run(runner, 0, plan_step_count(plan), cancel, NULL, err) < 0)
+        if (crew_run(crew, cancel, err) < 0)
             return -1;
         if (clock_now_ns() - begin > protocol->maximum_ns)
             break;
     }
-    if (time_runs(latency, plan, runner, protocol, cancel, err) < 0 ||
-        time_steps(latency, plan, runner, protocol, cancel, err) < 0) {
+    if (time_runs(latency, crew, protocol, cancel, err) < 0 ||
+        time_steps(latency, crew, protocol, cancel, err) < 0) {
         latency_release(latency);
         return -1;
     }

@@ -3,7 +3,7 @@
 #define MEASURE_LATENCY_H
 
 #include "base/stats.h"
-#include "exec/plan.h"
+#include "exec/crew.h"
 
 /* Warm up `warmup` runs, then at least `runs` and until `minimum_ns` have
  * passed (at most `maximum_ns`). */
@@ -18,19 +18,18 @@ struct latency_protocol latency_protocol_bench(void);
 struct latency_protocol latency_protocol_live(void);
 
 struct latency {
-    struct stats_summary run_ms; /* one run of the whole plan */
+    struct stats_summary run_ms; /* one run of the whole batch */
     double *step_ms;             /* median per plan step; owned */
     size_t steps;
     int64_t runs;
 };
 
 /*
- * Times `runner` on seeded random input. Per-step times come from separate
+ * Times `crew` on seeded random input. Per-step times come from separate
  * runs with the step clock on, so that the whole is not slowed by it.
  * Errors: ERROR_CANCELLED, ERROR_MEMORY.
  */
-int latency_measure(struct latency *latency, const struct plan *plan,
-                    struct runner *runner,
+int latency_measure(struct latency *latency, struct crew *crew,
                     const struct latency_protocol *protocol,
                     const struct cancel *cancel, struct error *err);
 void latency_release(struct latency *latency);

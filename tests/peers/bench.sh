@@ -1,23 +1,60 @@
 #!/bin/sh
-# Latency beside ONNX Runtime's on the same processors, in turn: the bundled
-# models dense, and ResNet-20 with 90 % of every layer's weights gone (against
-# ONNX Runtime on the same file). usage: bench.sh PROGRAM
+# Latency beside ONNX Runtime's on the same processors, in turn: the networks
+# of the README's table dense, and ResNet-20 with 90 % of every layer's weights
+# gone (against ONNX Runtime on the same file). Ends with geometric means.
+# usage: bench.sh PROGRAM [NAME ...]       ROUNDS=5 is how many turns
+# Needs npm; networks that are not bundled need Debian's python3-torch,
+# python3-torchvision and are left out without.
 set -e
 program=$1
+shift
 peers=build/peers
+rows=$peers/rows.csv
 mkdir -p $peers
 [ -d $peers/node_modules/onnxruntime-node ] ||
 	npm install --silent --ignore-scripts --prefix $peers onnxruntime-node
 sparse=$peers/resnet20-sparse.onnx
 [ -f $sparse ] || "$program" prune data/resnet20.onnx \
 	data/fashion-mnist-sample --set '*=90%' -o $sparse >/dev/null
-echo 'model,threads,batch,ort_ms,ours_ms,ratio,ratio_low,ratio_high'
-for model in data/mlp.onnx data/lenet5.onnx data/resnet20.onnx \
-	data/mobilenet.onnx $sparse; do
+"${PYTHON:-/usr/bin/python3}" tests/peers/models.py $peers/models ||
+	echo 'bench.sh: no PyTorch: the networks of models.py are left out' >&2
+
+# file, sample's shape, batches
+networks="
+data/mlp.onnx 1x28x28 1 64
+data/lenet5.onnx 1x28x28 1 64
+data/resnet20.onnx 1x28x28 1 64
+data/mobilenet.onnx 1x28x28 1 64
+$peers/models/vgg.onnx 1x28x28 1 64
+$peers/models/vit.onnx 1x28x28 1 64
+$peers/models/mobilenetv2.onnx 3x224x224 1 8
+$peers/models/resnet18.onnx 3x224x224 1
+$peers/models/resnet50.onnx 3x224x224 1
+$sparse 1x28x28 1 64"
+
+wanted() {
+	[ $# -gt 1 ] || return 0
+	name=$(basename "$1" .onnx)
+	shift
+	case " $* " in *" $name "*) return 0 ;; esac
+	return 1
+}
+
+echo 'model,threads,batch,ort_ms,ours_ms,ratio,ratio_low,ratio_high' |
+	tee $rows
+echo "$networks" | while read -r model shape batches; do
+	[ -f "$model" ] && wanted "$model" "$@" || continue
 	for threads in 1 2; do
-		for batch in 1 64; do
+		for batch in $batches; do
 			NODE_PATH=$peers/node_modules node tests/peers/bench.cjs \
-				"$program" "$model" $threads $batch 1x28x28 "${ROUNDS:-5}"
+				"$program" "$model" $threads "$batch" "$shape" \
+				"${ROUNDS:-5}" | tee -a $rows
 		done
 	done
 done
+awk -F, 'NR > 1 && $1 !~ /sparse/ {
+		sum[$2] += log($6); count[$2]++; if ($6 > most[$2]) most[$2] = $6 }
+	END { for (t = 1; t <= 2; t++) if (count[t])
+		printf "# %d thread%s: geometric mean %.3f of %d, largest %.3f\n",
+			t, t > 1 ? "s" : "", exp(sum[t] / count[t]), count[t], most[t] }' \
+	$rows

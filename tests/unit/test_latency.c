@@ -16,7 +16,7 @@
 struct setup {
     struct graph *graph;
     struct plan *plan;
-    struct runner *runner;
+    struct crew *crew;
 };
 
 static struct error err;
@@ -27,13 +27,13 @@ static int begin(void **state)
     s.graph = exec_model("mlp", 1);
     s.plan = exec_plan(s.graph, PLAN_KERNELS_DENSE, NULL, NULL);
     *state = &s;
-    return runner_create(&s.runner, s.plan, &err);
+    return crew_create(&s.crew, s.plan, 1, 1, &err);
 }
 
 static int end(void **state)
 {
     struct setup *s = *state;
-    runner_destroy(s->runner);
+    crew_destroy(s->crew);
     plan_drop(s->plan);
     graph_drop(s->graph);
     return 0;
@@ -42,7 +42,7 @@ static int end(void **state)
 static void measure(const struct setup *s, struct latency *latency,
                     struct latency_protocol protocol)
 {
-    if (latency_measure(latency, s->plan, s->runner, &protocol, NULL, &err) < 0)
+    if (latency_measure(latency, s->crew, &protocol, NULL, &err) < 0)
         fail_msg("%s", err.message);
 }
 
@@ -100,9 +100,8 @@ static void a_raised_cancel_ends_a_measurement(void **state)
     cancel_raise(&cancel);
     for (protocol.warmup = 0; protocol.warmup < 2; protocol.warmup++) {
         err = (struct error){0};
-        assert_int_equal(
-            latency_measure(&l, s->plan, s->runner, &protocol, &cancel, &err),
-            -1);
+        assert_int_equal(latency_measure(&l, s->crew, &protocol, &cancel, &err),
+                         -1);
         assert_int_equal(err.code, ERROR_CANCELLED);
         assert_null(l.step_ms);
     }
@@ -117,12 +116,12 @@ static void the_input_is_the_same_at_every_measurement(void **state)
         struct latency l;
         measure(s, &l, (struct latency_protocol){0, 1, 0, 1000000000});
         latency_release(&l);
-        const float *out = runner_output(s->runner, 0)->data;
+        const float *out = crew_output(s->crew, 0);
         if (i == 0)
             memcpy(first, out, sizeof first);
         assert_memory_equal(first, out, sizeof first);
         assert_true(isfinite(out[0]) && out[0] != out[1]);
-        memset(runner_input(s->runner, 0), 0, 784 * sizeof(float));
+        memset(crew_input(s->crew, 0), 0, 784 * sizeof(float));
     }
 }
 
