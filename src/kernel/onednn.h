@@ -93,4 +93,12 @@ int onednn_binding_create(struct onednn_binding *out,
 void onednn_binding_release(struct onednn_binding *binding);
 int onednn_run(const struct onednn_binding *binding);
 
+/*
+ * c = a b + beta c, row-major with leading dimensions; a is (m, k) or with
+ * transpose_a (k, m), b is (k, n) or (n, k), c is (m, n).
+ */
+int onednn_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n,
+                int64_t k, const float *a, int64_t lda, const float *b,
+                int64_t ldb, float beta, float *c, int64_t ldc);
+
 #endif

@@ -184,18 +184,23 @@ static double unit_cost(const struct state *s, int unit)
     return block_cost(s, places, count);
 }
 
+static bool has_room(const struct state *s, int unit)
+{
+    const int *bucket = s->problem->bucket;
+    return !bucket || (bucket[unit] >= 0 && s->room[bucket[unit]] > 0);
+}
+
 /* The cheapest unit that may fall, the first of equals; -1: none. */
-static int cheapest(const struct state *s)
+static int cheapest(const struct state *s, bool any)
 {
     const struct obs_problem *problem = s->problem;
     int best = -1;
     double least = INFINITY;
     for (int u = 0; u < problem->units; u++) {
-        int bucket = problem->bucket ? problem->bucket[u] : 0;
-        if (s->gone[u] || bucket < 0 || (problem->bucket && !s->room[bucket]))
+        if (s->gone[u] || (!any && !has_room(s, u)))
             continue;
         double cost = unit_cost(s, u);
-        if (cost < least) {
+        if (cost < least || best < 0) { /* also what is not a number */
             least = cost;
             best = u;
         }
@@ -203,17 +208,20 @@ static int cheapest(const struct state *s)
     return best;
 }
 
-int obs_trace(const struct obs_problem *problem, int *order, double *increase,
-              void *scratch)
+void obs_trace(const struct obs_problem *problem, int *order, double *increase,
+               void *scratch)
 {
     struct state s;
     begin(&s, problem, scratch);
+    bool any = false;
     for (int step = 0; step < problem->steps; step++) {
-        int unit = cheapest(&s);
-        if (unit < 0)
-            return step;
+        int unit = any ? -1 : cheapest(&s, false);
+        if (unit < 0) {
+            any = true;
+            unit = cheapest(&s, true);
+        }
         s.gone[unit] = true;
-        if (problem->bucket)
+        if (problem->bucket && problem->bucket[unit] >= 0)
             s.room[problem->bucket[unit]]--;
         order[step] = unit;
         increase[step] = 0;
@@ -227,5 +235,4 @@ int obs_trace(const struct obs_problem *problem, int *order, double *increase,
             if (members[i] >= 0)
                 increase[step] += fall(&s, members[i]);
     }
-    return problem->steps;
 }

@@ -17,8 +17,9 @@ struct obs_problem {
     const double *weight; /* (rows, columns) */
     int units, width;     /* columns of a unit; 1: single columns */
     const int *members;   /* (units, width), -1: none; NULL: column u */
-    const int *bucket;    /* (units), NULL: no buckets; -1: never falls */
-    int bucket_limit;     /* how many units of a bucket may fall */
+    const int *bucket;    /* (units), NULL: no buckets; -1: in none */
+    int bucket_limit;     /* how many units of a bucket fall before all others
+                             of all buckets have, and before those in none */
     int steps;            /* stop after so many units */
 };
 
@@ -34,12 +35,11 @@ size_t obs_scratch_bytes(const struct obs_problem *problem);
  *           refit on the mask
  * scratch   obs_scratch_bytes, 64-byte aligned
  *
- * Returns how many fell (fewer than steps where buckets are full). Cost: a
- * third of columns^3 multiply-adds.
+ * Cost: a third of columns^3 multiply-adds.
  * Source: Frantar and Alistarh 2022 (Optimal Brain Compression), algorithm 1;
  * ours keeps one triangle and drops what has fallen.
  */
-int obs_trace(const struct obs_problem *problem, int *order, double *increase,
-              void *scratch);
+void obs_trace(const struct obs_problem *problem, int *order, double *increase,
+               void *scratch);
 
 #endif

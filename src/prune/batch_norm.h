@@ -1,0 +1,28 @@
+/* Batch norms behind layers: what they scale, and measuring them again. */
+#ifndef PRUNE_BATCH_NORM_H
+#define PRUNE_BATCH_NORM_H
+
+#include "prune/trace.h"
+
+/* The batch norm that alone reads a value; node GRAPH_NONE: none. */
+struct batch_norm {
+    int node;
+    float *scale; /* per channel: gamma / deviation; NULL without a node */
+};
+
+int batch_norm_behind(struct batch_norm *norm, const struct graph *instance,
+                      int value, struct error *err);
+void batch_norm_release(struct batch_norm *norm);
+
+/* Whether a node is a batch norm with constant statistics. */
+bool batch_norm_is(const struct graph *instance, int node);
+
+/*
+ * Mean and variance (channels) float32 that make the changed side's output
+ * have the mean and deviation of the dense side's over the samples; the
+ * caller's to release. Both sides' inputs have been computed.
+ */
+int batch_norm_measure(struct tensor *mean, struct tensor *variance,
+                       const struct trace *trace, int node, struct error *err);
+
+#endif

@@ -1,0 +1,418 @@
+#include "prune/reconstruct.h"
+
+#include "base/array.h"
+#include "prune/batch_norm.h"
+#include "prune/sparsegpt.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Beyond this many columns a trace costs more than it is worth, and beyond
+ * this many multiply-adds so does a refit of what SparseGPT left. */
+enum { OBS_COLUMNS = 640 };
+#define REFIT_COST 3e11
+
+static int choose_sparsegpt(struct fit *fit, const struct decision *decision,
+                            const struct parallel *parallel,
+                            const struct cancel *cancel, struct bitmask *mask,
+                            float *weight, double *error, struct error *err)
+{
+    return sparsegpt(fit, decision->structure, decision->remove, mask, weight,
+                     error, parallel, cancel, err);
+}
+
+static int choose_obs(struct fit *fit, const struct decision *decision,
+                      const struct parallel *parallel,
+                      const struct cancel *cancel, struct bitmask *mask,
+                      float *weight, double *error, struct error *err)
+{
+    if (fit->columns > OBS_COLUMNS)
+        return choose_sparsegpt(fit, decision, parallel, cancel, mask, weight,
+                                error, err);
+    if (fit_trace(fit, decision->structure, parallel, cancel, err) < 0)
+        return -1;
+    return fit_select(fit, decision->remove, mask, err);
+}
+
+static const struct reconstruct_method method_obs = {
+    .name = "obs",
+    .help = "chooses what falls by its cost after refitting (ExactOBS, "
+            "SparseGPT in wide layers)",
+    .choose = choose_obs,
+};
+
+static const struct reconstruct_method method_sparsegpt = {
+    .name = "sparsegpt",
+    .help = "chooses what falls in one pass over the columns (SparseGPT)",
+    .choose = choose_sparsegpt,
+};
+
+static const struct reconstruct_method method_refit = {
+    .name = "refit",
+    .help = "keeps the masks and refits the weights that stay",
+};
+
+const struct reconstruct_method *const reconstruct_methods[] = {
+    &method_obs,
+    &method_sparsegpt,
+    &method_refit,
+    NULL,
+};
+
+const struct reconstruct_method *reconstruct_method_find(const char *name)
+{
+    for (size_t i = 0; reconstruct_methods[i]; i++)
+        if (!strcmp(reconstruct_methods[i]->name, name))
+            return reconstruct_methods[i];
+    return NULL;
+}
+
+/* --- results --- */
+
+void reconstruct_result_release(struct reconstruct_result *result)
+{
+    for (size_t i = 0; result->tensors && i < result->count; i++)
+        tensor_release(&result->tensors[i]);
+    for (size_t i = 0; result->masks && i < result->layer_count; i++)
+        bitmask_release(&result->masks[i]);
+    free(result->ids);
+    free(result->tensors);
+    free(result->masks);
+    free(result->errors);
+    *result = (struct reconstruct_result){0};
+}
+
+struct work {
+    const struct reconstruct_request *request;
+    struct reconstruct_result *result;
+    struct trace trace;
+    size_t *layer_at; /* per node: layer + 1; 0: none */
+    int done, total;
+};
+
+/* Takes `tensor` over, as the new content of constant `id`. */
+static int put_constant(struct work *work, int id, struct tensor *tensor,
+                        struct error *err)
+{
+    struct reconstruct_result *result = work->result;
+    int status = trace_change(&work->trace, 1, &id, tensor, err);
+    size_t i = 0;
+    while (i < result->count && result->ids[i] != id)
+        i++;
+    if (i < result->count)
+        tensor_release(&result->tensors[i]);
+    else
+        result->count++;
+    result->ids[i] = id;
+    result->tensors[i] = *tensor;
+    *tensor = (struct tensor){0};
+    return status;
+}
+
+static int result_init(struct work *work, struct error *err)
+{
+    struct reconstruct_result *r = work->result;
+    size_t layers = work->request->layers->count;
+    size_t values = work->request->instance->value_count;
+    *r = (struct reconstruct_result){.layer_count = layers};
+    r->ids = array_create(values, sizeof *r->ids);
+    r->tensors = array_create(values, sizeof *r->tensors);
+    r->masks = array_create(layers, sizeof *r->masks);
+    r->errors = array_create(layers, sizeof *r->errors);
+    if (!r->ids || !r->tensors || !r->masks || !r->errors)
+        return error_memory(err, values * sizeof *r->tensors);
+    for (size_t i = 0; i < layers; i++)
+        r->errors[i] = NAN;
+    return 0;
+}
+
+/* --- one layer --- */
+
+/* A float32 copy of a constant of the dense model. */
+static int read_constant(struct tensor *out, const struct graph *graph, int id,
+                         struct error *err)
+{
+    const struct tensor *constant = &graph->values[id].constant;
+    return tensor_convert(out, constant, DTYPE_FLOAT32, err);
+}
+
+static int write_constant(struct work *work, int id, struct tensor *floats,
+                          struct error *err)
+{
+    struct tensor stored;
+    enum dtype dtype = work->request->instance->values[id].dtype;
+    if (dtype == DTYPE_FLOAT32)
+        return put_constant(work, id, floats, err);
+    if (tensor_convert(&stored, floats, dtype, err) < 0)
+        return -1;
+    return put_constant(work, id, &stored, err);
+}
+
+/* The value that is added to the layer's output behind its batch norm, when
+ * both sides know it already and differ. */
+static int find_addend(const struct work *work, const struct layer *layer,
+                       int output)
+{
+    const struct graph *graph = work->trace.dense;
+    int nodes[2];
+    if (graph_consumers(graph, output, nodes, 2) != 1)
+        return GRAPH_NONE;
+    const struct node *node = &graph->nodes[nodes[0]];
+    (void)layer;
+    if (strcmp(node->type, "Add") || node->input_count != 2)
+        return GRAPH_NONE;
+    int other = node->inputs[node->inputs[0] == output];
+    const struct trace_value *value = &work->trace.values[other];
+    bool same =
+        shape_equal(&graph->values[other].shape, &graph->values[output].shape);
+    return same && value->bytes[TRACE_DENSE] && value->bytes[TRACE_CHANGED]
+               ? other
+               : GRAPH_NONE;
+}
+
+struct fitting {
+    const struct layer *layer;
+    size_t row;
+    struct batch_norm norm;
+    struct hessian_target target;
+    struct tensor weight, bias; /* of the dense model; bias may have no data */
+    int bias_id;
+    bool centred;
+};
+
+static void fitting_release(struct fitting *f)
+{
+    batch_norm_release(&f->norm);
+    tensor_release(&f->weight);
+    tensor_release(&f->bias);
+}
+
+static int fitting_init(struct fitting *f, const struct work *work, size_t row,
+                        struct error *err)
+{
+    const struct graph *graph = work->trace.dense;
+    const struct layer *layer = &work->request->layers->layers[row];
+    const struct node *node = &graph->nodes[layer->node];
+    *f = (struct fitting){.layer = layer, .row = row, .bias_id = GRAPH_NONE};
+    f->target = (struct hessian_target){.output = node->outputs[0],
+                                        .correction = GRAPH_NONE};
+    if (read_constant(&f->weight, graph, layer->weight, err) < 0)
+        return -1;
+    int bias = node->input_count > 2 ? node->inputs[2] : GRAPH_NONE;
+    if (bias >= 0 && graph->values[bias].constant.data &&
+        shape_elements(&graph->values[bias].shape) == layer->matrix.rows) {
+        f->bias_id = graph_stored(graph, bias);
+        if (read_constant(&f->bias, graph, bias, err) < 0)
+            return -1;
+    }
+    if (batch_norm_behind(&f->norm, graph, node->outputs[0], err) < 0)
+        return -1;
+    f->centred = f->norm.node >= 0 || f->bias_id >= 0;
+    int end = f->norm.node >= 0 ? graph->nodes[f->norm.node].outputs[0]
+                                : node->outputs[0];
+    f->target.correction = find_addend(work, layer, end);
+    f->target.scale = f->norm.scale;
+    return 0;
+}
+
+static int put_bias(struct work *work, const struct fitting *f,
+                    const struct fit *fit, const float *weight,
+                    struct error *err)
+{
+    size_t rows = (size_t)fit->rows;
+    struct tensor bias;
+    double *shift = array_create(rows, sizeof *shift);
+    int result = shift ? 0 : error_memory(err, rows * sizeof *shift);
+    if (!result)
+        result = tensor_init(&bias, DTYPE_FLOAT32, &f->bias.shape, err);
+    if (!result) {
+        fit_bias(fit, weight, shift);
+        for (size_t i = 0; i < rows; i++)
+            ((float *)bias.data)[i] = (float)shift[i];
+        result = write_constant(work, f->bias_id, &bias, err);
+        tensor_release(&bias);
+    }
+    free(shift);
+    return result;
+}
+
+static double refit_cost(const struct fit *fit, const struct bitmask *mask)
+{
+    double kept = (double)bitmask_count(mask) / fit->rows;
+    return fit->rows * kept * kept * kept / 3;
+}
+
+/* The mask and the weights on it; *error is what is lost. */
+static int choose_and_solve(struct work *work, struct fit *fit,
+                            const struct fitting *f, double *error,
+                            struct error *err)
+{
+    const struct reconstruct_request *r = work->request;
+    struct bitmask *mask = &work->result->masks[f->row];
+    float *weight = f->weight.data;
+    *error = -1;
+    if (r->method->choose) {
+        if (r->method->choose(fit, &r->decisions[f->row], &r->parallel,
+                              r->cancel, mask, weight, error, err) < 0)
+            return -1;
+    } else if (bitmask_copy(mask, &r->masks[f->row]) < 0) {
+        return error_memory(err, (size_t)f->layer->weights / 8);
+    }
+    if (*error >= 0 && refit_cost(fit, mask) > REFIT_COST)
+        return 0;
+    return fit_solve(fit, mask, weight, error, &r->parallel, r->cancel, err);
+}
+
+static int fit_layer(struct work *work, struct fitting *f, struct error *err)
+{
+    const struct reconstruct_request *r = work->request;
+    struct hessian hessian;
+    struct fit fit = {0};
+    struct fit_options options = {
+        .damping = r->damping,
+        .centred = f->centred,
+        .bias = f->bias.data,
+        .row_scale = f->norm.scale,
+    };
+    double error = 0;
+    if (hessian_init(&hessian, &work->trace, f->layer, TRACE_CHANGED,
+                     &f->target, err) < 0)
+        return -1;
+    int result =
+        fit_init(&fit, f->layer, f->weight.data, &hessian, &options, err);
+    hessian_release(&hessian);
+    if (!result)
+        result = choose_and_solve(work, &fit, f, &error, err);
+    if (!result && f->bias_id >= 0)
+        result = put_bias(work, f, &fit, f->weight.data, err);
+    if (!result) {
+        work->result->errors[f->row] = fit.total > 0 ? error / fit.total : 0;
+        result = write_constant(work, f->layer->weight, &f->weight, err);
+    }
+    fit_release(&fit);
+    return result;
+}
+
+static int visit_layer(struct work *work, size_t row, struct error *err)
+{
+    struct fitting fitting;
+    const struct reconstruct_request *r = work->request;
+    const struct layer *layer = &r->layers->layers[row];
+    if (r->progress)
+        r->progress(r->progress_context, layer->name, work->done, work->total);
+    work->done++;
+    int result = fitting_init(&fitting, work, row, err);
+    if (!result)
+        result = fit_layer(work, &fitting, err);
+    fitting_release(&fitting);
+    return result < 0 ? error_prefix(err, "layer '%s'", layer->name) : 0;
+}
+
+/* --- all nodes in order --- */
+
+static int visit_norm(struct work *work, int node, struct error *err)
+{
+    struct tensor mean = {0}, variance = {0};
+    const struct node *n = &work->trace.dense->nodes[node];
+    int result = batch_norm_measure(&mean, &variance, &work->trace, node, err);
+    if (!result)
+        result = write_constant(
+            work, graph_stored(work->trace.dense, n->inputs[3]), &mean, err);
+    if (!result)
+        result =
+            write_constant(work, graph_stored(work->trace.dense, n->inputs[4]),
+                           &variance, err);
+    tensor_release(&mean);
+    tensor_release(&variance);
+    return result;
+}
+
+static int visit_node(struct work *work, int node, struct error *err)
+{
+    struct trace *trace = &work->trace;
+    if (trace_run(trace, node, TRACE_DENSE, err) < 0)
+        return -1;
+    size_t layer = work->layer_at[node];
+    if (layer && visit_layer(work, layer - 1, err) < 0)
+        return -1;
+    if (trace_differs(trace, node)) {
+        if (batch_norm_is(trace->dense, node) &&
+            visit_norm(work, node, err) < 0)
+            return -1;
+        if (trace_run(trace, node, TRACE_CHANGED, err) < 0)
+            return -1;
+    }
+    trace_pass(trace, node);
+    return 0;
+}
+
+static bool is_chosen(const struct reconstruct_request *r, size_t i)
+{
+    return r->layers->layers[i].prunable && r->decisions[i].remove &&
+           (!r->chosen || r->chosen[i]);
+}
+
+static int find_layers(struct work *work, struct error *err)
+{
+    const struct reconstruct_request *r = work->request;
+    size_t nodes = r->instance->node_count;
+    work->layer_at = array_create(nodes, sizeof *work->layer_at);
+    if (!work->layer_at)
+        return error_memory(err, nodes * sizeof *work->layer_at);
+    for (size_t i = 0; i < r->layers->count; i++) {
+        const struct layer *layer = &r->layers->layers[i];
+        if (!is_chosen(r, i))
+            continue;
+        if (hessian_serves(r->instance, layer, err) < 0)
+            return error_prefix(err, "layer '%s'", layer->name);
+        work->layer_at[layer->node] = i + 1;
+        work->total++;
+    }
+    return 0;
+}
+
+/* The changed side begins with the masks of layers that are not fitted. */
+static int begin_changed(struct graph **out, const struct work *work,
+                         struct error *err)
+{
+    const struct reconstruct_request *r = work->request;
+    struct mask_set set = {.count = r->layers->count};
+    set.masks = array_create(set.count, sizeof *set.masks);
+    if (!set.masks)
+        return error_memory(err, set.count * sizeof *set.masks);
+    for (size_t i = 0; i < set.count; i++)
+        if (r->masks && !is_chosen(r, i))
+            set.masks[i] = r->masks[i]; /* borrowed */
+    int result = mask_set_apply(out, r->instance, r->layers, &set, err);
+    free(set.masks);
+    return result;
+}
+
+int reconstruct(struct reconstruct_result *result,
+                const struct reconstruct_request *request, struct error *err)
+{
+    struct work work = {.request = request, .result = result};
+    struct graph *changed = NULL;
+    int status = result_init(&work, err);
+    if (!status)
+        status = find_layers(&work, err);
+    if (!status)
+        status = begin_changed(&changed, &work, err);
+    if (!status)
+        status = trace_init(&work.trace, request->instance, changed,
+                            &request->source, &request->parallel,
+                            request->cancel, false, err);
+    if (!status) {
+        const struct graph *graph = request->instance;
+        for (size_t i = 0; i < graph->node_count && !status; i++)
+            if (!graph->folded || !graph->folded[i])
+                status = visit_node(&work, (int)i, err);
+        trace_release(&work.trace);
+    }
+    graph_drop(changed);
+    free(work.layer_at);
+    if (status < 0)
+        reconstruct_result_release(result);
+    return status;
+}
