@@ -169,6 +169,16 @@ size_t network_input_count(const struct network *network)
     return network->instance->input_count;
 }
 
+const struct value *network_value(const struct network *network, int id)
+{
+    return &network->instance->values[id];
+}
+
+const float *network_output(const struct network *network, int64_t shard)
+{
+    return slot_data(network, network->loss_slot, shard);
+}
+
 int64_t network_bytes(const struct network *network)
 {
     int64_t lane = network->lane_floats + network->spare_floats +

@@ -88,6 +88,9 @@ int64_t network_classes(const struct network *network);
 /* Type and shape of graph input `input` for one shard. */
 const struct value *network_input(const struct network *network, size_t input);
 size_t network_input_count(const struct network *network);
+/* A constant of the model; the first output of a shard after a run. */
+const struct value *network_value(const struct network *network, int id);
+const float *network_output(const struct network *network, int64_t shard);
 int64_t network_bytes(const struct network *network);
 
 size_t network_parameter_count(const struct network *network);
