@@ -68,7 +68,7 @@ PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(s
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-run check-peers check-zoo bench bench-peers bench-table fuzz lint format install uninstall clean help compdb FORCE
+.PHONY: all run check check-run check-peers check-zoo check-neon bench bench-peers bench-table fuzz lint format install uninstall clean help compdb FORCE
 
 all: $(BIN)  ## build the program (default)
 	$(Q)cp $(BIN) $(NAME)
@@ -168,6 +168,25 @@ check-peers: all  ## ask ONNX Runtime (from npm) whether exported models answer 
 
 check-zoo: all  ## ask PyTorch (Debian's) whether known networks answer the same; NAMES="resnet18 bert" or more
 	$(Q)sh tests/zoo/check.sh ./$(NAME) $(NAMES)
+
+# The kernel layer on a processor that qemu imitates; nothing else is needed there.
+CROSS      ?= aarch64-linux-gnu-
+QEMU       ?= qemu-aarch64
+NEON_TESTS := layout reference dense sparse
+NEON_SRC   := $(filter-out src/kernel/onednn%,$(wildcard src/kernel/*.c)) \
+              $(addprefix src/base/,cpu.c error.c rng.c) tests/unit/sparse_fixture.c
+NEON_OBJ   := $(patsubst %.c,build/neon/%.o,$(NEON_SRC))
+
+build/neon/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CROSS,$<)
+	$(Q)$(CROSS)gcc $(STD) $(WARN) -O2 -g $(if $(findstring _neon.c,$<),-O3) -Itests/neon -Isrc -Itests -MMD -MP -c -o $@ $<
+
+build/neon/test_%: build/neon/tests/unit/test_%.o $(NEON_OBJ)
+	$(Q)$(CROSS)gcc -static -o $@ $^ -lm
+
+check-neon: $(addprefix build/neon/test_,$(NEON_TESTS))  ## run kernel tests for AArch64 (Debian: gcc-aarch64-linux-gnu, qemu-user)
+	$(Q)for t in $^; do echo "$$t"; $(QEMU) $$t || exit 1; done
 
 CONFORMANCE := $(B)/tests/conformance/conformance
 $(CONFORMANCE): $(CONFORMANCE).o $(B)/tests/unit/op_run.o $(LIB)

@@ -9,6 +9,7 @@ static const char *const isa_names[CPU_ISA_COUNT] = {
     [CPU_ISA_SCALAR] = "scalar",
     [CPU_ISA_AVX2] = "avx2",
     [CPU_ISA_AVX512] = "avx512",
+    [CPU_ISA_NEON] = "neon",
 };
 
 const char *cpu_isa_name(enum cpu_isa isa)
@@ -27,8 +28,17 @@ enum cpu_isa cpu_isa_detect(void)
         return CPU_ISA_AVX512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return CPU_ISA_AVX2;
+#elif defined(__aarch64__)
+    return CPU_ISA_NEON;
 #endif
     return CPU_ISA_SCALAR;
+}
+
+bool cpu_isa_supported(enum cpu_isa isa)
+{
+    enum cpu_isa best = cpu_isa_detect();
+    return isa == CPU_ISA_SCALAR || isa == best ||
+           (isa < best && best != CPU_ISA_NEON);
 }
 
 int cpu_isa_select(enum cpu_isa *isa, struct error *err)
@@ -41,7 +51,7 @@ int cpu_isa_select(enum cpu_isa *isa, struct error *err)
     for (int i = 0; i < CPU_ISA_COUNT; i++) {
         if (strcmp(wanted, isa_names[i]) != 0)
             continue;
-        if (i > (int)best)
+        if (!cpu_isa_supported((enum cpu_isa)i))
             return error_set(err, ERROR_USAGE,
                              "ESPALIER_ISA is '%s', but this processor has "
                              "'%s' at most",
@@ -49,9 +59,9 @@ int cpu_isa_select(enum cpu_isa *isa, struct error *err)
         *isa = (enum cpu_isa)i;
         return 0;
     }
-    return error_set(err, ERROR_USAGE,
-                     "ESPALIER_ISA is '%s', expected scalar, avx2 or avx512",
-                     wanted);
+    return error_set(
+        err, ERROR_USAGE,
+        "ESPALIER_ISA is '%s', expected scalar, avx2, avx512 or neon", wanted);
 }
 
 int cpu_count(void)

@@ -39,6 +39,11 @@
     X(product_plain, PRODUCT, PLAIN, ANY, avx2, AVX2)                          \
     SPARSE_RUN_METHODS(X, avx512, AVX512)                                      \
     X(product_lookup, PRODUCT, PLAIN, ANY, avx512, AVX512)
+#elif defined(__aarch64__)
+#define SPARSE_KERNELS(X)                                                      \
+    SPARSE_PORTABLE(X)                                                         \
+    SPARSE_RUN_METHODS(X, neon, NEON)                                          \
+    X(product_plain, PRODUCT, PLAIN, ANY, neon, NEON)
 #else
 #define SPARSE_KERNELS(X) SPARSE_PORTABLE(X)
 #endif

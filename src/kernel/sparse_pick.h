@@ -79,6 +79,39 @@ ALWAYS_INLINE void pick_chunk(PICK_ARGUMENTS)
     }
 }
 
+#elif defined(SPARSE_NEON)
+
+/* A table of 64 bytes holds the chunk: places become bytes, four to a float. */
+ALWAYS_INLINE void pick_chunk(PICK_ARGUMENTS)
+{
+    for (int64_t s = 0; s < steps; s++) {
+        const uint8x16_t place = vld1q_u8(places[s]);
+        const uint8x16_t four = {0, 1, 2, 3, 0, 1, 2, 3,
+                                 0, 1, 2, 3, 0, 1, 2, 3};
+        uint8x16_t bytes = vshlq_n_u8(place, 2);
+        uint8x16_t low = vzip1q_u8(bytes, bytes),
+                   high = vzip2q_u8(bytes, bytes);
+        const uint8x16_t lane[] = {
+            vaddq_u8(vzip1q_u8(low, low), four),
+            vaddq_u8(vzip2q_u8(low, low), four),
+            vaddq_u8(vzip1q_u8(high, high), four),
+            vaddq_u8(vzip2q_u8(high, high), four),
+        };
+#pragma GCC unroll 5
+        for (int j = 0; j < n; j++) {
+            const uint8_t *at = (const uint8_t *)(const void *)from[j];
+            const uint8x16x4_t table = {{vld1q_u8(at), vld1q_u8(at + 16),
+                                         vld1q_u8(at + 32), vld1q_u8(at + 48)}};
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++) {
+                vec x = vreinterpretq_f32_u8(vqtbl4q_u8(table, lane[k]));
+                sum[4 * j + k] = vec_multiply_add(vec_load(weights[s] + 4 * k),
+                                                  x, sum[4 * j + k]);
+            }
+        }
+    }
+}
+
 #else
 
 ALWAYS_INLINE void pick_chunk(PICK_ARGUMENTS)

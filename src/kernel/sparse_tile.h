@@ -212,11 +212,11 @@ TILE(9, 1)
 TILE(10, 1)
 TILE(11, 1)
 TILE(12, 1)
-#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512) || defined(SPARSE_NEON)
 TILE(13, 1)
 TILE(14, 1)
 #endif
-#if defined(SPARSE_AVX512)
+#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
 TILE(15, 1)
 TILE(16, 1)
 TILE(17, 1)
@@ -227,10 +227,10 @@ TILE(18, 1)
 static tile_function *const tiles[MOST_VECTORS + 1] = {
     NULL,    tile_1,  tile_2,  tile_3,  tile_4,  tile_5,  tile_6,
     tile_7,  tile_8,  tile_9,  tile_10, tile_11, tile_12,
-#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512) || defined(SPARSE_NEON)
     tile_13, tile_14,
 #endif
-#if defined(SPARSE_AVX512)
+#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
     tile_15, tile_16, tile_17, tile_18,
 #endif
 };

@@ -1,7 +1,8 @@
 /*
  * One vector of floats for each instruction set, so that the sparse loops are
  * written once. The file that includes this says which: SPARSE_AVX512,
- * SPARSE_AVX2, else four portable lanes that every compiler knows.
+ * SPARSE_AVX2, SPARSE_NEON, else four portable lanes that every compiler
+ * knows.
  */
 #ifndef KERNEL_SPARSE_VECTOR_H
 #define KERNEL_SPARSE_VECTOR_H
@@ -158,6 +159,79 @@ static inline vec vec_clamp(vec x, vec low, vec high)
 static inline vec vec_keep(vec x, uint32_t bits)
 {
     return _mm256_and_ps(_mm256_castsi256_ps(lanes_of(bits)), x);
+}
+
+#elif defined(SPARSE_NEON)
+
+#include <arm_neon.h>
+
+enum { LANES = 4, MOST_VECTORS = 18, MOST_SHARED = 6 };
+typedef float32x4_t vec;
+
+static inline vec vec_all(float x)
+{
+    return vdupq_n_f32(x);
+}
+
+static inline vec vec_load(const float *p)
+{
+    return vld1q_f32(p);
+}
+
+static inline void vec_store(float *p, vec v)
+{
+    vst1q_f32(p, v);
+}
+
+static inline void vec_store_first(float *p, vec v, int64_t count)
+{
+    float lane[LANES];
+    vst1q_f32(lane, v);
+    for (int i = 0; i < count && i < LANES; i++)
+        p[i] = lane[i];
+}
+
+static inline vec vec_load_first(const float *p, int64_t count)
+{
+    float lane[LANES] = {0};
+    if (count >= LANES)
+        return vld1q_f32(p);
+    for (int i = 0; i < count; i++)
+        lane[i] = p[i];
+    return vld1q_f32(lane);
+}
+
+static inline vec vec_even(vec a, vec b)
+{
+    return vuzp1q_f32(a, b);
+}
+
+static inline vec vec_odd(vec a, vec b)
+{
+    return vuzp2q_f32(a, b);
+}
+
+static inline vec vec_add(vec a, vec b)
+{
+    return vaddq_f32(a, b);
+}
+
+static inline vec vec_multiply_add(vec a, vec b, vec c)
+{
+    return vfmaq_f32(c, a, b);
+}
+
+/* Minimum and maximum keep NaN. */
+static inline vec vec_clamp(vec x, vec low, vec high)
+{
+    return vminq_f32(high, vmaxq_f32(low, x));
+}
+
+static inline vec vec_keep(vec x, uint32_t bits)
+{
+    const uint32x4_t lane = {1, 2, 4, 8};
+    uint32x4_t kept = vtstq_u32(vdupq_n_u32(bits), lane);
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), kept));
 }
 
 #else
