@@ -89,6 +89,31 @@ static enum layout produced(const struct assigning *a, int value)
                     : canonical(a, value, taken(a->c, (size_t)task)->dst);
 }
 
+/* How a value's producer was shared; an alias is its operand. */
+static enum sharing shared(const struct assigning *a, int value)
+{
+    const struct choosing *c = a->c;
+    int task = a->producer[value];
+    while (task >= 0 && c->list->tasks[task].spec.kind == KERNEL_ALIAS)
+        task = a->producer[c->list->tasks[task].operands[0]];
+    return task < 0 ? SHARING_ONE : taken(c, (size_t)task)->sharing;
+}
+
+/* What a task waits for lines in other processors' caches. */
+static double handover(const struct assigning *a, size_t index)
+{
+    const struct choosing *c = a->c;
+    const struct task *task = &c->list->tasks[index];
+    enum sharing to = taken(c, index)->sharing;
+    double ns = 0;
+    for (int i = 0; i < task->operand_count; i++)
+        ns += handover_time(c, task, task->operands[i],
+                            shared(a, task->operands[i]), to);
+    if (task->other != GRAPH_NONE)
+        ns += handover_time(c, task, task->other, shared(a, task->other), to);
+    return ns;
+}
+
 static double total(struct assigning *a)
 {
     const struct choosing *c = a->c;
@@ -98,6 +123,8 @@ static double total(struct assigning *a)
         a->wanted[a->values[i]] = 0;
     for (size_t i = 0; i < c->list->count; i++) {
         ns += taken(c, i)->ns;
+        if (c->line_ns > 0 && c->list->tasks[i].spec.kind != KERNEL_ALIAS)
+            ns += handover(a, i);
         want_operands(a, i);
     }
     for (size_t i = 0; i < g->output_count; i++)
@@ -114,14 +141,17 @@ static double total(struct assigning *a)
 }
 
 /* The fastest candidate that leaves its result in `layout`; LAYOUT_COUNT:
- * whatever layout. -1: none serves. */
-static int fastest(const struct choice *choice, enum layout layout)
+ * whatever layout. alone: sparse kernels on one thread only. -1: none
+ * serves. */
+static int fastest(const struct choice *choice, enum layout layout, bool alone)
 {
     int best = -1;
     for (int i = 0; i < choice->count; i++) {
         const struct candidate *candidate = &choice->candidates[i];
         if (candidate->ns == INFINITY ||
-            (layout != LAYOUT_COUNT && candidate->dst != layout))
+            (layout != LAYOUT_COUNT && candidate->dst != layout) ||
+            (alone && candidate->method == METHOD_SPARSE &&
+             candidate->sharing != SHARING_ONE))
             continue;
         if (best < 0 || candidate->ns < choice->candidates[best].ns)
             best = i;
@@ -151,12 +181,12 @@ static double try_single(struct assigning *a, double best)
 
 /* Moves free tasks [first, last) to a layout; false when nothing moves. */
 static bool move_run(struct assigning *a, size_t first, size_t last,
-                     enum layout layout)
+                     enum layout layout, bool alone)
 {
     bool moved = false;
     for (size_t i = first; i < last; i++) {
         struct choice *choice = &a->c->choices[a->free[i]];
-        int k = fastest(choice, layout);
+        int k = fastest(choice, layout, alone);
         moved = moved || (k >= 0 && k != choice->taken);
         choice->taken = k >= 0 ? k : choice->taken;
     }
@@ -183,7 +213,7 @@ static double try_runs_from(struct assigning *a, size_t first,
     size_t longest = a->free_count <= ALL_RUNS ? ALL_RUNS : LONGEST_RUN;
     for (size_t last = first + 2;
          last <= a->free_count && last <= first + longest; last++) {
-        if (!move_run(a, first, last, layout))
+        if (!move_run(a, first, last, layout, false))
             continue;
         double ns = total(a);
         if (ns < best * ANY) {
@@ -293,9 +323,12 @@ static void choose_best(struct assigning *a, int *best, int *previous)
         save(a, best);
         least = kept = total(a);
     }
-    for (size_t s = 0; s < ARRAY_LENGTH(starts); s++) {
-        move_run(a, 0, a->free_count, LAYOUT_COUNT);
-        move_run(a, 0, a->free_count, starts[s]);
+    /* Threads share all of the steps or none: in between, values travel. */
+    size_t count = ARRAY_LENGTH(starts) * (a->c->line_ns > 0 ? 2 : 1);
+    for (size_t s = 0; s < count; s++) {
+        bool alone = s >= ARRAY_LENGTH(starts);
+        move_run(a, 0, a->free_count, LAYOUT_COUNT, alone);
+        move_run(a, 0, a->free_count, starts[s % ARRAY_LENGTH(starts)], alone);
         double ns = try_single(a, total(a));
         if (ns < least) {
             least = ns;
@@ -354,7 +387,7 @@ static void find_free(struct assigning *a)
                                candidate->method == METHOD_REFERENCE;
             serving += candidate->ns != INFINITY && !(last_resort && serving);
         }
-        choice->taken = fastest(choice, LAYOUT_COUNT);
+        choice->taken = fastest(choice, LAYOUT_COUNT, false);
         if (serving > 1)
             a->free[a->free_count++] = i;
     }

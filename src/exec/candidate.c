@@ -11,7 +11,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { PREFERRED_SALT = 0x70726566 };
+enum {
+    PREFERRED_SALT = 0x70726566,
+    LINE_NS = 20, /* of a line that another processor wrote: 3 to 50 seen */
+};
 
 static bool has_weights(const struct task *task)
 {
@@ -99,6 +102,23 @@ static const struct sparse_kernel *sparse_for(const struct choosing *c,
     return sparse_kernel_find(&task->spec, layout, form, c->options->isa);
 }
 
+/* threads: as in struct candidate */
+static void add_sparse(const struct choosing *c, const struct task *task,
+                       struct choice *choice,
+                       const struct sparse_kernel *kernel, int threads)
+{
+    int before = choice->count;
+    add(choice, METHOD_SPARSE, kernel, kernel->layout, kernel->layout);
+    if (choice->count == before)
+        return;
+    struct candidate *added = &choice->candidates[before];
+    const struct layout_desc src =
+        value_view_desc(&c->views[task->operands[0]], kernel->layout);
+    added->threads = threads;
+    added->sharing = sparse_sharing(&task->spec, &src,
+                                    threads ? threads : c->context->threads);
+}
+
 static void list_sparse(struct choosing *c, const struct task *task,
                         struct choice *choice)
 {
@@ -110,12 +130,10 @@ static void list_sparse(struct choosing *c, const struct task *task,
             c, task, layout, (enum sparse_form)(i % SPARSE_FORM_COUNT));
         if (!kernel)
             continue;
-        add(choice, METHOD_SPARSE, kernel, layout, layout);
-        if (c->context->threads == 1)
-            continue;
+        add_sparse(c, task, choice, kernel, 0);
         /* Little work is done sooner by one thread than handed to two. */
-        add(choice, METHOD_SPARSE, kernel, layout, layout);
-        choice->candidates[choice->count - 1].threads = 1;
+        if (c->context->threads > 1)
+            add_sparse(c, task, choice, kernel, 1);
     }
 }
 
@@ -392,5 +410,7 @@ int choosing_candidates(struct choosing *c, struct error *err)
     }
     c->measures = sparse && c->options->timing &&
                   c->options->kernels != PLAN_KERNELS_REFERENCE;
+    if (sparse && c->context->threads > 1)
+        c->line_ns = LINE_NS;
     return 0;
 }

@@ -24,6 +24,7 @@ struct choosing {
     const struct plan_options *options;
     struct choice *choices; /* per task */
     bool measures;          /* times are measured, not estimated */
+    double line_ns;         /* of a line from another processor's cache */
     double total_ns;
 };
 
@@ -37,6 +38,11 @@ int choosing_assign(struct choosing *c, struct error *err);
  * -1 with ERROR_MEMORY, ERROR_CANCELLED. */
 int candidate_time(struct choosing *c, const struct task *task,
                    struct candidate *candidate, struct error *err);
+
+/* Expected time that `task`, shared as `to`, waits for the lines of `value`
+ * that a step shared as `from` left in other processors' caches. */
+double handover_time(const struct choosing *c, const struct task *task,
+                     int value, enum sharing from, enum sharing to);
 
 /* Expected time of a layout change of `value`. */
 double reorder_time(struct choosing *c, int value, enum layout from,

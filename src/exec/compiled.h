@@ -25,6 +25,15 @@ enum method {
     METHOD_COUNT,
 };
 
+/* How threads share a step: in whose cache its operands and result lie. */
+enum sharing {
+    SHARING_OTHER,    /* a library's way, or nobody's */
+    SHARING_ONE,      /* one thread does all */
+    SHARING_IMAGES,   /* whole images */
+    SHARING_ROWS,     /* output rows */
+    SHARING_CHANNELS, /* output channels */
+};
+
 /* A way to compute a task: kernel and layouts (as the kernel names them). */
 struct candidate {
     enum method method;
@@ -32,7 +41,8 @@ struct candidate {
     const struct dense_kernel *dense;
     enum layout src, dst;
     int threads; /* that share one of our kernels' rows; 0: the plan's */
-    double ns;   /* expected; INFINITY: does not serve */
+    enum sharing sharing;
+    double ns; /* expected; INFINITY: does not serve */
     bool measured;
 };
 
@@ -137,6 +147,10 @@ struct operands {
     const float *src, *other;
     float *dst;
 };
+
+/* How `threads` share a sparse kernel's work; src: its source. */
+enum sharing sparse_sharing(const struct kernel_spec *spec,
+                            const struct layout_desc *src, int threads);
 
 /* Runs a sparse kernel on all its threads. */
 void sparse_run(const struct compiled *compiled,

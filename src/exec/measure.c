@@ -290,6 +290,24 @@ int candidate_time(struct choosing *c, const struct task *task,
     return measure_once(c, task, candidate, -1, &candidate->ns, err);
 }
 
+/* A value that one thread wrote as it will be read stays where it is; else
+ * every thread but one in two, say, finds it in its own cache. Channels read
+ * all of the source, unless each reads its own. */
+double handover_time(const struct choosing *c, const struct task *task,
+                     int value, enum sharing from, enum sharing to)
+{
+    const double line_bytes = 64, away = 0.5;
+    const struct conv_spec *v = &task->spec.conv;
+    bool own = task->spec.kind == KERNEL_CONV && v->groups == v->ic;
+    if (from == to && (from != SHARING_CHANNELS || own))
+        return 0;
+    /* The result's memory was another step's, shared as the source was. */
+    size_t bytes = c->views[value].bytes;
+    if (from != to && task->dst != GRAPH_NONE)
+        bytes += c->views[task->dst].bytes;
+    return away * c->line_ns * (double)bytes / line_bytes;
+}
+
 double reorder_time(struct choosing *c, int value, enum layout from,
                     enum layout to)
 {

@@ -72,23 +72,36 @@ static void cut_channels(const struct compiled *c)
 }
 
 /* Vectors of a run of output rows; of another layout than PLANE: rows. */
-static int64_t run_length(const struct compiled *c, int64_t rows)
+static int64_t run_length(const struct conv_spec *v,
+                          const struct layout_desc *src, int64_t rows)
 {
     enum { LANES = 16 };
-    const struct conv_spec *v = &c->spec.conv;
-    int64_t pitch = v->sw == 1 ? v->iw + 2 * c->src.border : v->ow + 2;
-    if (c->candidate.src != LAYOUT_PLANE)
+    int64_t pitch = v->sw == 1 ? v->iw + 2 * src->border : v->ow + 2;
+    if (src->layout != LAYOUT_PLANE)
         return rows;
     return ((rows - 1) * pitch + v->ow + LANES - 1) / LANES;
 }
 
-static bool splits_by_rows(const struct compiled *c)
+static bool splits_by_rows(const struct kernel_spec *spec,
+                           const struct layout_desc *src, int64_t threads)
 {
-    int64_t oh = c->spec.conv.oh, threads = c->threads;
-    if (c->spec.kind != KERNEL_CONV || oh < 2 * threads)
+    const struct conv_spec *v = &spec->conv;
+    if (spec->kind != KERNEL_CONV || v->oh < 2 * threads)
         return false;
-    double longest = (double)run_length(c, (oh + threads - 1) / threads);
-    return longest * (double)threads <= row_waste * (double)run_length(c, oh);
+    double part = (double)run_length(v, src, (v->oh + threads - 1) / threads);
+    return part * (double)threads <=
+           row_waste * (double)run_length(v, src, v->oh);
+}
+
+enum sharing sparse_sharing(const struct kernel_spec *spec,
+                            const struct layout_desc *src, int threads)
+{
+    int64_t unit = src->layout == LAYOUT_IMAGE16 ? 16 : 1;
+    if (threads == 1)
+        return SHARING_ONE;
+    if ((src->n + unit - 1) / unit >= threads)
+        return SHARING_IMAGES;
+    return splits_by_rows(spec, src, threads) ? SHARING_ROWS : SHARING_CHANNELS;
 }
 
 int sparse_share(struct compiled *c)
@@ -109,7 +122,7 @@ int sparse_share(struct compiled *c)
         s->part.top = whole.bottom * t / threads;
         s->part.bottom = whole.bottom * (t + 1) / threads;
     }
-    if (threads == 1 || splits_by_rows(c))
+    if (threads == 1 || splits_by_rows(&c->spec, &c->src, threads))
         return 0;
     for (int64_t t = 0; t < threads; t++) {
         c->shares[t].part.top = whole.top;
