@@ -84,7 +84,7 @@ static void execute_all(struct state *state, char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct layer list[LAYERS];
-    const struct layer_table layers = {list, LAYERS};
+    const struct layer_table layers = {.layers = list, .count = LAYERS};
     struct state state, again;
     struct strbuf recipe = {0};
     struct graph *graph = make_graph();
