@@ -217,7 +217,7 @@ int crew_run(struct crew *crew, const struct cancel *cancel, struct error *err)
                           plan_step_count(crew->plan), cancel, NULL, err);
     crew->cancel = cancel;
     atomic_store(&crew->next, 0);
-    parallel_run(crew->threads, work, crew);
+    threads_run(crew->threads, work, crew);
     for (int t = 0; t < crew->threads; t++) {
         const struct error *own = &crew->members[t].err;
         if (crew->members[t].status)

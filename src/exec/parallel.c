@@ -204,8 +204,8 @@ void dense_run(const struct compiled *compiled, const struct operands *operands,
                     units * t / threads, units * (t + 1) / threads);
 }
 
-void parallel_run(int threads, void (*body)(void *argument, int thread),
-                  void *argument)
+void threads_run(int threads, void (*body)(void *argument, int thread),
+                 void *argument)
 {
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int t = 0; t < threads; t++)

@@ -3,7 +3,7 @@
 #define EXEC_PARALLEL_H
 
 /* Calls body(argument, thread) for each of `threads` threads at once. */
-void parallel_run(int threads, void (*body)(void *argument, int thread),
-                  void *argument);
+void threads_run(int threads, void (*body)(void *argument, int thread),
+                 void *argument);
 
 #endif
