@@ -8,95 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* LAYER=AMOUNT[:STRUCTURE[:CRITERION]] as a line of the command language.
- * A structure may itself hold ':' (2:4), so a criterion is what the last
- * part names. */
-static char *line_of_set(const char *word)
-{
-    const char *equals = strrchr(word, '=');
-    const char *rest = strchr(equals, ':');
-    size_t bytes = strlen(word) + 16;
-    char *line = malloc(bytes);
-    if (!line)
-        return NULL;
-    int layer = (int)(equals - word);
-    const char *amount = equals + 1;
-    if (!rest) {
-        snprintf(line, bytes, "set %.*s %s", layer, word, amount);
-        return line;
-    }
-    const char *last = strrchr(rest, ':');
-    bool criterion = last > rest && criterion_find(last + 1);
-    size_t structure = criterion ? (size_t)(last - rest) - 1 : strlen(rest + 1);
-    snprintf(line, bytes, "set %.*s %.*s %.*s%s%s", layer, word,
-             (int)(rest - amount), amount, (int)structure, rest + 1,
-             criterion ? " " : "", criterion ? last + 1 : "");
-    return line;
-}
-
-static int execute_set(struct session *session, const char *word,
-                       struct error *err)
-{
-    char *line = line_of_set(word);
-    if (!line)
-        return error_memory(err, strlen(word));
-    struct command_result result = {0};
-    int code = session_execute(session, line, &result, err);
-    if (code < 0) {
-        error_prefix(err, "--set %s", word);
-        if (err->code != ERROR_MEMORY)
-            error_prefix(err, "%s", session_options(session)->model_path);
-    }
-    command_result_release(&result);
-    free(line);
-    return code;
-}
-
-static int decide(struct session *session, const struct cli_options *options,
-                  struct error *err)
-{
-    if (options->recipe &&
-        session_execute_file(session, options->recipe, err) < 0) {
-        /* A wrong line in a file is no wrong use of this command. */
-        if (err->code == ERROR_USAGE)
-            err->code = ERROR_FORMAT;
-        return -1;
-    }
-    for (size_t i = 0; i < options->set_count; i++) {
-        if (execute_set(session, options->sets[i], err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int write_model(struct engine *engine, const struct variant *variant,
-                       const struct cli_options *options,
-                       struct engine_export_result *written, struct error *err)
-{
-    char *path = strdup(options->output);
-    if (!path)
-        return error_memory(err, strlen(options->output));
-    struct engine_export request = {
-        .path = path,
-        .masks = options->masks,
-        .recipe = options->write_recipe,
-        .report = options->report,
-        .verify = true,
-    };
-    int code = engine_export_start(engine, variant, &request, err);
-    free(path);
-    if (code == 0)
-        code = run_wait(engine, options, err);
-    if (code < 0)
-        return -1;
-    engine_export_poll(engine, written);
-    if (!written->failed)
-        return 0;
-    *err = written->error;
-    engine_export_result_release(written);
-    return -1;
-}
-
 static int print_json(const struct session *session,
                       const struct variant *variant,
                       const struct report *report,
@@ -136,7 +47,7 @@ static int print_text(const struct session *session,
 static int prune(struct session *session, const struct cli_options *options,
                  struct error *err)
 {
-    if (decide(session, options, err) < 0)
+    if (run_decide(session, options, err) < 0)
         return -1;
     struct engine *engine;
     struct engine_options wanted = run_engine_options(options, true);
@@ -147,7 +58,7 @@ static int prune(struct session *session, const struct cli_options *options,
     struct engine_export_result written = {0};
     int code = run_evaluate(engine, session, variant, options, &report, err);
     if (code == 0)
-        code = write_model(engine, variant, options, &written, err);
+        code = run_export(engine, variant, options, &written, err);
     if (code == 0) {
         code = options->json
                    ? print_json(session, variant, report, &written, err)

@@ -327,6 +327,47 @@ static int take_shard(struct cli_options *o, const char *t, struct error *e)
     return 0;
 }
 
+static int positive(double *out, const char *text, struct error *err)
+{
+    char *end;
+    *out = strtod(text, &end);
+    if (end == text || *end || !isfinite(*out) || *out < 0)
+        return error_set(err, ERROR_USAGE,
+                         "found '%s', expected a number from 0", text);
+    return 0;
+}
+
+static int take_epochs(struct cli_options *o, const char *t, struct error *e)
+{
+    return positive(&o->epochs, t, e);
+}
+
+static int take_lr(struct cli_options *o, const char *t, struct error *e)
+{
+    return positive(&o->rate, t, e);
+}
+
+static int take_schedule(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->schedule = t;
+    return 0;
+}
+
+static int take_target(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->target = t;
+    return 0;
+}
+
+static int take_with(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->with[o->with_count++] = t;
+    return 0;
+}
+
 #define FLAG(field)                                                            \
     static int take_##field(struct cli_options *o, const char *t,              \
                             struct error *e)                                   \
@@ -365,6 +406,19 @@ static const struct option_row rows[] = {
     {"report", 0, NULL, OPTION_PRUNE, "also write a report (.md)", take_report},
     {"outputs", 0, "FILE.npz", OPTION_EVAL,
      "also write the model's outputs on every sample", take_outputs},
+    {"epochs", 0, "N", OPTION_TUNE,
+     "passes over the training data (default: 2)", take_epochs},
+    {"lr", 0, "X", OPTION_TUNE, "the highest learning rate (default: 0.05)",
+     take_lr},
+    {"schedule", 0, "NAME", OPTION_TUNE,
+     "of the rate: one-cycle (default), cosine, step or constant",
+     take_schedule},
+    {"target", 0, "AMOUNT", OPTION_TUNE,
+     "prune on while tuning until this share is removed (90%)", take_target},
+    {"with", 0, "WORDS", OPTION_TUNE,
+     "more words of the command 'tune' (distill, adamw, 'shift 2' ...); may be "
+     "repeated",
+     take_with},
     {"amounts", 0, "A,B,...", OPTION_SCAN,
      "shares to remove (default: 0.1, 0.2 ... 0.9, 0.95)", take_amounts},
     {"layers", 0, "GLOB,...", OPTION_SCAN,
@@ -475,13 +529,16 @@ int options_parse(struct cli_options *options, unsigned groups, int count,
         .memory_bytes = (int64_t)256 << 20,
         .transform = transform_identity(),
         .tolerance = -1,
+        .rate = -1,
         .floor = -1,
     };
     options->arguments =
         array_create((size_t)count, sizeof *options->arguments);
     options->sets = array_create((size_t)count, sizeof *options->sets);
     options->layers = array_create((size_t)count, sizeof *options->layers);
-    if (!options->arguments || !options->sets || !options->layers)
+    options->with = array_create((size_t)count, sizeof *options->with);
+    if (!options->arguments || !options->sets || !options->layers ||
+        !options->with)
         return error_memory(err, (size_t)count * sizeof *options->arguments);
     bool all_words = false;
     for (int i = 0; i < count; i++) {
@@ -499,6 +556,7 @@ void options_release(struct cli_options *options)
 {
     free(options->arguments);
     free(options->sets);
+    free(options->with);
     free(options->layers);
     free(options->amounts);
     *options = (struct cli_options){0};

@@ -18,7 +18,8 @@ enum option_group {
     OPTION_EVAL = 1 << 6,
     OPTION_PRUNE = 1 << 7,
     OPTION_EXPLORER = 1 << 8,
-    OPTION_SCAN = 1 << 9, /* what is scanned and how */
+    OPTION_SCAN = 1 << 9,  /* what is scanned and how */
+    OPTION_TUNE = 1 << 14, /* how it is tuned */
 };
 
 struct cli_options {
@@ -49,6 +50,11 @@ struct cli_options {
     double tolerance, floor; /* shares; -1: not said */
     int shard, shards;       /* 0: not said */
     bool merge, restart;
+
+    double epochs, rate; /* 0, -1: not said */
+    const char *schedule, *target;
+    const char **with; /* owned array of borrowed words of `tune` */
+    size_t with_count;
 
     bool ascii, mono, no_mouse;
 };

@@ -46,6 +46,15 @@ int run_evaluate(struct engine *engine, const struct session *session,
 int run_work(const struct session *session, const struct variant *variant,
              const char *line, const struct cli_options *options,
              struct session_outcome *outcome, void **data, struct error *err);
+/* Decisions as --recipe and --set say. */
+int run_decide(struct session *session, const struct cli_options *options,
+               struct error *err);
+/* Writes -o OUT with what was asked for beside it, and reads it back.
+ * written  owned by the caller (engine_export_result_release) */
+int run_export(struct engine *engine, const struct variant *variant,
+               const struct cli_options *options,
+               struct engine_export_result *written, struct error *err);
+
 /* For sessions whose lines may order work; options must not move. */
 struct session_worker run_worker(struct cli_options *options);
 

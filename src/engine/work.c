@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "engine/state.h"
+#include "engine/tune.h"
 #include "session/words.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 
 const struct work_kind *const work_kinds[] = {
+    &work_tune,
     NULL,
 };
 

@@ -44,6 +44,9 @@ COMMAND(goto, "goto NUMBER|NAME",
 COMMAND(snapshot, "snapshot [NAME]",
         "name the current variant (A, B, ... by default)",
         0, 1, WORD_SNAPSHOT, WORD_NONE, WORD_NONE)
+COMMAND(tune, "tune [N epochs] [lr X] [SCHEDULE] [distill] [to AMOUNT] ...",
+        "fine-tune the kept weights, or prune on while tuning",
+        0, -1, WORD_NONE, WORD_NONE, WORD_NONE)
 COMMAND(export, "export FILE",
         "write the current variant as an ONNX model",
         1, 1, WORD_PATH, WORD_NONE, WORD_NONE)

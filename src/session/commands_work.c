@@ -23,3 +23,9 @@ int execution_order(struct execution *execution, const char *name, size_t count,
     execution_affect(execution, COMMAND_WORK);
     return 0;
 }
+
+int edit_command_tune(struct execution *execution, size_t count,
+                      const char *const *words, struct error *err)
+{
+    return execution_order(execution, "tune", count, words, err);
+}

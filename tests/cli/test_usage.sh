@@ -9,7 +9,7 @@ grep -Eq 'instruction set (scalar|avx2|avx512)' "$work/out" ||
 
 ok help --help
 cp "$work/out" "$work/help"
-for command in inspect eval bench prune compare data replay; do
+for command in inspect eval bench prune tune compare data replay; do
 	grep -q "^  $command " "$work/help" || fail "help: no $command"
 	ok "$command --help" $command --help
 	grep -q "usage: espalier $command" "$work/out" || fail "$command --help"
@@ -20,7 +20,7 @@ for command in inspect eval bench prune compare data replay; do
 			man/espalier.1 || fail "manual: no $option"
 	done
 done
-for absent in plan tune profile; do
+for absent in plan profile; do
 	grep -q "^  $absent " "$work/help" && fail "help: pretends $absent"
 done
 
@@ -29,7 +29,7 @@ refuse 'too many arguments' 2 'inspect' inspect a b
 refuse 'unknown option' 2 "unknown option '--frobnicate'" \
 	eval a b --frobnicate
 refuse 'unknown command' 2 "unknown command 'frobnicate'" frobnicate
-refuse 'a command that is not there yet' 2 'tune' tune
+refuse 'tune without an output' 2 'tune needs -o OUT' tune data/mlp.onnx data/fashion-mnist-sample
 refuse 'option without a value' 2 'samples' eval a b --samples
 refuse 'no number' 2 "found 'many'" eval a b --samples many
 refuse 'no positive number' 2 "found '0'" eval a b --threads 0

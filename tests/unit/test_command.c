@@ -252,8 +252,8 @@ static void failing_lines_change_nothing(void **state)
     bench->fixture.layers.layers[3].reason = "shared";
     fails(bench, "sett fc 5%", ERROR_NAME,
           "unknown command 'sett', nearest is 'set'");
-    fails(bench, "tune 2 epochs", ERROR_NAME,
-          "unknown command 'tune', nearest is 'undo'");
+    fails(bench, "tone 2 epochs", ERROR_NAME,
+          "unknown command 'tone', nearest is 'tune'");
     fails(bench, "set fc", ERROR_USAGE,
           "set: found 1 word, expected: set LAYERS AMOUNT [STRUCTURE] "
           "[CRITERION]");
