@@ -183,7 +183,11 @@
     OP(op_dynamic_quantise) \
     OP(op_scatter_elements) \
     OP(op_scatter) \
-    OP(op_cast_like)
+    OP(op_cast_like) \
+    OP(op_max_unpool) \
+    OP(op_lp_pool) \
+    OP(op_global_lp_pool) \
+    OP(op_grid_sample)
 /* clang-format on */
 
 #endif

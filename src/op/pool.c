@@ -9,6 +9,7 @@
 struct pool_params {
     struct window_params window;
     int64_t ceil_mode, count_include_pad;
+    int64_t by_column; /* storage_order: how Indices count */
 };
 
 #define POOL_PARAMETERS                                                        \
@@ -20,8 +21,8 @@ struct pool_params {
 
 static const struct parameter max_table[] = {
     POOL_PARAMETERS,
-    /* Only the indices depend on it, which are not computed. */
-    {"storage_order", ATTRIBUTE_INT, PARAMETER_IGNORED, 0},
+    {"storage_order", ATTRIBUTE_INT, offsetof(struct pool_params, by_column),
+     0},
 };
 
 static const struct parameter average_table[] = {
@@ -143,7 +144,41 @@ static int infer(const struct op_call *call, struct error *err)
         return -1;
     volume_give(&shape, depth.out, spec.oh, spec.ow);
     op_give(call, 0, DTYPE_FLOAT32, &shape);
+    if (shape.rank < 5)
+        op_give(call, 1, DTYPE_INT64, &shape);
     return 0;
+}
+
+/* The first place of the window's largest element, in its plane. */
+static int64_t largest_at(const struct pool_spec *s, const float *plane,
+                          int64_t oy, int64_t ox)
+{
+    int64_t best = -1;
+    for (int64_t k = 0; k < s->kh * s->kw; k++) {
+        int64_t y = oy * s->sh - s->pad_top + k / s->kw * s->dh;
+        int64_t x = ox * s->sw - s->pad_left + k % s->kw * s->dw;
+        if (y < 0 || y >= s->ih || x < 0 || x >= s->iw)
+            continue;
+        int64_t at = y * s->iw + x;
+        if (best < 0 || plane[at] > plane[best])
+            best = at;
+    }
+    return best;
+}
+
+/* Indices count through the whole input, columns first when `by_column`. */
+static void find_places(const struct pool_spec *s, bool by_column,
+                        const float *src, int64_t *places)
+{
+    int64_t size = s->ih * s->iw;
+    for (int64_t plane = 0; plane < s->n * s->c; plane++)
+        for (int64_t i = 0; i < s->oh * s->ow; i++) {
+            int64_t at =
+                largest_at(s, src + plane * size, i / s->ow, i % s->ow);
+            if (by_column)
+                at = at % s->iw * s->ih + at / s->iw;
+            *places++ = plane * size + at;
+        }
 }
 
 static int run(const struct op_call *call, struct error *err)
@@ -156,6 +191,10 @@ static int run(const struct op_call *call, struct error *err)
         return volume_pool(&spec, &depth, call->inputs[0]->data,
                            call->outputs[0]->data, err);
     reference_pool(&spec, call->inputs[0]->data, call->outputs[0]->data);
+    const struct pool_params *params = call->node->params;
+    if (op_output(call, 1))
+        find_places(&spec, params && params->by_column, call->inputs[0]->data,
+                    op_output(call, 1)->data);
     return 0;
 }
 

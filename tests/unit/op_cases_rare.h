@@ -285,7 +285,57 @@
     CASE("cast_like", "CastLike", 15, 1, 738, "", "f:2x9 i:1", \
          "2x9", 1, 3) \
     CASE("cast_like_same", "CastLike", 15, 1, 739, "", "f:2x3 f:1", \
-         "2x3", 1.671875, -2.578125)
+         "2x3", 1.671875, -2.578125) \
+    CASE("max_pool_indices", "MaxPool", 12, 2, 740, "kernel_shape=[3,2] strides=[2,2] pads=[1,0,1,1]", "f:2x3x5x6", \
+         "2x3x3x3", 5006.70312, 44671.9062) \
+    CASE("max_pool_indices_by_column", "MaxPool", 12, 2, 741, "kernel_shape=[2,2] storage_order=1", "f:2x2x4x5", \
+         "2x2x3x4", 1968.48438, 18142.4375) \
+    CASE("max_unpool", "MaxUnpool", 11, 1, 742, "kernel_shape=[2,2] strides=[2,2]", "f:1x2x2x2 i=5,7,13,15,16,19,26,31@1x2x2x2", \
+         "1x2x4x4", -2.03125, -8.140625) \
+    CASE("lp_pool", "LpPool", 11, 1, 743, "kernel_shape=[2,3] strides=[2,1] pads=[1,0,0,1]", "f:2x3x5x6", \
+         "2x3x3x5", 165.923071, 1485.59459) \
+    CASE("lp_pool_1d", "LpPool", 18, 1, 744, "kernel_shape=[3] p=3", "f:2x3x7", \
+         "2x3x5", 39.8580554, 356.203994) \
+    CASE("global_lp_pool", "GlobalLpPool", 7, 1, 745, "", "f:2x3x4x5", \
+         "2x3x1x1", 24.0182536, 190.114486) \
+    CASE("grid_sample_bilinear_zeros", "GridSample", 16, 1, 746, "mode='bilinear' padding_mode='zeros'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -1.52472687, -7.35601044) \
+    CASE("grid_sample_bilinear_zeros_corners", "GridSample", 16, 1, 747, "mode='bilinear' padding_mode='zeros' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -3.94829559, -16.6973267) \
+    CASE("grid_sample_bilinear_border", "GridSample", 16, 1, 748, "mode='bilinear' padding_mode='border'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", 0.485282898, 30.8050766) \
+    CASE("grid_sample_bilinear_border_corners", "GridSample", 16, 1, 749, "mode='bilinear' padding_mode='border' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -1.92215729, -32.1321793) \
+    CASE("grid_sample_bilinear_reflection", "GridSample", 16, 1, 750, "mode='bilinear' padding_mode='reflection'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -0.269386292, -19.2743225) \
+    CASE("grid_sample_bilinear_reflection_corners", "GridSample", 16, 1, 751, "mode='bilinear' padding_mode='reflection' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", 1.97929001, 5.61557007) \
+    CASE("grid_sample_nearest_zeros", "GridSample", 16, 1, 752, "mode='nearest' padding_mode='zeros'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", 4.71875, 44.140625) \
+    CASE("grid_sample_nearest_zeros_corners", "GridSample", 16, 1, 753, "mode='nearest' padding_mode='zeros' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", 8.078125, 45.265625) \
+    CASE("grid_sample_nearest_border", "GridSample", 16, 1, 754, "mode='nearest' padding_mode='border'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", 4.9375, 44.203125) \
+    CASE("grid_sample_nearest_border_corners", "GridSample", 16, 1, 755, "mode='nearest' padding_mode='border' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", 5.84375, 92.5) \
+    CASE("grid_sample_nearest_reflection", "GridSample", 16, 1, 756, "mode='nearest' padding_mode='reflection'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -3.765625, -34.703125) \
+    CASE("grid_sample_nearest_reflection_corners", "GridSample", 16, 1, 757, "mode='nearest' padding_mode='reflection' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", 5.75, -9.703125) \
+    CASE("grid_sample_bicubic_zeros", "GridSample", 16, 1, 758, "mode='bicubic' padding_mode='zeros'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -2.13083938, -1.13455321) \
+    CASE("grid_sample_bicubic_zeros_corners", "GridSample", 16, 1, 759, "mode='bicubic' padding_mode='zeros' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -4.45526681, -47.3108124) \
+    CASE("grid_sample_bicubic_border", "GridSample", 16, 1, 760, "mode='bicubic' padding_mode='border'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -3.60824544, -31.0958806) \
+    CASE("grid_sample_bicubic_border_corners", "GridSample", 16, 1, 761, "mode='bicubic' padding_mode='border' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -0.361548839, 46.946109) \
+    CASE("grid_sample_bicubic_reflection", "GridSample", 16, 1, 762, "mode='bicubic' padding_mode='reflection'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", -7.46238989, -84.4668404) \
+    CASE("grid_sample_bicubic_reflection_corners", "GridSample", 16, 1, 763, "mode='bicubic' padding_mode='reflection' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", 4.76458092, -13.5081045) \
+    CASE("grid_sample_20", "GridSample", 20, 1, 764, "mode='linear'", "f:2x3x4x5 f:2x3x4x2", \
+         "2x3x3x4", 0.883392334, -2.72783661)
 /* clang-format on */
 
 #endif
