@@ -293,6 +293,29 @@ static int describe_error(const Onnx__NodeProto *node, size_t index,
                         text_of(node->op_type), index + 1, count);
 }
 
+/* The outputs' names; a first one that is left out before others (a recurrent
+ * layer of which only the last state is read) is named after the next. */
+static const char *const *output_names(struct builder *builder,
+                                       const Onnx__NodeProto *node)
+{
+    const char *const *names = (const char *const *)node->output;
+    const char *next = NULL;
+    for (size_t i = 1; i < node->n_output && !next; i++)
+        next = text_of(names[i])[0] ? names[i] : NULL;
+    if (!next || text_of(names[0])[0])
+        return names;
+    size_t bytes = strlen(next) + sizeof ":first";
+    const char **copy =
+        arena_array(&builder->scratch, node->n_output, sizeof *copy);
+    char *first = arena_alloc(&builder->scratch, bytes);
+    if (!copy || !first)
+        return NULL;
+    memcpy(copy, names, node->n_output * sizeof *copy);
+    snprintf(first, bytes, "%s:first", next);
+    copy[0] = first;
+    return copy;
+}
+
 static int add_node(struct builder *builder, const Onnx__NodeProto *node,
                     struct error *err)
 {
@@ -302,7 +325,8 @@ static int add_node(struct builder *builder, const Onnx__NodeProto *node,
     int64_t version = version_of(builder->file, domain);
     struct attribute *attributes = arena_array(
         &builder->scratch, node->n_attribute + 1, sizeof *attributes);
-    if (!attributes)
+    const char *const *outputs = output_names(builder, node);
+    if (!attributes || (!outputs && node->n_output))
         return error_memory(err, node->n_attribute * sizeof *attributes);
     int result = 0;
     size_t done = 0;
@@ -310,12 +334,11 @@ static int add_node(struct builder *builder, const Onnx__NodeProto *node,
         result = read_attribute(builder, &attributes[done],
                                 node->attribute[done], err);
     if (result == 0)
-        result =
-            graph_add_node(builder->graph, node->name, node->op_type, domain,
-                           (int)(version > INT16_MAX ? INT16_MAX : version),
-                           node->n_input, (const char *const *)node->input,
-                           node->n_output, (const char *const *)node->output,
-                           node->n_attribute, attributes, err);
+        result = graph_add_node(
+            builder->graph, node->name, node->op_type, domain,
+            (int)(version > INT16_MAX ? INT16_MAX : version), node->n_input,
+            (const char *const *)node->input, node->n_output, outputs,
+            node->n_attribute, attributes, err);
     for (size_t i = 0; i < done; i++)
         buffer_drop(attributes[i].tensor.buffer);
     return result;

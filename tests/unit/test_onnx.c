@@ -324,6 +324,23 @@ static void unknown_element_types_are_errors(void **state)
     assert_network_refused(f, ERROR_UNSUPPORTED, "segments");
 }
 
+static void an_omitted_first_output_is_there_unread(void **state)
+{
+    struct fixture *f = *state;
+    static const int64_t one[] = {1, 0};
+    Onnx__TensorProto *k = make_initializer(&f->make, "k", DTYPE_INT64, one);
+    const int64_t two = 2;
+    memcpy(k->raw_data.data, &two, sizeof two);
+    make_node(&f->make, "TopK", "best", "y k", "- places");
+    make_output(&f->make, "places");
+    make_write(&f->make, f->path);
+    struct onnx_model *model = open_good(f->path);
+    const struct value *values = value_of(model, "places:first");
+    assert_string_equal(onnx_graph(model)->nodes[values->producer].name,
+                        "best");
+    onnx_close(model);
+}
+
 static void data_tell_the_size_of_dynamic_inputs(void **state)
 {
     struct fixture *f = *state;
@@ -448,6 +465,7 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_refused),
         WITH_FOLDER(wrong_tensor_sizes_are_errors),
         WITH_FOLDER(unknown_element_types_are_errors),
+        WITH_FOLDER(an_omitted_first_output_is_there_unread),
         WITH_FOLDER(data_tell_the_size_of_dynamic_inputs),
         WITH_FOLDER(opsets_outside_6_to_21_are_refused),
         WITH_FOLDER(features_beyond_are_refused),

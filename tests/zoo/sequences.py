@@ -126,17 +126,22 @@ class Gpt2(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """Words through an LSTM or a GRU, both ways, to a class."""
+    """Words through a recurrent layer, both ways, to a class: by the outputs
+    of all steps, or by the last states alone."""
 
-    def __init__(self, kind, width=24, hidden=32, classes=5):
+    def __init__(self, kind, last=False, width=24, hidden=32, classes=5):
         super().__init__()
+        self.last = last
         self.words = nn.Embedding(VOCABULARY, width)
         self.layers = kind(width, hidden, num_layers=2, batch_first=True,
                            bidirectional=True)
         self.head = nn.Linear(2 * hidden, classes)
 
     def forward(self, input_ids):
-        states, _ = self.layers(self.words(input_ids))
+        states, last = self.layers(self.words(input_ids))
+        if self.last:
+            last = last[0] if isinstance(last, tuple) else last
+            return self.head(torch.cat((last[-2], last[-1]), 1))
         return self.head(states[:, -1] + states.mean(1))
 
 
@@ -166,12 +171,17 @@ def lstm(samples):
     return Recurrent(nn.LSTM), {'input_ids': ids(samples, 37)}
 
 
+def lstm_last(samples):
+    return Recurrent(nn.LSTM, True), {'input_ids': ids(samples, 37)}
+
+
 def gru(samples):
     return Recurrent(nn.GRU), {'input_ids': ids(samples, 37)}
 
 
 def rnn(samples):
-    return Recurrent(nn.RNN), {'input_ids': ids(samples, 37)}
+    return Recurrent(nn.RNN, True), {'input_ids': ids(samples, 37)}
 
 
-SEQUENCES = {'bert': bert, 'gpt2': gpt2, 'lstm': lstm, 'gru': gru, 'rnn': rnn}
+SEQUENCES = {'bert': bert, 'gpt2': gpt2, 'lstm': lstm, 'lstm_last': lstm_last,
+             'gru': gru, 'rnn': rnn}
