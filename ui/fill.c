@@ -4,6 +4,8 @@
 
 #include "base/array.h"
 #include "base/cpu.h"
+#include "base/strbuf.h"
+#include "prune/group.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -49,6 +51,54 @@ static int fill_names(struct view *view, const struct session *session)
     return view->model != NULL && view->data != NULL ? 0 : -1;
 }
 
+/* "with stem, layers.1.conv2; read by layers.3.conv1", or why all stay. */
+static char *group_text(const struct layer_table *layers,
+                        const struct layer *layer)
+{
+    const struct group *group = layer->group;
+    struct strbuf text = {0};
+    if (group != NULL && group->most == 0)
+        strbuf_addf(&text, "all channels stay: %s", group->reason);
+    const char *before = "with ";
+    for (size_t i = 0; group && group->most && i < group->layer_count; i++) {
+        const struct layer *other = &layers->layers[group->layers[i]];
+        if (other == layer)
+            continue;
+        strbuf_addf(&text, "%s%s", before, other->name);
+        before = ", ";
+    }
+    before = text.length ? "; read by " : "read by ";
+    for (size_t i = 0; group && group->most && i < group->reader_count; i++) {
+        strbuf_addf(&text, "%s%s", before,
+                    layers->layers[group->readers[i]].name);
+        before = ", ";
+    }
+    char *taken = text.failed ? NULL : string_copy(strbuf_text(&text));
+    strbuf_release(&text);
+    return taken;
+}
+
+static void fill_width(struct view_layer *to, const struct layer *layer,
+                       const struct decision *decision)
+{
+    const struct group *group = layer->group;
+    const char *unit =
+        group && group->kind == GROUP_HEADS ? "heads" : "channels";
+    to->width[0] = '\0';
+    if (decision->skipped)
+        snprintf(to->width, sizeof to->width, "gone with its block");
+    else if (group != NULL && group->most > 0)
+        snprintf(to->width, sizeof to->width, "%lld of %lld %s go%s",
+                 (long long)decision->width.remove,
+                 (long long)group->unit_count, unit,
+                 group->layer_count > 1 ? ", with" : "");
+    if (!decision->skipped && group != NULL && group->layer_count > 1 &&
+        group->most > 0)
+        snprintf(to->width + strlen(to->width),
+                 sizeof to->width - strlen(to->width), " %zu other layer%s",
+                 group->layer_count - 1, group->layer_count > 2 ? "s" : "");
+}
+
 static int fill_layer_names(struct view *view, const struct session *session)
 {
     const struct layer_table *layers = session_layers(session);
@@ -66,6 +116,9 @@ static int fill_layer_names(struct view *view, const struct session *session)
         memcpy(to->description, from->description, sizeof to->description);
         snprintf(to->shape, sizeof to->shape, "%.39s",
                  shape_text(&from->shape, shape));
+        to->group = group_text(layers, from);
+        if (to->group == NULL)
+            return -1;
         to->weights = from->weights;
         to->prunable = from->prunable;
         to->reason = from->reason;
@@ -172,6 +225,7 @@ static void fill_layers(struct view *view, const struct session *session,
     for (size_t i = 0; i < view->layer_count; i++) {
         struct view_layer *to = &view->layers[i];
         fill_choice(to, &now->decisions[i]);
+        fill_width(to, &session_layers(session)->layers[i], &now->decisions[i]);
         to->removed =
             decision_weights(now->decisions, session_layers(session), i);
         to->ms = to->dense_ms = to->share = to->reference_ms = NAN;

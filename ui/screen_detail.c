@@ -114,6 +114,22 @@ static void draw_trials(const struct app *app, struct surface *surface,
     free(list);
 }
 
+/* What the layer's channels go together with, in the last rows. */
+static int draw_group(const struct view_layer *layer, struct surface *surface,
+                      struct rect area)
+{
+    const char *lines[] = {layer->width, layer->group ? layer->group : ""};
+    int used = 0;
+    for (int i = 1; i >= 0 && area.rows > 5; i--) {
+        if (lines[i][0] == '\0')
+            continue;
+        used++;
+        surface_text(surface, area.row + area.rows - used, area.column + 1,
+                     area.columns - 2, i ? ROLE_DIM : ROLE_TEXT, lines[i]);
+    }
+    return used;
+}
+
 static void draw_title(struct app *app, struct surface *surface,
                        const struct view_layer *layer)
 {
@@ -158,7 +174,9 @@ void detail_draw(struct app *app, struct surface *surface)
     surface_put(surface, l.lower_rule.row, l.lower_divider, ROLE_BORDER,
                 0x252c);
     draw_map(app, surface, l.mask);
-    draw_trials(app, surface, l.trials, (size_t)layer);
+    struct rect trials = l.trials;
+    trials.rows -= draw_group(&app->view.layers[layer], surface, trials);
+    draw_trials(app, surface, trials, (size_t)layer);
     for (int r = 0; r < l.filters.rows; r++)
         surface_put(surface, l.filters.row + r, l.upper_divider, ROLE_BORDER,
                     0x2502);

@@ -160,8 +160,10 @@ void view_release_weights(struct view_weights *weights)
 
 void view_release(struct view *view)
 {
-    for (size_t i = 0; i < view->layer_count; i++)
+    for (size_t i = 0; i < view->layer_count; i++) {
         free(view->layers[i].name);
+        free(view->layers[i].group);
+    }
     for (size_t i = 0; i < view->point_count; i++) {
         free(view->points[i].summary);
         free(view->points[i].removed);

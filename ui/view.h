@@ -18,6 +18,8 @@ struct view_layer {
     bool prunable;
     const char *reason; /* static; why not prunable */
     const char *criterion, *structure;
+    char width[80];      /* "4 of 16 channels go, 4 layers together", "" */
+    char *group;         /* owned; who shares them, or why they stay; "" */
     double ms, dense_ms; /* NAN: not measured */
     double share;        /* of the variant's latency */
     double reference_ms; /* in the reference variant */

@@ -133,6 +133,29 @@ static void sum_kept(struct view_weights *out, const struct cut *cut,
     free(cells);
 }
 
+/* Whether channels or blocks go anywhere: then a layer's mask follows from
+ * all decisions. */
+static bool narrows(const struct variant *variant)
+{
+    for (size_t i = 0; i < variant->layer_count; i++)
+        if (variant->decisions[i].width.remove || variant->decisions[i].skipped)
+            return true;
+    return false;
+}
+
+static int take_mask(struct bitmask *mask, const struct session *session,
+                     size_t row)
+{
+    struct mask_set set;
+    if (session_masks(session, session_current(session), NULL, NULL, &set,
+                      NULL) < 0)
+        return -1;
+    *mask = set.masks[row];
+    set.masks[row] = (struct bitmask){0};
+    mask_set_release(&set);
+    return 0;
+}
+
 /* The layer's mask by its decision; words NULL where nothing is removed. */
 static int make_mask(struct bitmask *mask, const struct layer *layer,
                      const struct decision *decision, const float *values)
@@ -165,6 +188,9 @@ int view_fill_weights(struct view_weights *weights,
     uint64_t content = ((uint64_t)decision->remove << 8) ^
                        (uint64_t)(uintptr_t)decision->criterion ^
                        (uint64_t)(uintptr_t)decision->structure ^ with_map;
+    bool all = narrows(session_current(session));
+    if (all)
+        content ^= session_current(session)->hash;
     if (weights->row == row && weights->content == content)
         return 0;
     struct tensor values;
@@ -179,12 +205,14 @@ int view_fill_weights(struct view_weights *weights,
     }
     weights->row = row;
     weights->content = content;
-    weights->removed = decision->remove;
+    weights->removed = decision_weights(session_current(session)->decisions,
+                                        layers, (size_t)row);
     weights->threshold = threshold_of(weights, decision);
     int status = 0;
     weights->filters = weights->map_rows = 0;
     if (with_map && layer->weights <= WEIGHTS_MASK_MAX) {
-        status = make_mask(&mask, layer, decision, values.data);
+        status = all ? take_mask(&mask, session, (size_t)row)
+                     : make_mask(&mask, layer, decision, values.data);
         if (status == 0)
             status = allocate(weights, &cut);
         if (status == 0)
