@@ -14,6 +14,7 @@ before=$(value parameters_before) after=$(value parameters_after)
 same 'exact zeros' $((before - after)) $((211680 + 15000))
 pruned=$(value value)
 same size "$(value size_bytes)" "$(wc -c <"$out" | tr -d ' ')"
+pruned_bytes=$(wc -c <"$out")
 for companion in out.masks.npz out.recipe out.md; do
 	[ -s "$work/$companion" ] || fail "no $companion"
 done
@@ -27,6 +28,22 @@ ok 'a row and an exact number' prune data/mlp.onnx $data --set @2=123 \
 	-o "$out" --json
 same '123 zeros' $(($(value parameters_before) - $(value parameters_after))) \
 	123
+ok 'channels' prune data/mlp.onnx $data --set fc1=50%:channel --set fc2=60% \
+	-o "$work/small.onnx" --json --write-recipe
+same verified "$(value verified)" true
+[ "$(wc -c <"$work/small.onnx")" -lt $((pruned_bytes * 6 / 10)) ] ||
+	fail 'fewer channels, but no smaller file'
+ok 'its recipe again' prune data/mlp.onnx $data --recipe "$work/small.recipe" \
+	-o "$work/again.onnx" --json
+cmp -s "$work/small.onnx" "$work/again.onnx" ||
+	fail 'the recipe gives another smaller model'
+ok 'smaller shapes' inspect "$work/small.onnx" --json
+grep -A4 '"name":.*"fc2"' "$work/out" | tr -d '\n\t ' |
+	grep -q '"shape":\[100,150\]' || fail 'fc2 is not 100x150'
+refuse 'locked channels' 1 "layer 'fc3': its channels stay" prune \
+	data/mlp.onnx $data --set fc3=10%:channel -o "$out"
+refuse 'one channel stays' 1 'expected at most 299' prune \
+	data/mlp.onnx $data --set fc1=300:channel -o "$out"
 ok 'structure and criterion' prune data/mlp.onnx $data \
 	--set 'fc*=10%:weight:magnitude' -o "$out"
 grep -q 'verified    yes' "$work/out" || fail 'text: verified'
