@@ -81,7 +81,8 @@ static int print_text(const struct session *session, const struct cost *cost,
                       struct error *err)
 {
     static const char *const headings[] = {
-        ">#", "layer", "operator", "shape", ">parameters", ">MACs", "prunable"};
+        ">#",          "layer", "operator", "shape",
+        ">parameters", ">MACs", "channels", "prunable"};
     const struct onnx_model *model = session_model(session);
     const struct layer_table *layers = session_layers(session);
     char text[SHAPE_TEXT_BYTES], size[32];
@@ -92,7 +93,7 @@ static int print_text(const struct session *session, const struct cost *cost,
     printf("parameters  %s\n", count_text(cost->parameters, size, sizeof size));
     printf("MACs        %s\n\n", count_text(cost->macs, size, sizeof size));
     struct table table;
-    table_init(&table, headings, 7);
+    table_init(&table, headings, 8);
     for (size_t i = 0; i < layers->count; i++) {
         const struct layer *layer = &layers->layers[i];
         table_add(&table, "%d", layer->row);
@@ -102,6 +103,11 @@ static int print_text(const struct session *session, const struct cost *cost,
         table_add(&table, "%s",
                   count_text(layer->parameters, size, sizeof size));
         table_add(&table, "%s", count_text(layer->macs, size, sizeof size));
+        if (layer->group && layer->group->most)
+            table_add(&table, "%lld, group %d",
+                      (long long)layer->group->channels, layer->group->id);
+        else
+            table_add(&table, "stay");
         table_add(&table, "%s", layer->prunable ? "yes" : layer->reason);
     }
     if (table_print(&table, err) < 0)
