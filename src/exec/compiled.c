@@ -67,9 +67,11 @@ static void set_name(struct compiled *c, const struct task *task,
     case METHOD_SPARSE:
         sparse_structure_name(&task->zeros, chosen->sparse->form, structure,
                               sizeof(structure));
-        snprintf(c->name, sizeof(c->name), "%s%s%s%s",
-                 structure[0] ? "sparse " : "", structure,
-                 structure[0] ? " " : "", chosen->sparse->name);
+        if (structure[0])
+            snprintf(c->name, sizeof(c->name), "sparse %s %s", structure,
+                     chosen->sparse->name + strlen("sparse_"));
+        else
+            snprintf(c->name, sizeof(c->name), "%s", chosen->sparse->name);
         break;
     case METHOD_DENSE:
         snprintf(c->name, sizeof(c->name), "%s", chosen->dense->name);
