@@ -161,6 +161,8 @@ const struct action actions[] = {
      why_seen, NULL},
     {"tradeoff", "3 F5", ALL, "trade-off plot", do_screen, SCREEN_TRADEOFF,
      NULL, "Plot"},
+    {"curves", "5 F6", ALL, "curves of tuning", do_screen, SCREEN_TUNE, NULL,
+     "Tune"},
     {"history", "6 T", ALL, "tree of variants", do_screen, SCREEN_HISTORY, NULL,
      NULL},
     {"messages", "7", ALL, "what was said", do_screen, SCREEN_MESSAGES, NULL,

@@ -298,6 +298,12 @@ static void fill_work(struct view *view, struct engine *engine)
     view->work_done = status.done;
     view->work_total = status.total;
     view->work_seconds = status.seconds;
+    view->work_name = status.kind ? status.kind->name : NULL;
+    view->work_series = status.kind ? status.kind->series : NULL;
+    free(view->work_points);
+    view->work_points = status.points;
+    view->work_point_count = status.point_count;
+    status.points = NULL;
     work_status_release(&status);
 }
 

@@ -173,6 +173,7 @@ void view_release(struct view *view)
     free(view->branches);
     free(view->model);
     free(view->data);
+    free(view->work_points);
     view_release_weights(&view->weights);
     *view = (struct view){0};
 }

@@ -112,6 +112,10 @@ struct view {
     char work[WORK_STAGE_BYTES + 32]; /* "tune: epoch 2 of 5" */
     int64_t work_done, work_total;
     double work_seconds;
+    const char *work_name;          /* static; NULL: there was none yet */
+    const char *const *work_series; /* static names of its curves, or NULL */
+    struct work_point *work_points; /* owned */
+    size_t work_point_count;
 };
 
 /* The current variant's point; never NULL once filled. */

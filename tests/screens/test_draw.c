@@ -96,6 +96,33 @@ static void ascii_screens_hold_only_ascii(void **state)
     }
 }
 
+static void tuning_is_two_curves(void **state)
+{
+    (void)state;
+    static const char *const series[] = {"accuracy", "train loss", NULL};
+    static const double accuracy[] = {0.604, 0.871, 0.888, 0.893};
+    struct view *view = &app.view;
+    press("5");
+    assert_drawn("draw-tune-none-80x24", 24, 80);
+    view->work_points = calloc(64, sizeof *view->work_points);
+    assert_non_null(view->work_points);
+    for (int i = 0; i < 4; i++)
+        view->work_points[view->work_point_count++] = (struct work_point){
+            0, i, accuracy[i], accuracy[i] - 0.006, accuracy[i] + 0.006};
+    for (int i = 1; i <= 60; i++)
+        view->work_points[view->work_point_count++] =
+            (struct work_point){1, i / 20.0, 0.2 + exp(-i / 12.0), NAN, NAN};
+    view->work_name = "tune";
+    view->work_series = series;
+    view->working = true;
+    snprintf(view->work, sizeof view->work, "tune: loss 0.210, rate 0.03");
+    view->work_done = 1404;
+    view->work_total = 1872;
+    view->work_seconds = 90;
+    assert_drawn("draw-tune-80x24", 24, 80);
+    assert_drawn("draw-tune-140x40", 40, 140);
+}
+
 static void unknown_figures_are_marked_not_invented(void **state)
 {
     (void)state;
@@ -159,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_screen_is_drawn_as_before),
         TEST(ascii_screens_hold_only_ascii),
+        TEST(tuning_is_two_curves),
         TEST(unknown_figures_are_marked_not_invented),
         TEST(model_without_data_says_so),
         TEST(failure_is_told_on_the_status_line),
