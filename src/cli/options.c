@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "base/array.h"
+#include "cli/options_search.h"
 
 #include <errno.h>
 #include <math.h>
@@ -224,109 +225,6 @@ static int take_set(struct cli_options *o, const char *t, struct error *e)
     return 0;
 }
 
-/* "0.5" or "50%" as a share. */
-static int share(double *out, const char *text, char **end)
-{
-    double value = strtod(text, end);
-    if (*end == text || !isfinite(value))
-        return -1;
-    if (**end == '%') {
-        ++*end;
-        value /= 100;
-    }
-    *out = value;
-    return value >= 0 && value <= 1 ? 0 : -1;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-static int take_amounts(struct cli_options *o, const char *t, struct error *e)
-{
-    size_t room = strlen(t) / 2 + 1, count = 0;
-    free(o->amounts);
-    o->amount_count = 0;
-    o->amounts = array_create(room, sizeof *o->amounts);
-    if (!o->amounts)
-        return error_memory(e, room * sizeof *o->amounts);
-    for (const char *p = t;; p++) {
-        char *end;
-        double value;
-        if (share(&value, p, &end) < 0 || value <= 0 || (*end && *end != ','))
-            return error_set(e, ERROR_USAGE,
-                             "found '%s', expected numbers above 0 and up to "
-                             "1, or percentages (0.5,90%%)",
-                             t);
-        o->amounts[count++] = value;
-        p = end;
-        if (!*p)
-            break;
-    }
-    qsort(o->amounts, count, sizeof *o->amounts, compare_numbers);
-    for (size_t i = 0; i < count; i++)
-        if (!i || o->amounts[i] > o->amounts[i - 1])
-            o->amounts[o->amount_count++] = o->amounts[i];
-    return 0;
-}
-
-static int take_layers(struct cli_options *o, const char *t, struct error *e)
-{
-    (void)e;
-    o->layers[o->layer_count++] = t;
-    return 0;
-}
-
-static int take_structure(struct cli_options *o, const char *t, struct error *e)
-{
-    (void)e;
-    o->structure = t;
-    return 0;
-}
-
-static int take_criterion(struct cli_options *o, const char *t, struct error *e)
-{
-    (void)e;
-    o->criterion = t;
-    return 0;
-}
-
-/* Points of accuracy, as a share. */
-static int points(double *out, const char *text, struct error *err)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end != text && *end == '%')
-        end++;
-    if (end == text || *end || !(value >= 0 && value <= 100))
-        return error_set(err, ERROR_USAGE,
-                         "found '%s', expected points from 0 to 100", text);
-    *out = value / 100;
-    return 0;
-}
-
-static int take_tolerance(struct cli_options *o, const char *t, struct error *e)
-{
-    return points(&o->tolerance, t, e);
-}
-
-static int take_floor(struct cli_options *o, const char *t, struct error *e)
-{
-    return points(&o->floor, t, e);
-}
-
-static int take_shard(struct cli_options *o, const char *t, struct error *e)
-{
-    char extra;
-    if (sscanf(t, "%d/%d%c", &o->shard, &o->shards, &extra) != 2 ||
-        o->shards < 1 || o->shard < 1 || o->shard > o->shards)
-        return error_set(e, ERROR_USAGE,
-                         "found '%s', expected I/N with I from 1 to N", t);
-    return 0;
-}
-
 static int positive(double *out, const char *text, struct error *err)
 {
     char *end;
@@ -393,8 +291,8 @@ FLAG(no_mouse)
 enum { ANY = ~0 };
 
 static const struct option_row rows[] = {
-    {"output", 'o', "OUT", OPTION_PRUNE, "write the pruned model here",
-     take_output},
+    {"output", 'o', "OUT", OPTION_PRUNE | OPTION_PLAN,
+     "write the pruned model, or the recipe, here", take_output},
     {"recipe", 0, "FILE", OPTION_PRUNE, "run the command lines of a recipe",
      take_recipe},
     {"set", 0, "LAYER=AMOUNT[:STRUCTURE[:CRITERION]]", OPTION_PRUNE,
@@ -424,9 +322,18 @@ static const struct option_row rows[] = {
     {"layers", 0, "GLOB,...", OPTION_SCAN,
      "only these layers (default: all that can be pruned); may be repeated",
      take_layers},
-    {"structure", 0, "NAME", OPTION_SCAN, "what is removed together",
-     take_structure},
-    {"criterion", 0, "NAME", OPTION_SCAN, "what ranks it", take_criterion},
+    {"budget", 0, "KIND=SHARE", OPTION_PLAN,
+     "latency, macs, parameters, bytes or energy, of the dense model's",
+     take_budget},
+    {"drop", 0, "POINTS", OPTION_PLAN, "accuracy that may be lost", take_drop},
+    {"allocator", 0, "NAME", OPTION_PLAN,
+     "uniform, uniform+, erk, global, lamp, sensitivity, hull, knapsack "
+     "(default: the best of all)",
+     take_allocator},
+    {"structure", 0, "NAME", OPTION_SCAN | OPTION_PLAN,
+     "what is removed together", take_structure},
+    {"criterion", 0, "NAME", OPTION_SCAN | OPTION_PLAN, "what ranks it",
+     take_criterion},
     {"tolerance", 0, "POINTS", OPTION_SCAN,
      "half width at which a point is known well enough, or a fifth of its "
      "drop (default: 0.5; 0: every sample)",
@@ -531,6 +438,7 @@ int options_parse(struct cli_options *options, unsigned groups, int count,
         .tolerance = -1,
         .rate = -1,
         .floor = -1,
+        .drop = -1,
     };
     options->arguments =
         array_create((size_t)count, sizeof *options->arguments);

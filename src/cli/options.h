@@ -20,6 +20,7 @@ enum option_group {
     OPTION_EXPLORER = 1 << 8,
     OPTION_SCAN = 1 << 9,  /* what is scanned and how */
     OPTION_TUNE = 1 << 14, /* how it is tuned */
+    OPTION_PLAN = 1 << 10,
 };
 
 struct cli_options {
@@ -55,6 +56,8 @@ struct cli_options {
     const char *schedule, *target;
     const char **with; /* owned array of borrowed words of `tune` */
     size_t with_count;
+    const char *budget, *allocator;
+    double drop; /* a share; -1: not said */
 
     bool ascii, mono, no_mouse;
 };

@@ -16,6 +16,7 @@
 
 const struct work_kind *const work_kinds[] = {
     &work_tune,
+    &work_budget,
     NULL,
 };
 

@@ -29,3 +29,9 @@ int edit_command_tune(struct execution *execution, size_t count,
 {
     return execution_order(execution, "tune", count, words, err);
 }
+
+int edit_command_budget(struct execution *execution, size_t count,
+                        const char *const *words, struct error *err)
+{
+    return execution_order(execution, "budget", count, words, err);
+}

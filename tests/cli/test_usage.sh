@@ -20,7 +20,7 @@ for command in inspect eval bench prune tune compare data replay; do
 			man/espalier.1 || fail "manual: no $option"
 	done
 done
-for absent in plan profile; do
+for absent in profile; do
 	grep -q "^  $absent " "$work/help" && fail "help: pretends $absent"
 done
 

@@ -1,0 +1,77 @@
+/*
+ * Planning: decisions under a budget. A scan says what each layer's pruning
+ * costs in accuracy, counting or the planner's measured times say what it
+ * buys; allocators propose, the proposals are evaluated as a whole, and a
+ * budget of time is met by measuring and proposing again.
+ */
+#ifndef ENGINE_PLANNING_H
+#define ENGINE_PLANNING_H
+
+#include "engine/scan.h"
+#include "prune/allocate.h"
+
+enum budget_kind {
+    BUDGET_NONE, /* a drop only: as much as it allows */
+    BUDGET_LATENCY,
+    BUDGET_MACS,
+    BUDGET_PARAMETERS,
+    BUDGET_BYTES,
+    BUDGET_ENERGY,
+    BUDGET_KIND_COUNT,
+};
+const char *budget_name(enum budget_kind kind);
+/* BUDGET_NONE when there is no such kind. */
+enum budget_kind budget_find(const char *name);
+
+struct planning_request {
+    enum budget_kind kind;
+    double share; /* of the dense model's cost, above 0 and below 1 */
+    double drop;  /* accuracy that may be lost, a share; NAN: not said */
+    const struct allocator *allocator; /* NULL: all, the best is taken */
+    const struct structure *structure; /* NULL: the first of the table */
+    const struct criterion *criterion; /* likewise */
+};
+
+enum { PLANNING_TRIALS = 16 };
+
+struct planning_trial {
+    const struct allocator *allocator;
+    bool feasible;
+    double value; /* accuracy, evaluated jointly */
+};
+
+/* Figures of a plan; bytes are those of the weights, encoded. */
+struct planning_figures {
+    double value, low, high; /* accuracy */
+    double latency_ms;       /* NAN: not measured */
+    double bytes, cost;      /* cost in the budget's unit */
+};
+
+struct planning {
+    struct decision *decisions; /* owned; one per layer */
+    const struct allocator *allocator;
+    double baseline, dense_latency_ms, dense_bytes, dense_cost;
+    struct planning_figures predicted, measured;
+    double ratio; /* of the budget's cost to the dense model's, measured where
+                     it can be */
+    bool budget_met, drop_met;
+    struct planning_trial trials[PLANNING_TRIALS];
+    size_t trial_count;
+};
+void planning_release(struct planning *planning);
+
+/*
+ * Plans; the scan that it needs is resumed or made first.
+ * Errors: ERROR_RANGE (a budget that cannot be met), those of running.
+ */
+int planning_run(struct planning *planning, struct probe *probe,
+                 const struct planning_request *request,
+                 const struct scan_watch *watch, struct error *err);
+
+/* The same with threads of its own. */
+int engine_planning(struct planning *planning, const struct session *session,
+                    const struct engine_options *options,
+                    const struct planning_request *request,
+                    const struct scan_watch *watch, struct error *err);
+
+#endif

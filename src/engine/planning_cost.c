@@ -1,0 +1,183 @@
+#include "engine/planning_cost.h"
+
+#include "base/array.h"
+#include "measure/latency.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define PICOJOULES_PER_MAC  4.6
+#define PICOJOULES_PER_BYTE 160.0
+enum { TURNS = 3 };
+
+const double planning_levels[PLANNING_LEVELS] = {
+    0,    0.05, 0.1,  0.15, 0.2,  0.25, 0.3,  0.35, 0.4,  0.45, 0.5,
+    0.55, 0.6,  0.65, 0.7,  0.75, 0.8,  0.85, 0.9,  0.95, 0.98};
+
+/* --- plans of decisions --- */
+
+/* The instance under decisions; owned by the caller. */
+static int masked(struct graph **out, const struct probe *probe,
+                  const struct graph *instance,
+                  const struct decision *decisions, struct error *err)
+{
+    const struct setup *setup = probe->setup;
+    struct mask_set masks;
+    struct mask_source source = {.graph = session_graph(setup->session),
+                                 .layers = session_layers(setup->session),
+                                 .decisions = decisions};
+    if (!decisions) {
+        *out = graph_retain(instance);
+        return 0;
+    }
+    if (mask_set_init(&masks, &source, err) < 0)
+        return -1;
+    int code = setup_masked(setup, out, instance,
+                            session_variant(setup->session, 0), &masks, err);
+    mask_set_release(&masks);
+    return code;
+}
+
+static int crew_of(struct crew **out, const struct probe *probe,
+                   const struct decision *decisions, struct error *err)
+{
+    const struct setup *setup = probe->setup;
+    const struct variant *dense = session_variant(setup->session, 0);
+    struct mask_set masks = {0};
+    struct mask_source source = {.graph = session_graph(setup->session),
+                                 .layers = session_layers(setup->session),
+                                 .decisions = decisions};
+    if (decisions && mask_set_init(&masks, &source, err) < 0)
+        return -1;
+    int code = setup_crew(setup, out, dense, decisions ? &masks : NULL, NULL,
+                          probe->site.cancel, err);
+    mask_set_release(&masks);
+    return code;
+}
+
+/* --- costs --- */
+
+static double counted(const struct layer *layer, enum budget_kind kind,
+                      double amount)
+{
+    double left = 1 - amount, macs = (double)layer->macs * left;
+    int64_t nonzeros = llround((double)layer->weights * left);
+    double bytes = (double)cost_encoded_bytes(layer->weights, nonzeros);
+    switch (kind) {
+    case BUDGET_MACS:
+        return macs;
+    case BUDGET_BYTES:
+        return bytes;
+    case BUDGET_ENERGY:
+        return macs * PICOJOULES_PER_MAC + bytes * PICOJOULES_PER_BYTE;
+    default:
+        return (double)layer->weights * left;
+    }
+}
+
+/* Times of all layers with `level` of each removed; at level 0 also what is
+ * left of the whole. */
+static int time_level(double *costs, double *fixed, const struct probe *probe,
+                      const struct allocation *a, size_t level,
+                      struct decision *decisions, double *amounts,
+                      struct error *err)
+{
+    const struct layer_table *layers = a->source.layers;
+    struct crew *crew = NULL;
+    struct latency latency = {0};
+    struct latency_protocol protocol = {3, 15, 40000000, 500000000};
+    for (size_t i = 0; i < a->row_count; i++)
+        amounts[i] = planning_levels[level];
+    int code = allocation_decide(decisions, a, amounts, err);
+    if (code == 0)
+        code = crew_of(&crew, probe, level ? decisions : NULL, err);
+    if (code == 0)
+        code =
+            latency_measure(&latency, crew, &protocol, probe->site.cancel, err);
+    for (size_t i = 0; code == 0 && level == 0 && i < latency.steps; i++)
+        *fixed += latency.step_ms[i];
+    for (size_t i = 0; code == 0 && i < a->row_count; i++) {
+        int step =
+            plan_step_of_node(crew_plan(crew), layers->layers[a->rows[i]].node);
+        double *cost = &costs[i * PLANNING_LEVELS + level];
+        *cost = step < 0 ? 0 : latency.step_ms[step];
+        if (level == 0)
+            *fixed -= *cost;
+        else /* noise must not make more removed cost more */
+            *cost = fmin(*cost, cost[-1]);
+    }
+    latency_release(&latency);
+    crew_destroy(crew);
+    return code;
+}
+
+int planning_costs(double *costs, double *fixed, const struct probe *probe,
+                   const struct allocation *a, enum budget_kind kind,
+                   struct error *err)
+{
+    const struct layer_table *layers = a->source.layers;
+    struct decision *decisions = array_create(layers->count, sizeof *decisions);
+    double *amounts = array_create(a->row_count + 1, sizeof *amounts);
+    int code = decisions && amounts ? 0 : error_memory(err, layers->count);
+    *fixed = 0;
+    for (size_t level = 0; level < PLANNING_LEVELS && code == 0; level++) {
+        if (kind == BUDGET_LATENCY) {
+            code = time_level(costs, fixed, probe, a, level, decisions, amounts,
+                              err);
+            continue;
+        }
+        for (size_t i = 0; i < a->row_count; i++)
+            costs[i * PLANNING_LEVELS + level] = counted(
+                &layers->layers[a->rows[i]], kind, planning_levels[level]);
+    }
+    free(decisions);
+    free(amounts);
+    return code;
+}
+
+/* --- what it really takes --- */
+
+static int measure_once(const struct probe *probe, struct crew *crew,
+                        double *best, struct error *err)
+{
+    struct latency latency = {0};
+    struct latency_protocol protocol = {5, 30, 150000000, 1500000000};
+    if (latency_measure(&latency, crew, &protocol, probe->site.cancel, err) < 0)
+        return -1;
+    *best = fmin(*best, latency.run_ms.median);
+    latency_release(&latency);
+    return 0;
+}
+
+int planning_measure(const struct probe *probe,
+                     const struct decision *decisions, double *dense_ms,
+                     double *ms, struct error *err)
+{
+    struct crew *crews[2] = {NULL, NULL};
+    double *found[2] = {dense_ms, ms};
+    int code = crew_of(&crews[0], probe, NULL, err);
+    if (code == 0)
+        code = crew_of(&crews[1], probe, decisions, err);
+    *dense_ms = *ms = INFINITY;
+    /* In turn, so that what else the machine does falls on both; the least
+     * median counts. */
+    for (int turn = 0; turn < TURNS && code == 0; turn++)
+        for (int i = 0; i < 2 && code == 0; i++)
+            code = measure_once(probe, crews[i], found[i], err);
+    crew_destroy(crews[0]);
+    crew_destroy(crews[1]);
+    return code;
+}
+
+int planning_bytes(const struct probe *probe, const struct decision *decisions,
+                   double *bytes, struct error *err)
+{
+    struct graph *graph;
+    struct cost cost;
+    if (masked(&graph, probe, probe->setup->cost_graph, decisions, err) < 0)
+        return -1;
+    cost_of_graph(graph, &cost);
+    graph_drop(graph);
+    *bytes = (double)cost.encoded_bytes;
+    return 0;
+}

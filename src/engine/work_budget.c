@@ -1,0 +1,144 @@
+/* `budget latency 50% drop 1.0`: a plan as a draft that can be edited. */
+#include "engine/planning.h"
+#include "engine/state.h"
+#include "engine/work.h"
+
+#include "base/array.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_number(double *out, const char *text, const char *what,
+                       struct error *err)
+{
+    char *end;
+    *out = strtod(text, &end);
+    if (end != text && *end == '%')
+        end++;
+    if (end == text || *end || !(*out > 0 && *out < 100))
+        return error_set(err, ERROR_USAGE,
+                         "found '%s', expected %s above 0 and below 100", text,
+                         what);
+    *out /= 100;
+    return 0;
+}
+
+/* The words in pairs: a kind and its share, "drop" and points, "by" and an
+ * allocator. */
+static int take_pair(struct planning_request *request, const char *name,
+                     const char *value, struct error *err)
+{
+    if (strcmp(name, "drop") == 0)
+        return read_number(&request->drop, value, "points", err);
+    if (strcmp(name, "by") == 0) {
+        request->allocator = allocator_find(value);
+        return request->allocator ? 0
+                                  : error_set(err, ERROR_NAME,
+                                              "unknown allocator '%s'", value);
+    }
+    request->kind = budget_find(name);
+    if (request->kind == BUDGET_NONE)
+        return error_set(err, ERROR_NAME,
+                         "found '%s', expected latency, macs, parameters, "
+                         "bytes, energy, drop or by",
+                         name);
+    return read_number(&request->share, value, "a percentage", err);
+}
+
+static int parse(void **options, const struct session *session, size_t count,
+                 const char *const *words, struct error *err)
+{
+    struct planning_request request = {
+        .drop = NAN,
+        .structure = session_structure(session),
+        .criterion = session_criterion(session),
+    };
+    if (!count || count % 2)
+        return error_set(err, ERROR_USAGE,
+                         "expected a kind and a share, as latency 50%%");
+    for (size_t i = 0; i + 1 < count; i += 2)
+        if (take_pair(&request, words[i], words[i + 1], err) < 0)
+            return -1;
+    if (request.kind == BUDGET_NONE && isnan(request.drop))
+        return error_set(err, ERROR_USAGE, "expected a budget or a drop");
+    struct planning_request *copy = array_create(1, sizeof *copy);
+    if (!copy)
+        return error_memory(err, sizeof *copy);
+    *copy = request;
+    *options = copy;
+    return 0;
+}
+
+/* What the screen is told at the next step. */
+struct teller {
+    struct work *work;
+    char stage[WORK_STAGE_BYTES];
+    size_t done, total;
+};
+
+static void take_progress(void *context, const struct scan_progress *progress)
+{
+    struct teller *teller = context;
+    snprintf(teller->stage, sizeof teller->stage, "%s",
+             progress->layer ? progress->layer : "the dense model");
+    teller->done = progress->done;
+    teller->total = progress->total;
+}
+
+static int step(void *context, struct error *err)
+{
+    struct teller *teller = context;
+    return work_step(teller->work, teller->stage, (int64_t)teller->done,
+                     (int64_t)teller->total, err);
+}
+
+static void give_summary(struct work *work, const struct planning *p,
+                         const struct planning_request *request)
+{
+    char text[160], reached[48] = "";
+    if (request->kind != BUDGET_NONE)
+        snprintf(reached, sizeof reached, "%s %.1f %%, ",
+                 budget_name(request->kind), 100 * p->ratio);
+    snprintf(text, sizeof text,
+             "plan by %s: %spredicted %.2f %%, found %.2f %%",
+             p->allocator->name, reached, 100 * p->predicted.value,
+             100 * p->measured.value);
+    work_give_summary(work, text);
+}
+
+static int run(struct work *work, struct error *err)
+{
+    struct engine *engine = work_engine(work);
+    const struct planning_request *request = work_options(work);
+    struct teller teller = {.work = work};
+    struct probe_site site = {.setup = work_setup(work),
+                              .pool = work_pool(work),
+                              .base = engine->base,
+                              .cancel = work_cancel(work),
+                              .step = step,
+                              .context = &teller};
+    struct scan_watch watch = {work_cancel(work), take_progress, &teller};
+    struct probe probe;
+    struct planning planning;
+    if (probe_init(&probe, &site, err) < 0)
+        return -1;
+    int code = planning_run(&planning, &probe, request, &watch, err);
+    if (code == 0) {
+        give_summary(work, &planning, request);
+        work_give_decisions(work, planning.decisions);
+        planning.decisions = NULL;
+        planning_release(&planning);
+    }
+    probe_release(&probe);
+    return code;
+}
+
+const struct work_kind work_budget = {
+    .name = "budget",
+    .needs_data = true,
+    .parse = parse,
+    .free_options = free,
+    .run = run,
+};

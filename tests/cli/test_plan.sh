@@ -1,0 +1,50 @@
+# espalier plan: a budget that is met when measured, bad budgets refused.
+. tests/cli/lib.sh
+data=data/fashion-mnist-sample
+export XDG_STATE_HOME="$work/state"
+recipe=$work/plan.recipe
+
+ok plan plan data/mlp.onnx $data --budget parameters=30% --drop 2 \
+	-o "$recipe" --json
+keys plan recipe predicted measured value low high latency_ms size_bytes \
+	budget allocator prediction_error trials
+same 'recipe' "$(value recipe)" "\"$recipe\""
+same 'met' "$(value met)" true
+measured=$(sed -n '/"measured"/,$p' "$work/out" |
+	sed -n 's/.*"value":[[:space:]]*\([0-9.]*\).*/\1/p' | head -1)
+ok 'its recipe' prune data/mlp.onnx $data --recipe "$recipe" \
+	-o "$work/out.onnx" --json
+same 'the accuracy that was measured' "$(value value)" "$measured"
+# 266,200 weights and 410 biases; at most 30 % of the weights are left.
+[ "$(value parameters_after)" -le $((266200 * 3 / 10 + 420)) ] ||
+	fail "more parameters than allowed: $(value parameters_after)"
+
+for allocator in uniform uniform+ erk global lamp sensitivity hull knapsack; do
+	ok "$allocator" plan data/mlp.onnx $data --budget macs=60% \
+		--allocator $allocator -o "$recipe" --json
+	same "$allocator" "$(value allocator)" "\"$allocator\""
+	same "$allocator: met" "$(value met)" true
+done
+ok 'a drop alone' plan data/mlp.onnx $data --drop 1 -o "$recipe" --json
+grep -q '"drop_met":[[:space:]]*true' "$work/out" || fail 'drop: not met'
+ok 'latency' plan data/mlp.onnx $data --budget latency=60% -o "$recipe"
+grep -q '^budget      latency' "$work/out" || fail 'latency: no figure'
+
+echo 'budget macs 60% by uniform' >"$work/budget.recipe"
+ok 'in a recipe' prune data/mlp.onnx $data --recipe "$work/budget.recipe" \
+	-o "$work/out.onnx" --json
+removed=$(value sparsity)
+case $removed in 0.4*) ;; *) fail "budget in a recipe removed $removed" ;; esac
+echo 'budget cake 60%' >"$work/budget.recipe"
+refuse 'a bad budget' 1 "budget.recipe:1: .*'cake'" prune data/mlp.onnx $data \
+	--recipe "$work/budget.recipe" -o "$work/out.onnx"
+
+refuse 'nothing asked' 2 'budget' plan data/mlp.onnx $data
+refuse 'unknown kind' 2 'cake=50%' plan data/mlp.onnx $data --budget cake=50%
+refuse 'no share' 2 "'latency='" plan data/mlp.onnx $data --budget latency=
+refuse 'above all' 2 '150%' plan data/mlp.onnx $data --budget latency=150%
+refuse 'allocator' 2 "'luck'" plan data/mlp.onnx $data --budget macs=50% \
+	--allocator luck
+refuse 'impossible' 1 'cannot be met' plan data/mlp.onnx $data \
+	--budget parameters=0.1% --allocator sensitivity -o "$recipe"
+finish
