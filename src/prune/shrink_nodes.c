@@ -263,7 +263,11 @@ static int rewrite_expand(struct shrink *shrink, int id, struct draft *draft,
     int shift = out->shape.rank - in->shape.rank;
     for (int i = 0; i < out->shape.rank; i++) {
         bool same = i >= shift && in->shape.dims[i - shift] != 1;
-        if (!same && !keep[i] && grows(shrink, node->outputs[0], i))
+        bool more = !same && !keep[i] && grows(shrink, node->outputs[0], i);
+        /* One sample, but the operand grows as well: nothing is repeated. */
+        same = same || (more && i >= shift &&
+                        grows(shrink, node->inputs[0], i - shift));
+        if (more && !same)
             return mismatch(node, "repeats over samples", err);
         values[i] = same ? 1 : shrink_count(keep[i], out->shape.dims[i]);
     }

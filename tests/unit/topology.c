@@ -241,6 +241,20 @@ const struct topology topologies[] = {
      "o2 = Reshape o1 join\nconst last.weight 6x4\ny = MatMul o2 last.weight\n"
      "out y\n",
      "q+k+v=3/2; last=4/0"},
+    {"attention of normalised queries",
+     "in x ?x5x4\nconst q.weight 4x6\nconst k.weight 4x6\nconst v.weight 4x6\n"
+     "q = MatMul x q.weight\nk = MatMul x k.weight\nv = MatMul x v.weight\n"
+     "ints heads 0,5,3,2\nq1 = Reshape q heads\nk1 = Reshape k heads\n"
+     "v1 = Reshape v heads\nq2 = Transpose q1 | perm=0,2,1,3\n"
+     "n = ReduceL2 q2 | axes=-1, keepdims=1\nnumber least 0.001\n"
+     "n1 = Clip n least\nsize = Shape q2\nn2 = Expand n1 size\n"
+     "q3 = Div q2 n2\n"
+     "k2 = Transpose k1 | perm=0,2,3,1\nv2 = Transpose v1 | perm=0,2,1,3\n"
+     "s = MatMul q3 k2\np = Softmax s | axis=-1\n"
+     "o = MatMul p v2\no1 = Transpose o | perm=0,2,1,3\nints join 0,5,6\n"
+     "o2 = Reshape o1 join\nconst last.weight 6x4\ny = MatMul o2 last.weight\n"
+     "out y\n",
+     "q+k+v=3/2; last=4/0"},
     {"attention from one product",
      "in x ?x5x4\nconst qkv.weight 4x18\nconst qkv.bias 18\n"
      "h = MatMul x qkv.weight\nh1 = Add h qkv.bias\nints heads 0,5,3,3,2\n"
