@@ -28,6 +28,7 @@ static bool wants_report(const struct export_request *request)
 /* The model comes last: it is the one whose presence says "done". */
 const struct export_output export_outputs[] = {
     {"masks", ".masks.npz", wants_masks, export_masks},
+    {"pytorch", ".masks.py", wants_masks, export_pytorch},
     {"recipe", ".recipe", wants_recipe, export_recipe},
     {"report", ".md", wants_report, export_report},
     {"onnx", ".onnx", always, export_onnx},

@@ -56,6 +56,10 @@ int export_onnx(const struct session *session,
 int export_masks(const struct session *session,
                  const struct export_request *request, const char *path,
                  struct error *err);
+/* Beside the masks: a module that holds them while PyTorch tunes. */
+int export_pytorch(const struct session *session,
+                   const struct export_request *request, const char *path,
+                   struct error *err);
 /* The command lines that lead from the dense model to the variant. */
 int export_recipe(const struct session *session,
                   const struct export_request *request, const char *path,

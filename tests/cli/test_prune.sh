@@ -15,7 +15,7 @@ same 'exact zeros' $((before - after)) $((211680 + 15000))
 pruned=$(value value)
 same size "$(value size_bytes)" "$(wc -c <"$out" | tr -d ' ')"
 pruned_bytes=$(wc -c <"$out")
-for companion in out.masks.npz out.recipe out.md; do
+for companion in out.masks.npz out.masks.py out.recipe out.md; do
 	[ -s "$work/$companion" ] || fail "no $companion"
 done
 

@@ -7,14 +7,16 @@ for reading them.
 import os, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "data"))
 import torch, torch.nn.functional as F
+
+name, threads, last = sys.argv[1], int(sys.argv[2]), len(sys.argv) > 3
+sys.argv[1:] = []  # the script trains what its arguments name
 import make_models as models
 
-name, threads = sys.argv[1], int(sys.argv[2])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
 net = {"mlp": models.MLP, "lenet5": models.LeNet5, "resnet20-bn": models.ResNet20, "mobilenet-bn": models.MobileNet}[name]()
 image, label = torch.randn(128, 1, 28, 28), torch.randint(0, 10, (128,))
-if len(sys.argv) > 3:
+if last:
     net, image = net.to(memory_format=torch.channels_last), image.contiguous(memory_format=torch.channels_last)
 optimiser = torch.optim.SGD(net.parameters(), .05, momentum=.9, weight_decay=5e-4, nesterov=True)
 net.train()
