@@ -207,6 +207,9 @@ bench-table:  ## put the rows of the last bench-peers into README.md and tests/b
 bench-peers: all  ## latency beside ONNX Runtime's (from npm), in turn; NAMES="vit vgg", ROUNDS=5
 	$(Q)sh tests/peers/bench.sh ./$(NAME) $(NAMES)
 
+bench-scan: all  ## a sensitivity scan beside PyTorch (Debian's) evaluating each point in full
+	$(Q)sh tests/peers/scan.sh ./$(NAME) $(FOLDER)
+
 fuzz: $(PB_H)  ## fuzz every target with clang's libFuzzer for FUZZTIME seconds
 	$(Q)mkdir -p build/fuzz; for f in $(basename $(notdir $(FUZZ))); do \
 	  c=tests/fuzz/corpus/$${f#fuzz_}; mkdir -p $$c; \

@@ -94,6 +94,41 @@ static struct comparison compare(const struct side *a, const struct side *b)
     return c;
 }
 
+/* What became of the samples of each class; nothing without labels. */
+static void add_classes(cJSON *document, const struct side *a,
+                        const struct side *b)
+{
+    const struct dataset *data = session_dataset(a->session);
+    int64_t classes = dataset_classes(data);
+    cJSON *list = cJSON_AddArrayToObject(document, "per_class");
+    for (int64_t c = 0; c < classes; c++) {
+        int64_t both = 0, a_only = 0, b_only = 0, samples = 0;
+        for (int64_t i = 0; i < a->samples; i++) {
+            if (dataset_label(data, i) != c)
+                continue;
+            bool right_a = a->outcomes[i].correct;
+            bool right_b = b->outcomes[i].correct;
+            samples++;
+            both += right_a && right_b;
+            a_only += right_a && !right_b;
+            b_only += !right_a && right_b;
+        }
+        struct estimate d =
+            estimate_paired(both, a_only, b_only, samples, 0.95);
+        double n = (double)samples;
+        cJSON *object = cJSON_CreateObject();
+        json_integer(object, "class", c);
+        json_integer(object, "samples", samples);
+        json_number(object, "a_value", (double)(both + a_only) / n, 6);
+        json_number(object, "b_value", (double)(both + b_only) / n, 6);
+        json_number(object, "difference", d.value, 6);
+        json_number(object, "low", d.low, 6);
+        json_number(object, "high", d.high, 6);
+        json_number(object, "p_value", estimate_mcnemar(a_only, b_only), 9);
+        cJSON_AddItemToArray(list, object);
+    }
+}
+
 static int print_json(const struct side *a, const struct side *b,
                       const struct comparison *c, struct error *err)
 {
@@ -113,6 +148,7 @@ static int print_json(const struct side *a, const struct side *b,
     json_integer(flips, "a_only", c->a_only);
     json_integer(flips, "b_only", c->b_only);
     json_number(document, "p_value", c->p_value, 9);
+    add_classes(document, a, b);
     cJSON_AddItemToObject(document, "preprocess",
                           run_transform_json(a->session));
     return json_print(document, err);

@@ -36,7 +36,7 @@ ok outputs eval data/mlp.onnx $data --samples 30 \
 [ -s "$work/outputs.npz" ] || fail 'outputs: no file'
 
 ok compare compare data/mlp.onnx data/lenet5.onnx $data --json
-keys compare a b samples difference low high flips a_only b_only p_value
+keys compare a b samples difference low high per_class flips a_only b_only p_value
 ok 'a model with itself' compare data/mlp.onnx data/mlp.onnx $data --json
 same 'no difference' "$(value difference)" 0
 same 'no flips' "$(value a_only)" 0
