@@ -14,8 +14,8 @@ static int run_here(void *owner, int64_t count, parallel_piece *piece,
 
 const struct parallel parallel_none = {1, run_here, NULL};
 
-int parallel_run(const struct parallel *parallel, int64_t count,
-                 parallel_piece *piece, void *context, struct error *err)
+int parallel_pieces(const struct parallel *parallel, int64_t count,
+                    parallel_piece *piece, void *context, struct error *err)
 {
     return parallel->run(parallel->owner, count, piece, context, err);
 }

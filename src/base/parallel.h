@@ -22,7 +22,7 @@ struct parallel {
 /* One worker, the calling thread. */
 extern const struct parallel parallel_none;
 
-int parallel_run(const struct parallel *parallel, int64_t count,
-                 parallel_piece *piece, void *context, struct error *err);
+int parallel_pieces(const struct parallel *parallel, int64_t count,
+                    parallel_piece *piece, void *context, struct error *err);
 
 #endif

@@ -17,6 +17,7 @@
 const struct work_kind *const work_kinds[] = {
     &work_tune,
     &work_budget,
+    &work_reconstruct,
     NULL,
 };
 

@@ -43,6 +43,7 @@ struct work_kind {
 };
 extern const struct work_kind work_budget;
 extern const struct work_kind *const work_kinds[]; /* NULL-terminated */
+extern const struct work_kind work_reconstruct;
 
 /* --- for kinds, on the engine thread --- */
 

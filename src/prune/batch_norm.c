@@ -108,8 +108,8 @@ int batch_norm_measure(struct tensor *mean, struct tensor *variance,
         shape_elements(&input->shape) / (input->shape.dims[0] * m.channels);
     double count = (double)(m.n * m.inner);
     m.sums = array_create((size_t)m.channels * TRACE_SIDES * 2, sizeof *m.sums);
-    int result = m.sums ? parallel_run(&trace->parallel, m.channels,
-                                       measure_channel, &m, err)
+    int result = m.sums ? parallel_pieces(&trace->parallel, m.channels,
+                                          measure_channel, &m, err)
                         : error_memory(err, (size_t)m.channels * 32);
     if (!result)
         result = tensor_init(mean, DTYPE_FLOAT32, &old_mean->shape, err);

@@ -163,6 +163,7 @@ int fit_init(struct fit *fit, const struct layer *layer, const float *weight,
         .rows = (int)m->rows,
         .columns = hessian->columns,
         .groups = hessian->groups,
+        .centred = options->centred,
         .damping = options->damping > 0 ? options->damping : DAMPING,
     };
     double *right = array_create((size_t)fit->columns, sizeof *right);
@@ -296,7 +297,7 @@ int fit_solve(const struct fit *fit, const struct bitmask *mask, float *weight,
     s.errors = array_create((size_t)fit->rows, sizeof *s.errors);
     if (!s.errors)
         return error_memory(err, (size_t)fit->rows * sizeof *s.errors);
-    int result = parallel_run(parallel, fit->rows, solve_row, &s, err);
+    int result = parallel_pieces(parallel, fit->rows, solve_row, &s, err);
     if (error) {
         *error = 0;
         for (int r = 0; r < fit->rows; r++)

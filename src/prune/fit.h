@@ -24,6 +24,7 @@ struct fit {
     const struct layer *layer;
     int rows, columns, groups;
     double damping;  /* that was used */
+    bool centred;    /* H is about the mean */
     double *second;  /* (groups, columns, columns): H, damped */
     double *inverse; /* the same, inverted */
     double *wanted;  /* (rows, columns): the best dense weights */

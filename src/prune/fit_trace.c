@@ -202,7 +202,7 @@ int fit_trace(struct fit *fit, const struct structure *structure,
     struct tracing tracing = {fit, &cut, cancel};
     int result =
         fit->order && fit->increase
-            ? parallel_run(parallel, fit->bands, trace_band, &tracing, err)
+            ? parallel_pieces(parallel, fit->bands, trace_band, &tracing, err)
             : error_memory(err, count * sizeof *fit->increase);
     cut_release(&cut);
     return result;

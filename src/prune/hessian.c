@@ -369,8 +369,8 @@ int hessian_init(struct hessian *hessian, const struct trace *trace,
     reading.workers = array_create(count, sizeof *reading.workers);
     if (!reading.workers)
         return error_memory(err, count * sizeof *reading.workers);
-    int result = parallel_run(&trace->parallel, trace->batches, read_batch,
-                              &reading, err);
+    int result = parallel_pieces(&trace->parallel, trace->batches, read_batch,
+                                 &reading, err);
     for (size_t i = 0; i < count; i++) {
         struct worker *w = &reading.workers[i];
         if (!result && w->sums.second && hessian->second)

@@ -2,71 +2,14 @@
 
 #include "base/array.h"
 #include "prune/batch_norm.h"
-#include "prune/sparsegpt.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Beyond this many columns a trace costs more than it is worth, and beyond
- * this many multiply-adds so does a refit of what SparseGPT left. */
-enum { OBS_COLUMNS = 640 };
+/* A refit of what SparseGPT left costs more than it is worth beyond this many
+ * multiply-adds. */
 #define REFIT_COST 3e11
-
-static int choose_sparsegpt(struct fit *fit, const struct decision *decision,
-                            const struct parallel *parallel,
-                            const struct cancel *cancel, struct bitmask *mask,
-                            float *weight, double *error, struct error *err)
-{
-    return sparsegpt(fit, decision->structure, decision->remove, mask, weight,
-                     error, parallel, cancel, err);
-}
-
-static int choose_obs(struct fit *fit, const struct decision *decision,
-                      const struct parallel *parallel,
-                      const struct cancel *cancel, struct bitmask *mask,
-                      float *weight, double *error, struct error *err)
-{
-    if (fit->columns > OBS_COLUMNS)
-        return choose_sparsegpt(fit, decision, parallel, cancel, mask, weight,
-                                error, err);
-    if (fit_trace(fit, decision->structure, parallel, cancel, err) < 0)
-        return -1;
-    return fit_select(fit, decision->remove, mask, err);
-}
-
-static const struct reconstruct_method method_obs = {
-    .name = "obs",
-    .help = "chooses what falls by its cost after refitting (ExactOBS, "
-            "SparseGPT in wide layers)",
-    .choose = choose_obs,
-};
-
-static const struct reconstruct_method method_sparsegpt = {
-    .name = "sparsegpt",
-    .help = "chooses what falls in one pass over the columns (SparseGPT)",
-    .choose = choose_sparsegpt,
-};
-
-static const struct reconstruct_method method_refit = {
-    .name = "refit",
-    .help = "keeps the masks and refits the weights that stay",
-};
-
-const struct reconstruct_method *const reconstruct_methods[] = {
-    &method_obs,
-    &method_sparsegpt,
-    &method_refit,
-    NULL,
-};
-
-const struct reconstruct_method *reconstruct_method_find(const char *name)
-{
-    for (size_t i = 0; reconstruct_methods[i]; i++)
-        if (!strcmp(reconstruct_methods[i]->name, name))
-            return reconstruct_methods[i];
-    return NULL;
-}
 
 /* --- results --- */
 
@@ -88,6 +31,7 @@ struct work {
     struct reconstruct_result *result;
     struct trace trace;
     size_t *layer_at; /* per node: layer + 1; 0: none */
+    const char *name; /* of the layer in hand */
     int done, total;
 };
 
@@ -125,6 +69,12 @@ static int result_init(struct work *work, struct error *err)
     for (size_t i = 0; i < layers; i++)
         r->errors[i] = NAN;
     return 0;
+}
+
+static int64_t value_bytes(const struct graph *graph, int id)
+{
+    const struct value *value = &graph->values[id];
+    return shape_elements(&value->shape) * (int64_t)dtype_size(value->dtype);
 }
 
 /* --- one layer --- */
@@ -188,7 +138,24 @@ static void fitting_release(struct fitting *f)
     tensor_release(&f->bias);
 }
 
-static int fitting_init(struct fitting *f, const struct work *work, size_t row,
+/* Targets are those of the dense model's batch norm, so it has to be there. */
+static int restore_norm(struct work *work, int node, struct error *err)
+{
+    const struct graph *dense = work->trace.dense;
+    const struct node *n = &dense->nodes[node];
+    for (int i = 1; i <= 2; i++) {
+        int id = n->inputs[i];
+        const struct tensor *own = &dense->values[id].constant;
+        if (own->data == work->trace.changed->values[id].constant.data)
+            continue;
+        struct tensor again = tensor_share(own);
+        if (put_constant(work, graph_stored(dense, id), &again, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int fitting_init(struct fitting *f, struct work *work, size_t row,
                         struct error *err)
 {
     const struct graph *graph = work->trace.dense;
@@ -207,6 +174,8 @@ static int fitting_init(struct fitting *f, const struct work *work, size_t row,
             return -1;
     }
     if (batch_norm_behind(&f->norm, graph, node->outputs[0], err) < 0)
+        return -1;
+    if (f->norm.node >= 0 && restore_norm(work, f->norm.node, err) < 0)
         return -1;
     f->centred = f->norm.node >= 0 || f->bias_id >= 0;
     int end = f->norm.node >= 0 ? graph->nodes[f->norm.node].outputs[0]
@@ -294,13 +263,22 @@ static int fit_layer(struct work *work, struct fitting *f, struct error *err)
     return result;
 }
 
+static int tell(struct work *work, struct error *err)
+{
+    const struct reconstruct_request *r = work->request;
+    return r->progress ? r->progress(r->progress_context, work->name,
+                                     work->done, work->total, err)
+                       : 0;
+}
+
 static int visit_layer(struct work *work, size_t row, struct error *err)
 {
     struct fitting fitting;
     const struct reconstruct_request *r = work->request;
     const struct layer *layer = &r->layers->layers[row];
-    if (r->progress)
-        r->progress(r->progress_context, layer->name, work->done, work->total);
+    work->name = layer->name;
+    if (tell(work, err) < 0)
+        return -1;
     work->done++;
     int result = fitting_init(&fitting, work, row, err);
     if (!result)
@@ -331,7 +309,7 @@ static int visit_norm(struct work *work, int node, struct error *err)
 static int visit_node(struct work *work, int node, struct error *err)
 {
     struct trace *trace = &work->trace;
-    if (trace_run(trace, node, TRACE_DENSE, err) < 0)
+    if (tell(work, err) < 0 || trace_run(trace, node, TRACE_DENSE, err) < 0)
         return -1;
     size_t layer = work->layer_at[node];
     if (layer && visit_layer(work, layer - 1, err) < 0)
@@ -384,7 +362,8 @@ static int begin_changed(struct graph **out, const struct work *work,
     for (size_t i = 0; i < set.count; i++)
         if (r->masks && !is_chosen(r, i))
             set.masks[i] = r->masks[i]; /* borrowed */
-    int result = mask_set_apply(out, r->instance, r->layers, &set, err);
+    const struct graph *start = r->start ? r->start : r->instance;
+    int result = mask_set_apply(out, start, r->layers, &set, err);
     free(set.masks);
     return result;
 }
@@ -392,7 +371,7 @@ static int begin_changed(struct graph **out, const struct work *work,
 int reconstruct(struct reconstruct_result *result,
                 const struct reconstruct_request *request, struct error *err)
 {
-    struct work work = {.request = request, .result = result};
+    struct work work = {.request = request, .result = result, .name = ""};
     struct graph *changed = NULL;
     int status = result_init(&work, err);
     if (!status)
@@ -415,4 +394,32 @@ int reconstruct(struct reconstruct_result *result,
     if (status < 0)
         reconstruct_result_release(result);
     return status;
+}
+
+/* The values that are alive at the same time, both sides, at the worst. */
+int64_t reconstruct_batch_bytes(const struct graph *instance)
+{
+    int64_t live = 0, most = 0;
+    int *left = array_create(instance->value_count, sizeof *left);
+    for (size_t i = 0; left && i < instance->node_count; i++)
+        for (int j = 0; j < instance->nodes[i].input_count; j++)
+            if (instance->nodes[i].inputs[j] >= 0)
+                left[instance->nodes[i].inputs[j]]++;
+    for (size_t i = 0; left && i < instance->node_count; i++) {
+        const struct node *node = &instance->nodes[i];
+        if (instance->folded && instance->folded[i])
+            continue;
+        for (int j = 0; j < node->output_count; j++)
+            if (node->outputs[j] >= 0)
+                live += value_bytes(instance, node->outputs[j]);
+        most = live > most ? live : most;
+        for (int j = 0; j < node->input_count; j++) {
+            int id = node->inputs[j];
+            if (id >= 0 && !instance->values[id].constant.data &&
+                --left[id] == 0)
+                live -= value_bytes(instance, id);
+        }
+    }
+    free(left);
+    return 2 * most;
 }

@@ -11,7 +11,8 @@
 #include "prune/fit.h"
 #include "prune/trace.h"
 
-/* How the weights to remove are chosen; one row each (reconstruct.c). */
+/* How the weights to remove are chosen; one row each
+ * (reconstruct_methods.c). */
 struct reconstruct_method {
     const char *name, *help;
     /* Chooses the mask anew by the data; NULL: keeps the given one. weight
@@ -28,6 +29,8 @@ const struct reconstruct_method *reconstruct_method_find(const char *name);
 /* All borrowed. */
 struct reconstruct_request {
     const struct graph *instance; /* the dense model, of the batch to run */
+    const struct graph *start;    /* the same with other constants, for what is
+                                     not fitted; NULL: the dense model */
     const struct layer_table *layers;
     const struct decision *decisions; /* one per layer */
     const struct bitmask *masks; /* per layer, words NULL: dense; what holds
@@ -39,8 +42,10 @@ struct reconstruct_request {
     struct trace_source source;
     struct parallel parallel;
     const struct cancel *cancel; /* may be NULL */
-    /* Told before each layer, from the calling thread; may be NULL. */
-    void (*progress)(void *context, const char *layer, int done, int total);
+    /* Told before each layer, from the calling thread, and before every node
+     * on the way; -1 ends the work. May be NULL. */
+    int (*progress)(void *context, const char *layer, int done, int total,
+                    struct error *err);
     void *progress_context;
 };
 
@@ -63,6 +68,9 @@ struct reconstruct_result {
  */
 int reconstruct(struct reconstruct_result *result,
                 const struct reconstruct_request *request, struct error *err);
+/* Bytes that one batch needs while both models run side by side. */
+int64_t reconstruct_batch_bytes(const struct graph *instance);
+
 void reconstruct_result_release(struct reconstruct_result *result);
 
 #endif

@@ -180,7 +180,8 @@ static int run_blocks(struct pass *pass, int64_t remove,
         if (!groups && choose_block(pass, by_here - done, err) < 0)
             return -1;
         done = by_here;
-        if (parallel_run(parallel, pass->fit->rows, correct_row, pass, err) < 0)
+        if (parallel_pieces(parallel, pass->fit->rows, correct_row, pass, err) <
+            0)
             return -1;
     }
     return 0;

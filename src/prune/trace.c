@@ -82,8 +82,8 @@ static int fill_inputs(struct trace *trace, const struct trace_source *source,
             return -1;
         trace->values[id].bytes[TRACE_DENSE] = made;
         struct filling filling = {source, i, value_bytes(trace, id), made};
-        if (parallel_run(&trace->parallel, trace->batches, fill_batch, &filling,
-                         err) < 0)
+        if (parallel_pieces(&trace->parallel, trace->batches, fill_batch,
+                            &filling, err) < 0)
             return -1;
     }
     return 0;
@@ -198,8 +198,8 @@ static int run_part(struct trace *trace, const struct part *part,
     struct running running = {trace, part, plan, NULL, side};
     running.runners = array_create(workers, sizeof *running.runners);
     int result = running.runners
-                     ? parallel_run(&trace->parallel, trace->batches, run_batch,
-                                    &running, err)
+                     ? parallel_pieces(&trace->parallel, trace->batches,
+                                       run_batch, &running, err)
                      : error_memory(err, workers * sizeof *running.runners);
     for (size_t i = 0; running.runners && i < workers; i++)
         runner_destroy(running.runners[i]);

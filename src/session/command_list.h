@@ -29,6 +29,9 @@ COMMAND(criterion, "criterion [NAME]",
 COMMAND(structure, "structure [NAME]",
         "what new decisions remove together",
         0, 1, WORD_STRUCTURE, WORD_NONE, WORD_NONE)
+COMMAND(reconstruct, "reconstruct [LAYERS ...] [METHOD] [AMOUNT]",
+        "refit the weights that stay, on training samples",
+        0, -1, WORD_LAYER, WORD_LAYER, WORD_LAYER)
 COMMAND(undo, "undo [STEPS]",
         "go back to the variant that this one was made from",
         0, 1, WORD_NUMBER, WORD_NONE, WORD_NONE)

@@ -35,3 +35,9 @@ int edit_command_budget(struct execution *execution, size_t count,
 {
     return execution_order(execution, "budget", count, words, err);
 }
+
+int edit_command_reconstruct(struct execution *execution, size_t count,
+                             const char *const *words, struct error *err)
+{
+    return execution_order(execution, "reconstruct", count, words, err);
+}

@@ -401,12 +401,15 @@ static void layers_can_be_chosen(void **state)
     model_release(&m);
 }
 
-static void counting(void *context, const char *layer, int done, int total)
+static int counting(void *context, const char *layer, int done, int total,
+                    struct error *err)
 {
     int *calls = context;
+    (void)err;
     assert_non_null(layer);
-    assert_int_equal(done, (*calls)++);
-    assert_true(total > done);
+    assert_true(done >= *calls && done <= total);
+    *calls = done;
+    return 0;
 }
 
 static void progress_is_told_and_cancel_ends_it(void **state)
@@ -422,7 +425,7 @@ static void progress_is_told_and_cancel_ends_it(void **state)
     m.request.progress_context = &calls;
     m.request.cancel = &cancel;
     assert_int_equal(reconstruct(&result, &m.request, NULL), 0);
-    assert_int_equal(calls, (int)m.layers.count);
+    assert_int_equal(calls, (int)m.layers.count - 1); /* when the last began */
     reconstruct_result_release(&result);
     cancel_raise(&cancel);
     struct error err = {0};
