@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/run.h"
+#include "cli/trust.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,28 +25,12 @@ static int side_init(struct side *side, const struct cli_options *options,
                      const char *model, struct error *err)
 {
     *side = (struct side){0};
-    struct engine *engine = NULL;
-    struct engine_options wanted = run_engine_options(options, false);
-    const struct report *report = NULL;
     if (run_open(&side->session, options, model, options->arguments[2], err) <
         0)
         return -1;
     side->samples = dataset_count(session_dataset(side->session));
-    side->outcomes = calloc((size_t)side->samples, sizeof *side->outcomes);
-    const struct variant *variant = session_current(side->session);
-    int code = side->outcomes ? 0 : error_memory(err, 1);
-    if (code == 0)
-        code = engine_create(&engine, side->session, &wanted, err);
-    if (code == 0)
-        code =
-            run_evaluate(engine, side->session, variant, options, &report, err);
-    if (code == 0) {
-        side->metric = report->result.metric;
-        code = engine_outcomes(engine, variant->hash, side->outcomes,
-                               side->samples, err);
-    }
-    report_drop(report);
-    engine_destroy(engine);
+    int code = trust_answers(side->session, options, &side->outcomes,
+                             &side->metric, err);
     if (code < 0) {
         side_release(side);
         *side = (struct side){0};
@@ -130,7 +115,9 @@ static void add_classes(cJSON *document, const struct side *a,
 }
 
 static int print_json(const struct side *a, const struct side *b,
-                      const struct comparison *c, struct error *err)
+                      const struct comparison *c,
+                      const struct disagreement *found,
+                      const struct cli_options *options, struct error *err)
 {
     cJSON *document = cJSON_CreateObject();
     double n = (double)c->samples;
@@ -149,13 +136,16 @@ static int print_json(const struct side *a, const struct side *b,
     json_integer(flips, "b_only", c->b_only);
     json_number(document, "p_value", c->p_value, 9);
     add_classes(document, a, b);
+    trust_flips_json(document, found, options);
     cJSON_AddItemToObject(document, "preprocess",
                           run_transform_json(a->session));
     return json_print(document, err);
 }
 
 static int print_text(const struct side *a, const struct side *b,
-                      const struct comparison *c, struct error *err)
+                      const struct comparison *c,
+                      const struct disagreement *found,
+                      const struct cli_options *options, struct error *err)
 {
     double n = (double)c->samples;
     char text[400];
@@ -171,6 +161,8 @@ static int print_text(const struct side *a, const struct side *b,
            100 * c->difference.high);
     printf("flips       %lld right under a alone, %lld under b alone, p %.3g\n",
            (long long)c->a_only, (long long)c->b_only, c->p_value);
+    if (trust_flips_text(found, options, err) < 0)
+        return -1;
     return print_finish(err);
 }
 
@@ -180,10 +172,14 @@ static int run(const struct cli_options *options, struct error *err)
     int code = side_init(&a, options, options->arguments[0], err);
     if (code == 0)
         code = second_init(&b, &a, options, err);
+    struct disagreement found = {0};
+    if (code == 0)
+        code = trust_compare(&found, a.session, a.outcomes, b.outcomes, err);
     if (code == 0) {
         struct comparison c = compare(&a, &b);
-        code = options->json ? print_json(&a, &b, &c, err)
-                             : print_text(&a, &b, &c, err);
+        code = options->json ? print_json(&a, &b, &c, &found, options, err)
+                             : print_text(&a, &b, &c, &found, options, err);
+        disagreement_release(&found);
     }
     side_release(&b);
     side_release(&a);
@@ -197,6 +193,6 @@ const struct cli_command command_compare = {
     .least = 3,
     .most = 3,
     .groups = OPTION_COMMON | OPTION_SAMPLES | OPTION_PIXELS | OPTION_ENGINE |
-              OPTION_PROGRESS,
+              OPTION_FLIPS | OPTION_PROGRESS,
     .run = run,
 };

@@ -2,33 +2,101 @@
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/run.h"
+#include "cli/trust.h"
 #include "engine/outputs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+/* What is asked beside the accuracy. */
+struct beside {
+    struct session *dense; /* NULL: none */
+    struct disagreement flips;
+    struct robustness robustness;
+    bool compared, corrupted;
+};
+
+static int beside_init(struct beside *beside, const struct session *session,
+                       const struct outcome *outcomes,
+                       const struct cli_options *options, struct error *err)
+{
+    *beside = (struct beside){0};
+    if (options->dense) {
+        struct cli_options same = *options;
+        same.transform = *session_transform(session);
+        same.user_pixels = same.user_scale = true;
+        struct outcome *before = NULL;
+        enum metric metric;
+        if (run_open(&beside->dense, &same, options->dense,
+                     options->arguments[1], err) < 0 ||
+            trust_answers(beside->dense, &same, &before, &metric, err) < 0)
+            return -1;
+        int code =
+            trust_compare(&beside->flips, session, before, outcomes, err);
+        free(before);
+        if (code < 0)
+            return -1;
+        beside->compared = true;
+    }
+    if (!trust_wants_robustness(options))
+        return 0;
+    if (trust_robustness(&beside->robustness, session, beside->dense, options,
+                         err) < 0)
+        return -1;
+    beside->corrupted = true;
+    return 0;
+}
+
+static void beside_release(struct beside *beside)
+{
+    if (beside->compared)
+        disagreement_release(&beside->flips);
+    robustness_release(&beside->robustness);
+    session_close(beside->dense);
+}
+
+static void beside_json(cJSON *document, const struct beside *beside,
+                        const struct cli_options *options)
+{
+    if (beside->compared) {
+        json_string(document, "dense", options->dense);
+        trust_flips_json(document, &beside->flips, options);
+    }
+    if (beside->corrupted)
+        trust_robustness_json(document, &beside->robustness);
+}
+
+static int beside_text(const struct beside *beside,
+                       const struct cli_options *options, struct error *err)
+{
+    if (beside->compared) {
+        printf("\nagainst   %s: %zu answers changed, %zu right ones lost, %zu "
+               "won\n",
+               options->dense, beside->flips.count, beside->flips.lost,
+               beside->flips.won);
+        if (trust_flips_text(&beside->flips, options, err) < 0)
+            return -1;
+    }
+    return beside->corrupted ? trust_robustness_text(&beside->robustness, err)
+                             : 0;
+}
 
 /* What became of the samples of each class. */
 struct class_count {
     int64_t samples, correct;
 };
 
-static int count_classes(struct engine *engine, const struct session *session,
-                         uint64_t hash, struct class_count *counts,
-                         struct error *err)
+static void count_classes(const struct dataset *dataset,
+                          const struct outcome *outcomes,
+                          struct class_count *counts)
 {
-    const struct dataset *dataset = session_dataset(session);
-    int64_t n = dataset_count(dataset);
-    struct outcome *outcomes = calloc((size_t)n, sizeof *outcomes);
-    if (!outcomes)
-        return error_memory(err, (size_t)n * sizeof *outcomes);
-    int code = engine_outcomes(engine, hash, outcomes, n, err);
-    for (int64_t i = 0; i < n && code == 0; i++) {
+    for (int64_t i = 0; i < dataset_count(dataset); i++) {
         int64_t label = dataset_label(dataset, i);
+        if (label < 0)
+            continue;
         counts[label].samples++;
         counts[label].correct += outcomes[i].correct;
     }
-    free(outcomes);
-    return code;
 }
 
 static void add_classes(cJSON *document, const struct class_count *counts,
@@ -48,7 +116,9 @@ static void add_classes(cJSON *document, const struct class_count *counts,
 
 static int print_json(const struct session *session,
                       const struct report *report,
-                      const struct class_count *counts, struct error *err)
+                      const struct class_count *counts,
+                      const struct beside *beside,
+                      const struct cli_options *options, struct error *err)
 {
     const struct result *result = &report->result;
     const struct dataset *dataset = session_dataset(session);
@@ -64,6 +134,7 @@ static int print_json(const struct session *session,
     add_classes(document, counts, dataset_classes(dataset));
     json_number(document, "seconds", report->seconds, 3);
     cJSON_AddItemToObject(document, "preprocess", run_transform_json(session));
+    beside_json(document, beside, options);
     return json_print(document, err);
 }
 
@@ -78,7 +149,9 @@ static bool was_pruned(const struct session *session,
 
 static int print_text(const struct session *session,
                       const struct report *report,
-                      const struct class_count *counts, struct error *err)
+                      const struct class_count *counts,
+                      const struct beside *beside,
+                      const struct cli_options *options, struct error *err)
 {
     const struct result *result = &report->result;
     const struct dataset *dataset = session_dataset(session);
@@ -109,6 +182,8 @@ static int print_text(const struct session *session,
                "trained with; --scale, --mean and --std say them\n",
                100 - 100 * (double)result->cost.nonzeros /
                          (double)result->cost.parameters);
+    if (beside_text(beside, options, err) < 0)
+        return -1;
     return print_finish(err);
 }
 
@@ -145,14 +220,25 @@ static int evaluate(struct engine *engine, const struct session *session,
     const struct report *report;
     if (run_evaluate(engine, session, variant, options, &report, err) < 0)
         return -1;
+    size_t n = (size_t)dataset_count(session_dataset(session));
     struct class_count *counts =
         calloc((size_t)(classes ? classes : 1), sizeof *counts);
-    int code = counts ? 0 : error_memory(err, sizeof *counts);
-    if (code == 0 && classes)
-        code = count_classes(engine, session, variant->hash, counts, err);
+    struct outcome *outcomes = calloc(n, sizeof *outcomes);
+    struct beside beside = {0};
+    int code = counts && outcomes ? 0 : error_memory(err, n * sizeof *outcomes);
     if (code == 0)
-        code = options->json ? print_json(session, report, counts, err)
-                             : print_text(session, report, counts, err);
+        code =
+            engine_outcomes(engine, variant->hash, outcomes, (int64_t)n, err);
+    if (code == 0)
+        count_classes(session_dataset(session), outcomes, counts);
+    if (code == 0)
+        code = beside_init(&beside, session, outcomes, options, err);
+    if (code == 0)
+        code = options->json
+                   ? print_json(session, report, counts, &beside, options, err)
+                   : print_text(session, report, counts, &beside, options, err);
+    beside_release(&beside);
+    free(outcomes);
     free(counts);
     report_drop(report);
     return code;
@@ -193,6 +279,6 @@ const struct cli_command command_eval = {
     .least = 2,
     .most = 2,
     .groups = OPTION_COMMON | OPTION_SAMPLES | OPTION_PIXELS | OPTION_ENGINE |
-              OPTION_EVAL | OPTION_PROGRESS,
+              OPTION_EVAL | OPTION_FLIPS | OPTION_PROGRESS,
     .run = run,
 };

@@ -2,6 +2,7 @@
 
 #include "base/array.h"
 #include "cli/options_search.h"
+#include "cli/options_trust.h"
 
 #include <errno.h>
 #include <math.h>
@@ -304,6 +305,22 @@ static const struct option_row rows[] = {
     {"report", 0, NULL, OPTION_PRUNE, "also write a report (.md)", take_report},
     {"outputs", 0, "FILE.npz", OPTION_EVAL,
      "also write the model's outputs on every sample", take_outputs},
+    {"holdout", 0, "SHARE|DATA", OPTION_PRUNE,
+     "samples (20%) that decide nothing: the exam of what is written",
+     options_take_holdout},
+    {"dense", 0, "MODEL", OPTION_EVAL,
+     "the model that this one was made from, to compare with",
+     options_take_dense},
+    {"corruptions", 0, "all|NAME,...", OPTION_EVAL,
+     "also on corrupted pictures, on hesitant samples, per class",
+     options_take_corruptions},
+    {"severity", 0, "1,...,5", OPTION_EVAL,
+     "how badly corrupted (default: all five)", options_take_severity},
+    {"also", 0, "DATA", OPTION_EVAL,
+     "also on another data set; may be repeated", options_take_also},
+    {"flips", 0, "N", OPTION_FLIPS,
+     "list N samples whose answer changed (default: 20 with --json, else 0)",
+     options_take_flips},
     {"epochs", 0, "N", OPTION_TUNE,
      "passes over the training data (default: 2)", take_epochs},
     {"lr", 0, "X", OPTION_TUNE, "the highest learning rate (default: 0.05)",
@@ -439,14 +456,16 @@ int options_parse(struct cli_options *options, unsigned groups, int count,
         .rate = -1,
         .floor = -1,
         .drop = -1,
+        .flips = -1,
     };
     options->arguments =
         array_create((size_t)count, sizeof *options->arguments);
     options->sets = array_create((size_t)count, sizeof *options->sets);
     options->layers = array_create((size_t)count, sizeof *options->layers);
     options->with = array_create((size_t)count, sizeof *options->with);
+    options->also = array_create((size_t)count, sizeof *options->also);
     if (!options->arguments || !options->sets || !options->layers ||
-        !options->with)
+        !options->with || !options->also)
         return error_memory(err, (size_t)count * sizeof *options->arguments);
     bool all_words = false;
     for (int i = 0; i < count; i++) {
@@ -466,6 +485,7 @@ void options_release(struct cli_options *options)
     free(options->sets);
     free(options->with);
     free(options->layers);
+    free(options->also);
     free(options->amounts);
     *options = (struct cli_options){0};
 }

@@ -21,6 +21,7 @@ enum option_group {
     OPTION_SCAN = 1 << 9,  /* what is scanned and how */
     OPTION_TUNE = 1 << 14, /* how it is tuned */
     OPTION_PLAN = 1 << 10,
+    OPTION_FLIPS = 1 << 15, /* --flips */
 };
 
 struct cli_options {
@@ -48,6 +49,14 @@ struct cli_options {
     const char **layers; /* owned array of borrowed globs, with commas */
     size_t layer_count;
     const char *structure, *criterion;
+
+    const char *dense, *corruptions; /* to compare with; "all" or names */
+    const char *holdout;             /* share or path for the exam */
+    unsigned severities;             /* bit s: severity s; 0: all */
+    const char **also;               /* owned array of borrowed paths */
+    size_t also_count;
+    int64_t flips; /* how many are listed; -1: as many as usual */
+
     double tolerance, floor; /* shares; -1: not said */
     int shard, shards;       /* 0: not said */
     bool merge, restart;

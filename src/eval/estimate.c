@@ -106,6 +106,17 @@ struct estimate estimate_paired(int64_t both, int64_t a_only, int64_t b_only,
                              .total = n};
 }
 
+struct estimate estimate_gap(const struct estimate *a, const struct estimate *b)
+{
+    double gap = a->value - b->value;
+    return (struct estimate){
+        .value = gap,
+        .low = gap - hypot(a->value - a->low, b->high - b->value),
+        .high = gap + hypot(a->high - a->value, b->value - b->low),
+        .samples = a->samples < b->samples ? a->samples : b->samples,
+        .total = a->samples + b->samples};
+}
+
 double estimate_mcnemar(int64_t a_only, int64_t b_only)
 {
     int64_t n = a_only + b_only;

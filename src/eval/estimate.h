@@ -28,6 +28,11 @@ struct estimate estimate_clopper_pearson(int64_t successes, int64_t n,
 struct estimate estimate_paired(int64_t both, int64_t a_only, int64_t b_only,
                                 int64_t n, double confidence);
 
+/* a - b of two estimates from samples of their own, by the square root of the
+ * squared distances to their bounds. Source: Newcombe 1998 (method 10). */
+struct estimate estimate_gap(const struct estimate *a,
+                             const struct estimate *b);
+
 /* Two-sided exact McNemar p-value from the discordant counts. */
 double estimate_mcnemar(int64_t a_only, int64_t b_only);
 

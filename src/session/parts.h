@@ -12,6 +12,7 @@ struct session {
     struct layer_table layers;
     struct dataset *dataset;  /* NULL: none */
     struct dataset *training; /* set aside from it; NULL: nothing was */
+    struct dataset *holdout;  /* so, for the exam */
     struct transform transform;
     struct preprocess_result preprocess;
     uint64_t model_hash;
@@ -28,7 +29,7 @@ struct session {
 int session_assemble(struct session **out,
                      const struct session_options *options, struct error *err);
 
-/* Splits off what `--train 20%` asks for (set_aside.c). */
+/* Splits off what `--holdout 20%` and `--train 20%` ask for (set_aside.c). */
 int session_set_aside(struct session *session, struct error *err);
 
 /* Uses a transform that is known: chosen earlier, or given. */

@@ -69,9 +69,10 @@ static int copy_options(struct session_options *out,
     out->split = string_copy(in->split);
     out->state_folder = string_copy(in->state_folder);
     out->train_path = string_copy(in->train_path);
-    if (!out->train_path != !in->train_path || !out->model_path ||
-        !out->data_path != !in->data_path || !out->split != !in->split ||
-        !out->state_folder != !in->state_folder)
+    out->holdout = string_copy(in->holdout);
+    if (!out->train_path != !in->train_path || !out->holdout != !in->holdout ||
+        !out->model_path || !out->data_path != !in->data_path ||
+        !out->split != !in->split || !out->state_folder != !in->state_folder)
         return error_memory(err, PATH_MAX);
     return 0;
 }
@@ -287,6 +288,7 @@ void session_leave(struct session *session)
     layer_table_release(&session->layers);
     graph_drop(session->graph);
     dataset_close(session->training);
+    dataset_close(session->holdout);
     dataset_close(session->dataset);
     onnx_close(session->model);
     free_text(session->options.model_path);
@@ -294,6 +296,7 @@ void session_leave(struct session *session)
     free_text(session->options.split);
     free_text(session->options.state_folder);
     free_text(session->options.train_path);
+    free_text(session->options.holdout);
     free(session);
 }
 
@@ -334,6 +337,11 @@ const struct dataset *session_dataset(const struct session *session)
 const struct dataset *session_training(const struct session *session)
 {
     return session->training;
+}
+
+const struct dataset *session_holdout(const struct session *session)
+{
+    return session->holdout;
 }
 
 const struct transform *session_transform(const struct session *session)

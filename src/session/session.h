@@ -48,6 +48,9 @@ struct session_options {
     /* To calibrate and tune on: a path, or a share of the data ("20%") that is
      * then left out of every accuracy; NULL: the training split beside it. */
     const char *train_path;
+    /* The exam: as train_path; looked at when a model is written, never
+     * before. A share is not kept in the journal. NULL: none. */
+    const char *holdout;
     const struct session_worker *worker; /* NULL: such lines are refused */
 };
 
@@ -68,6 +71,8 @@ const struct layer_table *session_layers(const struct session *session);
 const struct dataset *session_dataset(const struct session *session); /* NULL */
 /* The share of the data that was set aside (train_path); NULL: none was. */
 const struct dataset *session_training(const struct session *session);
+/* The share that is kept for the exam (holdout); NULL: none is. */
+const struct dataset *session_holdout(const struct session *session);
 const struct transform *session_transform(const struct session *session);
 const struct preprocess_result *session_preprocess(
     const struct session *session);

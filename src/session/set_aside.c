@@ -1,7 +1,8 @@
 /*
- * A share of the data to calibrate and tune on, where there is no training
- * split. Seeded, and gone from every accuracy from then on: what was learned
- * from must not be the exam. What stays keeps its order.
+ * Shares of the data: one for the exam, and one to calibrate and tune on where
+ * there is no training split. Seeded, and gone from every accuracy from then
+ * on: what was learned from or decided by must not be the exam. What stays
+ * keeps its order.
  */
 #include "base/array.h"
 #include "base/rng.h"
@@ -19,7 +20,8 @@ static double share_of(const char *text)
     return end != text && !strcmp(end, "%") ? percent / 100 : 0;
 }
 
-static int split(struct session *session, int64_t aside, struct error *err)
+static int split(struct session *session, struct dataset **out, int64_t aside,
+                 struct error *err)
 {
     int64_t count = dataset_count(session->dataset), kept = 0, taken = 0;
     int64_t *order = array_create((size_t)count, sizeof *order);
@@ -37,8 +39,7 @@ static int split(struct session *session, int64_t aside, struct error *err)
         gone[order[i]] = true;
     for (int64_t i = 0; i < count; i++)
         order[gone[i] ? taken++ : aside + kept++] = i;
-    if (dataset_take(&session->training, session->dataset, order, aside, err) <
-            0 ||
+    if (dataset_take(out, session->dataset, order, aside, err) < 0 ||
         dataset_take(&rest, session->dataset, order + aside, kept, err) < 0)
         goto out;
     dataset_close(session->dataset);
@@ -50,9 +51,9 @@ out:
     return result;
 }
 
-int session_set_aside(struct session *session, struct error *err)
+static int set_aside(struct session *session, const char *text,
+                     struct dataset **out, struct error *err)
 {
-    const char *text = session->options.train_path;
     if (!text || !strchr(text, '%') || strchr(text, '/'))
         return 0;
     int64_t count = dataset_count(session->dataset);
@@ -63,5 +64,13 @@ int session_set_aside(struct session *session, struct error *err)
                          "found the share '%s' of %lld samples to set aside, "
                          "expected a path or more than 0%% and less than 100%%",
                          text, (long long)count);
-    return split(session, aside, err);
+    return split(session, out, aside, err);
+}
+
+int session_set_aside(struct session *session, struct error *err)
+{
+    const struct session_options *options = &session->options;
+    if (set_aside(session, options->holdout, &session->holdout, err) < 0)
+        return -1;
+    return set_aside(session, options->train_path, &session->training, err);
 }

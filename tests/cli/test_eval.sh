@@ -51,6 +51,19 @@ ok 'compare with the pruned' compare data/resnet20-bn.onnx "$work/half.onnx" \
 same 'pruned accuracy again' "$(value b_value)" "$pruned"
 grep -q '"name":.*"fashion-mnist"' "$work/out" || fail 'compare: pixels not said'
 
+keys 'what flipped' flipped class_changes lost won
+ok 'worse data' eval "$work/half.onnx" $data --samples 200 --json --flips 3 \
+	--dense data/resnet20-bn.onnx --corruptions jpeg,contrast --severity 2,5 \
+	--also $data
+keys 'worse data' robustness condition severity difference dense_correct flipped
+for name in clean hesitant jpeg contrast; do
+	grep -q "\"condition\":.*\"$name\"" "$work/out" || fail "no row '$name'"
+done
+same 'rows of worse data' "$(grep -c '"condition":' "$work/out")" 7
+refuse 'unknown corruption' 2 'rain.*gaussian-noise' eval data/mlp.onnx $data \
+	--samples 10 --corruptions jpeg,rain
+refuse 'severity' 2 'from 1 to 5' eval data/mlp.onnx $data --severity 6
+
 refuse 'no data' 1 'nowhere' eval data/mlp.onnx "$work/nowhere"
 refuse 'outputs nowhere' 1 'nowhere' eval data/mlp.onnx $data --samples 10 \
 	--outputs "$work/nowhere/x.npz"

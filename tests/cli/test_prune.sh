@@ -91,4 +91,16 @@ wait $pid
 same 'interrupted: status' $? 130
 [ -e "$work/interrupted.onnx" ] && fail 'interrupted: a file was written'
 grep -q '^espalier: .*interrupted' "$work/err" || fail 'interrupted: no word'
+
+# The exam: half of the samples decide nothing.
+ok 'held out' prune data/mlp.onnx $data --samples 400 --holdout 50% --json \
+	--set '*=40%' -o "$work/exam.onnx"
+keys 'held out' holdout dense difference gap warning
+same 'samples that decide' "$(value samples)" 200
+ok 'held out in a file' prune data/mlp.onnx $data --samples 400 \
+	--holdout $data --set '*=40%' -o "$work/exam2.onnx"
+grep -q '^held out' "$work/out" || fail 'no exam in the text'
+refuse 'no share' 2 'more than 0%' prune data/mlp.onnx $data --samples 400 \
+	--holdout 100% --set '*=40%' -o "$work/none.onnx"
+
 finish

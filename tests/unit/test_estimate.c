@@ -364,6 +364,18 @@ static void tallies_add_up_however_they_are_split(void **state)
     assert_memory_equal(&all, &merged, sizeof all);
 }
 
+/* Equal halves add as squares; what lies apart by more is no chance. */
+static void gap_of_two_samples(void **state)
+{
+    (void)state;
+    struct estimate a = {0.5, 0.47, 0.53, 100, 100};
+    struct estimate b = {0.45, 0.41, 0.49, 80, 80};
+    struct estimate gap = estimate_gap(&a, &b);
+    assert_true(fabs(gap.value - 0.05) < 1e-12);
+    assert_true(fabs(gap.low) < 1e-12);
+    assert_true(fabs(gap.high - 0.10) < 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +397,7 @@ int main(void)
         cmocka_unit_test(one_class_has_no_rival),
         cmocka_unit_test(logits_that_are_no_numbers_are_wrong),
         cmocka_unit_test(tallies_add_up_however_they_are_split),
+        cmocka_unit_test(gap_of_two_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,59 @@
+#include "cli/options_trust.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int options_take_dense(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->dense = t;
+    return 0;
+}
+
+int options_take_holdout(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->holdout = t;
+    return 0;
+}
+
+int options_take_corruptions(struct cli_options *o, const char *t,
+                             struct error *e)
+{
+    (void)e;
+    o->corruptions = t;
+    return 0;
+}
+
+int options_take_severity(struct cli_options *o, const char *t, struct error *e)
+{
+    for (const char *p = t;; p += 2) {
+        if (*p < '1' || *p > '5' || (p[1] && p[1] != ','))
+            return error_set(e, ERROR_USAGE,
+                             "found '%s', expected numbers from 1 to 5 with "
+                             "commas",
+                             t);
+        o->severities |= 1u << (*p - '0');
+        if (!p[1])
+            return 0;
+    }
+}
+
+int options_take_also(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->also[o->also_count++] = t;
+    return 0;
+}
+
+int options_take_flips(struct cli_options *o, const char *t, struct error *e)
+{
+    char *end;
+    errno = 0;
+    long long count = strtoll(t, &end, 10);
+    if (end == t || *end || errno || count < 0)
+        return error_set(e, ERROR_USAGE,
+                         "found '%s', expected a whole number from 0 up", t);
+    o->flips = count;
+    return 0;
+}

@@ -1,0 +1,86 @@
+/*
+ * What becomes of a model's accuracy on worse data: corrupted pictures, other
+ * data sets, the samples on which it hesitates. Each beside the dense model
+ * where there is one, paired.
+ */
+#ifndef ENGINE_ROBUSTNESS_H
+#define ENGINE_ROBUSTNESS_H
+
+#include "base/cancel.h"
+#include "dataset/corrupt.h"
+#include "engine/engine.h"
+#include "engine/pool.h"
+#include "eval/disagree.h"
+#include "eval/estimate.h"
+#include "exec/plan.h"
+
+/* One model. */
+struct robustness_side {
+    const struct plan *plan; /* of one batch; NULL: there is none */
+    struct transform transform;
+};
+
+struct robustness_request {
+    struct robustness_side variant, dense; /* same batch */
+    const struct dataset *dataset;         /* with labels */
+    const char *corruptions; /* names with commas, "all"; NULL: none */
+    unsigned severities;     /* bit s: severity s; 0: all */
+    const char *const *also; /* paths of other data sets */
+    size_t also_count;
+    int64_t samples; /* of those; 0: all */
+    uint64_t seed;
+    struct pool *pool;
+    const struct cancel *cancel;
+    /* Called in the caller's thread before each row; may be NULL. */
+    void (*progress)(void *context, const char *condition, size_t done,
+                     size_t total);
+    void *context;
+};
+
+struct robustness_row {
+    char *condition; /* "clean", "hesitant", a corruption, a path; owned */
+    int severity;    /* 0: none */
+    int64_t samples;
+    struct estimate value, dense, difference; /* samples 0: no dense model */
+    double p_value;
+    int64_t *class_samples, *class_right, *class_dense; /* owned: classes */
+};
+
+struct robustness {
+    int64_t classes;
+    size_t count;
+    struct robustness_row *rows; /* clean and hesitant first */
+};
+
+/*
+ * "hesitant": the tenth of the samples whose margin is nearest to zero, under
+ * the dense model where there is one.
+ * Errors: ERROR_USAGE (an unknown corruption, with the list), ERROR_CANCELLED,
+ * ERROR_UNSUPPORTED (no pictures, no labels), and those of opening data.
+ */
+int robustness_run(struct robustness *out,
+                   const struct robustness_request *request, struct error *err);
+void robustness_release(struct robustness *robustness);
+
+/*
+ * session  the model in question, its data and pixels
+ * dense    the model to compare with; NULL: none
+ * request  what is asked; sides, data set and pool are filled in here
+ */
+int engine_robustness(struct robustness *out, const struct session *session,
+                      const struct session *dense,
+                      const struct engine_options *options,
+                      const struct robustness_request *request,
+                      struct error *err);
+
+/*
+ * The exam: a variant and the dense model on data that decided nothing
+ * (session_options.holdout, a share that was set aside or a path). The first
+ * row counts.
+ */
+int engine_exam(struct robustness *out, const struct session *session,
+                const struct variant *variant,
+                const struct engine_options *options,
+                const struct cancel *cancel, struct error *err);
+
+#endif
