@@ -80,9 +80,12 @@ run:  ## install what is missing, build, open the explorer on the bundled exampl
 
 # The instruction set of a kernel file is the end of its name; nothing else
 # in the program is compiled for more than the baseline.
-%_avx2.o:   ISA := -O3 -mavx2 -mfma
-%_avx512.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-%_scalar.o: ISA := -O3
+# Unrolled kernels under both sanitizers take minutes to compile: they keep
+# the one for addresses.
+HOT      := $(if $(SANITIZE),-O1 -fno-sanitize=undefined,-O3)
+%_avx2.o:   ISA := $(HOT) -mavx2 -mfma
+%_avx512.o: ISA := $(HOT) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+%_scalar.o: ISA := $(HOT)
 # The one file with an OpenMP region (oneDNN brings the library anyway).
 %/exec/parallel.o: ISA := -fopenmp
 
