@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -154,7 +155,7 @@ static void a_curve_is_taken_from_a_table(void **state)
                                       .value = 0.8,
                                       .low = 0.7,
                                       .high = 0.9};
-        memcpy(p.criterion, i == 2 ? "lamp" : "l1\0", 5);
+        snprintf(p.criterion, sizeof p.criterion, "%s", i == 2 ? "lamp" : "l1");
         assert_int_equal(sensitivity_add(&table, &p, &err), 0);
     }
     assert_int_equal(curve_of(&curve, &table, 2, NULL, NULL), 2);
