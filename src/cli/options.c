@@ -305,7 +305,7 @@ static const struct option_row rows[] = {
     {"report", 0, NULL, OPTION_PRUNE, "also write a report (.md)", take_report},
     {"outputs", 0, "FILE.npz", OPTION_EVAL,
      "also write the model's outputs on every sample", take_outputs},
-    {"holdout", 0, "SHARE|DATA", OPTION_PRUNE,
+    {"holdout", 0, "SHARE|DATA", OPTION_EXAM,
      "samples (20%) that decide nothing: the exam of what is written",
      options_take_holdout},
     {"dense", 0, "MODEL", OPTION_EVAL,

@@ -22,6 +22,7 @@ enum option_group {
     OPTION_TUNE = 1 << 14, /* how it is tuned */
     OPTION_PLAN = 1 << 10,
     OPTION_FLIPS = 1 << 15, /* --flips */
+    OPTION_EXAM = 1 << 16,  /* --holdout */
 };
 
 struct cli_options {
