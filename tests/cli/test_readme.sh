@@ -13,6 +13,7 @@ while read -r line; do
 		-e "s#^espalier#\"$ESPALIER\"#" \
 		-e 's#model\.onnx#data/resnet20-bn.onnx#' \
 		-e "s#pruned\.onnx#$work/pruned.onnx#" \
+		-e "s#tuned\.onnx#$work/tuned.onnx#; s#plan\.recipe#$work/plan.recipe#" \
 		-e 's# data/ # data/fashion-mnist-sample #; s# data/$# data/fashion-mnist-sample#' \
 		-e 's#my\.recipe#data/resnet20.recipe#')
 	sh -c "$command" >"$work/out" 2>"$work/err" ||
