@@ -19,7 +19,8 @@
 /* Spread of a middling edit's margins as a share of the median margin; the
  * weight of a sample that no such edit flips; how many observations the
  * guess from margins is worth, and what heavier tails than normal do to it.
- * Tuned on the example models: see tests/unit/test_sampling.c. */
+ * Guesses: they decide how many samples a figure takes, not what it is
+ * (tests/unit/test_sampling.c measures the intervals). */
 #define EDIT_SPREAD  0.25
 #define LEAST_WEIGHT 0.05
 #define GUESS_WEIGHT 4.0
