@@ -433,6 +433,14 @@ static int train(struct tuning *t, struct error *err)
 
 /* --- beginning and end --- */
 
+static bool shrinks(const struct variant *variant)
+{
+    for (size_t i = 0; i < variant->layer_count; i++)
+        if (variant->decisions[i].width.remove || variant->decisions[i].skipped)
+            return true;
+    return false;
+}
+
 static int begin(struct tuning *t, const struct dataset *data,
                  const struct train_workers *workers, struct error *err)
 {
@@ -445,11 +453,12 @@ static int begin(struct tuning *t, const struct dataset *data,
                                  .layers = t->layers,
                                  .decisions = variant->decisions,
                                  .weights = variant->weights};
-    int code = mask_set_init(&t->masks, &source, err);
-    if (code == 0 && mask_set_shrinks(&t->masks))
-        code = error_set(err, ERROR_UNSUPPORTED,
-                         "channels, heads or blocks go from this variant: "
-                         "export it and tune the smaller model");
+    /* Asked before masks are made: shrinking wants an instance. */
+    int code = shrinks(variant)
+                   ? error_set(err, ERROR_UNSUPPORTED,
+                               "channels, heads or blocks go from this "
+                               "variant: export it and tune the smaller model")
+                   : mask_set_init(&t->masks, &source, err);
     if (code == 0)
         code = mask_set_apply(&t->begin, own, t->layers, &t->masks, err);
     graph_drop(own);
