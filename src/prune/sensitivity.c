@@ -46,6 +46,52 @@ const struct sensitivity_point *sensitivity_find(
     return NULL;
 }
 
+int sensitivity_put(struct sensitivity *table,
+                    const struct sensitivity_point *point, struct error *err)
+{
+    const struct sensitivity_point *old = sensitivity_find(table, point);
+    if (!old)
+        return sensitivity_add(table, point, err);
+    struct sensitivity_point *here = &table->points[old - table->points];
+    char *name = here->layer;
+    *here = *point;
+    here->layer = name;
+    return 0;
+}
+
+int sensitivity_copy(struct sensitivity *into, const struct sensitivity *from,
+                     struct error *err)
+{
+    int code = 0;
+    *into = *from;
+    into->points = NULL;
+    into->count = into->capacity = 0;
+    into->model = from->model ? string_copy(from->model) : NULL;
+    if (from->model && !into->model)
+        code = error_memory(err, strlen(from->model));
+    for (size_t i = 0; i < from->count && code == 0; i++)
+        code = sensitivity_add(into, &from->points[i], err);
+    if (code < 0)
+        sensitivity_release(into);
+    return code;
+}
+
+void sensitivity_drop_points(
+    struct sensitivity *table,
+    bool (*drop)(void *context, const struct sensitivity_point *point),
+    void *context)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        struct sensitivity_point *point = &table->points[i];
+        if (drop(context, point))
+            free(point->layer);
+        else
+            table->points[kept++] = *point;
+    }
+    table->count = kept;
+}
+
 static int compare_points(const void *left, const void *right)
 {
     const struct sensitivity_point *a = left, *b = right;

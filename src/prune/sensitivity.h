@@ -40,6 +40,20 @@ void sensitivity_release(struct sensitivity *table);
 int sensitivity_add(struct sensitivity *table,
                     const struct sensitivity_point *point, struct error *err);
 
+/* The same, in place of the point that sensitivity_find finds. */
+int sensitivity_put(struct sensitivity *table,
+                    const struct sensitivity_point *point, struct error *err);
+
+/* Fills an empty table with a copy. */
+int sensitivity_copy(struct sensitivity *into, const struct sensitivity *from,
+                     struct error *err);
+
+/* Removes the points for which `drop` says so. */
+void sensitivity_drop_points(
+    struct sensitivity *table,
+    bool (*drop)(void *context, const struct sensitivity_point *point),
+    void *context);
+
 /* The point of the same row, structure, criterion and number removed; NULL
  * when there is none. */
 const struct sensitivity_point *sensitivity_find(
@@ -65,7 +79,8 @@ void sensitivity_line(struct strbuf *text, const struct sensitivity *table,
                       const struct sensitivity_point *point);
 
 /*
- * Reads lines written by the above into an empty table. A last line that was
+ * Reads lines written by the above into an empty table; of two about the same
+ * point the later one counts (it was found again). A last line that was
  * torn (no '\n') is left out; *complete_bytes (may be NULL) says where it
  * begins.
  *

@@ -159,13 +159,11 @@ static int read_line(struct sensitivity *table, char *line, struct error *err)
     point.row = (int)count_at(&r, 8, INT32_MAX);
     point.removed = count_at(&r, 9, INT64_MAX);
     point.units = count_at(&r, 10, INT64_MAX);
-    struct sensitivity one;
-    read_head(&r, &one);
-    if (r.failed)
+    struct sensitivity head;
+    read_head(&r, &head);
+    if (r.failed || sensitivity_merge(table, &head, err) < 0)
         return -1;
-    one.points = &point;
-    one.count = 1;
-    return sensitivity_merge(table, &one, err);
+    return sensitivity_put(table, &point, err);
 }
 
 static bool is_heading(const char *line)
