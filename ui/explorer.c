@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "engine/scan_known.h"
 #include "engine/work.h"
 
 #include <errno.h>
@@ -166,6 +167,9 @@ static void poll_work(struct explorer *e)
         bool moved = session_current(e->session)->id != here;
         if (id < 0)
             app_say(app, ROLE_ERROR, "%s: %s", status.line, err.message);
+        else if (id == status.variant) /* it changes none */
+            app_say(app, ROLE_GOOD, "%s",
+                    outcome.summary ? outcome.summary : status.line);
         else
             app_say(app, ROLE_GOOD, "#%d %s%s", id,
                     outcome.summary ? outcome.summary : status.line,
@@ -370,6 +374,7 @@ static int start(struct explorer *e, const struct engine_options *options)
     struct app *app = &e->app;
     if (engine_create(&e->engine, e->session, options, &e->error) != 0)
         return -1;
+    engine_scan_read(e->engine);
     show(app, -1);
     refresh(app); /* the order of layers, then the first one's weights */
     refresh(app);

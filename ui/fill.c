@@ -298,6 +298,7 @@ static void fill_work(struct view *view, struct engine *engine)
     view->work_done = status.done;
     view->work_total = status.total;
     view->work_seconds = status.seconds;
+    view->work_left = status.kind ? status.seconds_left : NAN;
     view->work_name = status.kind ? status.kind->name : NULL;
     view->work_series = status.kind ? status.kind->series : NULL;
     free(view->work_points);

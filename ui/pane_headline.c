@@ -224,9 +224,11 @@ static void draw_work(const struct app *app, struct line *line)
         return;
     double share = (double)view->work_done / (double)view->work_total;
     add(line, ROLE_TEXT, " %.0f%%", 100 * share);
+    double seconds = isfinite(view->work_left)
+                         ? view->work_left
+                         : view->work_seconds * (1 - share) / share;
     if (share > 0 && share < 1 && view->work_seconds > 1)
-        add(line, ROLE_DIM, " %s",
-            format_seconds(left, view->work_seconds * (1 - share) / share));
+        add(line, ROLE_DIM, " %s", format_seconds(left, seconds));
 }
 
 static void draw_hints(const struct app *app, struct line *line)

@@ -111,7 +111,7 @@ struct view {
     bool working;
     char work[WORK_STAGE_BYTES + 32]; /* "tune: epoch 2 of 5" */
     int64_t work_done, work_total;
-    double work_seconds;
+    double work_seconds, work_left; /* left NAN: by the share done */
     const char *work_name;          /* static; NULL: there was none yet */
     const char *const *work_series; /* static names of its curves, or NULL */
     struct work_point *work_points; /* owned */

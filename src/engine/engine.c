@@ -23,9 +23,9 @@ enum { OUTCOMES_BUDGET_BYTES = 64 << 20 };
 
 /* In order of preference. */
 static const struct job_kind *const job_kinds[] = {
-    &job_export, &job_variant, /* these two even while work runs */
+    &job_scan, &job_export, &job_variant, /* these even while work runs */
     &job_work, &job_baseline};
-enum { URGENT_KINDS = 2 };
+enum { URGENT_KINDS = 3 };
 
 /* Locked. One of the first `kinds` kinds. */
 static bool take_job(struct engine *engine, size_t kinds, struct job *job)
@@ -273,6 +273,7 @@ void engine_destroy(struct engine *engine)
     engine_forget_export(engine);
     engine_export_result_release(&engine->export.result);
     work_release(&engine->work_state);
+    scan_snapshot_drop(engine->scan);
     dataset_close(engine->training);
     release_parts(engine);
     if (engine->dense)
@@ -387,7 +388,8 @@ void engine_cancel(struct engine *engine)
 static bool is_idle(const struct engine *engine)
 {
     return !engine->running && !engine->wanted.variant &&
-           !engine->export.pending && !engine->work_state.status.queued &&
+           !engine->export.pending && !engine->scan_wanted &&
+           !engine->work_state.status.queued &&
            !(engine->baseline_wanted && engine->generation == 0);
 }
 

@@ -87,6 +87,17 @@ uint64_t scan_key(const struct setup *setup, const struct scan_request *request)
     return hash_bytes(hash, &request->relative, sizeof request->relative);
 }
 
+int scan_known(struct sensitivity *table, const struct setup *setup,
+               struct error *err)
+{
+    const struct scan_request request = scan_request_default();
+    const char *folder = session_options(setup->session)->state_folder;
+    if (!scan_file_any(folder))
+        return 0; /* the model need not be hashed */
+    table->key = scan_key(setup, &request);
+    return scan_file_read(table, folder, err);
+}
+
 /* --- one point --- */
 
 /* Whether the place behind the last layer is meant: the whole model. */
@@ -129,7 +140,8 @@ static int run_point(struct scan *scan, size_t place,
                      struct sensitivity_point *point, struct error *err)
 {
     const struct scan_request *r = &scan->request;
-    struct probe_wish wish = {r->tolerance, r->relative, r->floor};
+    struct probe_wish wish = {r->again ? 0 : r->tolerance, r->relative,
+                              r->floor};
     struct probe_result found;
     if (decide(scan, place, point, err) < 0 ||
         probe_run(scan->probe, scan->decisions, &wish, &found, err) < 0)
@@ -308,17 +320,16 @@ static bool is_wanted(const struct scan *scan,
     return false;
 }
 
-static void keep_wanted(struct scan *scan)
+static bool is_unwanted(void *scan, const struct sensitivity_point *point)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < scan->table->count; i++) {
-        struct sensitivity_point *point = &scan->table->points[i];
-        if (is_wanted(scan, point))
-            scan->table->points[kept++] = *point;
-        else
-            free(point->layer);
-    }
-    scan->table->count = kept;
+    return !is_wanted(scan, point);
+}
+
+static bool is_any(void *context, const struct sensitivity_point *point)
+{
+    (void)context;
+    (void)point;
+    return true;
 }
 
 /* --- the beginning --- */
@@ -388,7 +399,8 @@ static int begin(struct scan *scan, struct error *err)
         scan_file_open(&scan->file, table, options->state_folder,
                        scan->request.restart, err) < 0)
         return -1;
-    keep_wanted(scan);
+    sensitivity_drop_points(table, scan->request.again ? is_any : is_unwanted,
+                            scan);
     count_points(scan);
     return 0;
 }

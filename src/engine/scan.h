@@ -30,6 +30,8 @@ struct scan_request {
     int shard, shards; /* 1-based; shards 0: all of it */
     bool resume;       /* keep points in the state folder and go on there */
     bool restart;      /* forget what an earlier one left there */
+    bool again; /* points that are known are run once more, on every sample, and
+                   count from then on */
 };
 
 /* ±0.5 points or a fifth of the drop, all layers and the whole, resumed. */
@@ -65,6 +67,13 @@ int engine_scan(struct sensitivity *table, const struct session *session,
                 const struct engine_options *options,
                 const struct scan_request *request,
                 const struct scan_watch *watch, struct error *err);
+
+/*
+ * Reads what scans of the default settings have left in the state folder into
+ * an empty table; nothing when there were none.
+ */
+int scan_known(struct sensitivity *table, const struct setup *setup,
+               struct error *err);
 
 /* What identifies model, data and the settings that a point depends on. */
 uint64_t scan_key(const struct setup *setup,

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "session/journal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,25 +21,67 @@ static int fail_errno(struct error *err, const char *what, const char *path)
     return error_set(err, ERROR_IO, "%s: %s: %s", path, what, strerror(errno));
 }
 
+/* Where scans lie; NULL: there is no state folder. */
+static char *folder_of(const char *state)
+{
+    char *base = journal_folder(state, NULL);
+    char *folder = base ? path_join(base, "scans") : NULL;
+    free(base);
+    return folder;
+}
+
+static char *name_in(const char *folder, uint64_t key)
+{
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%016" PRIx64 ".csv", key);
+    return path_join(folder, name);
+}
+
 /* The path; NULL without an error: there is no state folder. */
 static char *path_of(const char *state, uint64_t key, struct error *err)
 {
-    char name[NAME_BYTES], *path = NULL;
-    char *base = journal_folder(state, NULL);
-    if (!base)
-        return NULL;
-    char *folder = path_join(base, "scans");
-    free(base);
-    snprintf(name, sizeof name, "%016" PRIx64 ".csv", key);
+    char *folder = folder_of(state), *path = NULL;
     if (folder && file_make_folders(folder, err) == 0) {
-        path = path_join(folder, name);
+        path = name_in(folder, key);
         if (!path)
             error_memory(err, NAME_BYTES);
-    } else if (!folder) {
-        error_memory(err, NAME_BYTES);
     }
     free(folder);
     return path;
+}
+
+bool scan_file_any(const char *state)
+{
+    char *folder = folder_of(state);
+    DIR *directory = folder ? opendir(folder) : NULL;
+    const struct dirent *entry;
+    bool any = false;
+    while (directory && !any && (entry = readdir(directory)))
+        any = entry->d_name[0] != '.';
+    if (directory)
+        closedir(directory);
+    free(folder);
+    return any;
+}
+
+int scan_file_read(struct sensitivity *table, const char *state,
+                   struct error *err)
+{
+    char *folder = folder_of(state);
+    char *path = folder ? name_in(folder, table->key) : NULL;
+    int code = 0;
+    char *text = NULL;
+    size_t bytes;
+    if (path && file_exists(path)) {
+        code = file_read(&text, &bytes, path, err);
+        code = code < 0
+                   ? error_prefix(err, "%s", path)
+                   : sensitivity_parse(table, path, text, bytes, NULL, err);
+    }
+    free(text);
+    free(path);
+    free(folder);
+    return code;
 }
 
 static int write_all(struct scan_file *file, const struct strbuf *text,

@@ -20,6 +20,11 @@ struct scan_file {
  */
 int scan_file_open(struct scan_file *file, struct sensitivity *table,
                    const char *folder, bool restart, struct error *err);
+/* Adds the points that the file of scan `table->key` holds, if there is one. */
+int scan_file_read(struct sensitivity *table, const char *folder,
+                   struct error *err);
+/* Whether any scan has left a file below the state folder. */
+bool scan_file_any(const char *folder);
 int scan_file_add(struct scan_file *file, const struct sensitivity *table,
                   const struct sensitivity_point *point, struct error *err);
 void scan_file_close(struct scan_file *file);

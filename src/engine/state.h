@@ -5,6 +5,7 @@
 #include "base/cancel.h"
 #include "base/thread.h"
 #include "engine/pool.h"
+#include "engine/scan_known.h"
 #include "engine/setup.h"
 #include "engine/store.h"
 #include "engine/trial.h"
@@ -23,7 +24,8 @@ struct job_kind {
      * user, nor overtaken. Locked. */
     void (*requeue)(struct engine *engine, struct job *job);
 };
-extern const struct job_kind job_baseline, job_variant, job_export, job_work;
+extern const struct job_kind job_baseline, job_variant, job_export, job_work,
+    job_scan;
 
 struct job {
     const struct job_kind *kind;
@@ -59,6 +61,7 @@ struct work {
     struct cancel cancel;
     int64_t start_ns;
     /* The engine thread's own until status.ready. */
+    double seconds_left; /* NAN: not said */
     struct session_outcome outcome;
     void *data;
     void (*drop_data)(void *data);
@@ -91,6 +94,8 @@ struct engine {
     struct addressee addressee;     /* of the running job */
     struct export_state export;
     struct work work_state;
+    bool scan_wanted;                 /* read what is known */
+    const struct scan_snapshot *scan; /* retained; NULL: nothing yet */
     struct store store;
     struct result baseline; /* written by the engine thread, locked */
     bool baseline_exact;

@@ -10,15 +10,13 @@
 #include "engine/tune.h"
 #include "session/words.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const struct work_kind *const work_kinds[] = {
-    &work_tune,
-    &work_budget,
-    &work_reconstruct,
-    NULL,
+    &work_tune, &work_budget, &work_reconstruct, &work_scan, NULL,
 };
 
 /* --- lines --- */
@@ -140,6 +138,7 @@ int engine_work_queue(struct engine *engine, const struct work_kind *kind,
             .kind = kind,
             .variant = variant->id,
             .line = copy,
+            .seconds_left = NAN,
             .queued = true,
         };
         pthread_cond_signal(&engine->work);
@@ -270,12 +269,18 @@ int work_step(struct work *work, const char *stage, int64_t done, int64_t total,
     status->done = done;
     status->total = total;
     status->seconds = (double)(clock_now_ns() - work->start_ns) * 1e-9;
+    status->seconds_left = work->seconds_left;
     notify(engine);
     engine_answer_others(engine);
     pthread_mutex_unlock(&engine->mutex);
     return cancel_raised(&work->cancel)
                ? error_set(err, ERROR_CANCELLED, "cancelled")
                : 0;
+}
+
+void work_left(struct work *work, double seconds)
+{
+    work->seconds_left = seconds;
 }
 
 void work_point(struct work *work, const struct work_point *point)
@@ -376,6 +381,7 @@ static bool take_work(struct engine *engine, struct job *job)
     work->status.queued = false;
     work->status.running = true;
     work->start_ns = clock_now_ns();
+    work->seconds_left = NAN;
     cancel_reset(&work->cancel);
     job->variant = variant_retain(work->variant);
     return true;

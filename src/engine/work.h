@@ -44,6 +44,7 @@ struct work_kind {
 extern const struct work_kind work_budget;
 extern const struct work_kind *const work_kinds[]; /* NULL-terminated */
 extern const struct work_kind work_reconstruct;
+extern const struct work_kind work_scan;
 
 /* --- for kinds, on the engine thread --- */
 
@@ -65,12 +66,16 @@ struct engine *work_engine(struct work *work);
  * stage  a few words, copied */
 int work_step(struct work *work, const char *stage, int64_t done, int64_t total,
               struct error *err);
+/* How long it will take from here, for the next work_step to tell; NAN: as the
+ * share that is done says. */
+void work_left(struct work *work, double seconds);
 /* Whether the user asked for something that work_step would do first. */
 bool work_is_awaited(struct work *work);
 /* Adds a point to a curve. */
 void work_point(struct work *work, const struct work_point *point);
 
-/* The outcome, taken over by the call; each at most once. */
+/* The outcome, taken over by the call; each at most once. Work that gives
+ * neither decisions nor weights changes no variant (scan). */
 void work_give_decisions(struct work *work, struct decision *decisions);
 void work_give_weights(struct work *work, struct weights *weights);
 /* One line for history and status, copied. */
@@ -96,6 +101,7 @@ struct work_status {
     char stage[WORK_STAGE_BYTES];
     int64_t done, total;
     double seconds;
+    double seconds_left;       /* NAN: as the share that is done says */
     struct work_point *points; /* owned */
     size_t point_count;
     bool ready; /* an outcome waits: engine_work_take */

@@ -20,6 +20,11 @@ void session_outcome_release(struct session_outcome *outcome)
     *outcome = (struct session_outcome){0};
 }
 
+static bool changes_nothing(const struct session_outcome *outcome)
+{
+    return !outcome->decisions && !outcome->weights;
+}
+
 /* Adds the outcome as a child of `parent`. Somebody who has gone elsewhere
  * meanwhile stays there. Returns its id, or -1. */
 static int add_outcome(struct state *state, int parent, const char *line,
@@ -69,6 +74,8 @@ int session_adopt(struct session *session, int parent, const char *line,
     struct state *state = &session->state;
     const struct position before = state->at;
     struct strbuf text = {0};
+    if (changes_nothing(outcome))
+        return parent;
     int id = add_outcome(state, parent, line, outcome, err);
     int result = id < 0 ? -1 : 0;
     if (!result)
@@ -102,9 +109,14 @@ int session_do_work(struct session *session, const char *line,
     struct session_outcome outcome;
     struct state *state = &session->state;
     int parent = state->at.current, id = -1;
-    if (work(session, state_current(state), line, &outcome, err) == 0)
+    if (work(session, state_current(state), line, &outcome, err) < 0)
+        return -1;
+    bool nothing = changes_nothing(&outcome);
+    if (!nothing)
         id = add_outcome(state, parent, line, &outcome, err);
     session_outcome_release(&outcome);
+    if (nothing)
+        return 0;
     return id < 0 ? -1 : describe(session, state_variant(state, id), text, err);
 }
 

@@ -32,6 +32,9 @@ COMMAND(structure, "structure [NAME]",
 COMMAND(reconstruct, "reconstruct [LAYERS ...] [METHOD] [AMOUNT]",
         "refit the weights that stay, on training samples",
         0, -1, WORD_LAYER, WORD_LAYER, WORD_LAYER)
+COMMAND(scan, "scan [LAYERS ...] [STRUCTURE] [CRITERION] [AMOUNT ...] [again]",
+        "measure what pruning each layer alone costs, behind everything else",
+        0, -1, WORD_LAYER, WORD_LAYER, WORD_LAYER)
 COMMAND(undo, "undo [STEPS]",
         "go back to the variant that this one was made from",
         0, 1, WORD_NUMBER, WORD_NONE, WORD_NONE)

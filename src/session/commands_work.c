@@ -41,3 +41,9 @@ int edit_command_reconstruct(struct execution *execution, size_t count,
 {
     return execution_order(execution, "reconstruct", count, words, err);
 }
+
+int edit_command_scan(struct execution *execution, size_t count,
+                      const char *const *words, struct error *err)
+{
+    return execution_order(execution, "scan", count, words, err);
+}

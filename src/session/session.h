@@ -149,6 +149,8 @@ int session_execute_file(struct session *session, const char *path,
  * Makes the outcome of a line of work a child of `parent`, the variant that
  * it was done on, and goes there unless the user has gone elsewhere meanwhile.
  * A checkpoint and the journal have it, on disk, before it takes effect.
+ * An outcome without decisions and weights (a scan) leads to no variant: that
+ * is `parent`, and nothing is written.
  * Returns the new variant's id, or -1 with ERROR_IO, ERROR_MEMORY.
  */
 int session_adopt(struct session *session, int parent, const char *line,

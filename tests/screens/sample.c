@@ -181,6 +181,7 @@ void sample_init(struct app *app)
     view->done = 6200;
     view->total = 10000;
     view->seconds = 6.5;
+    view->work_left = NAN;
     assert_int_equal(view_grow_tree(view), 0);
     assert_int_equal(app_sync(app), 0);
     app->state.lists[SCREEN_LAYERS].cursor = 7;
