@@ -21,12 +21,13 @@ struct shrink {
     enum shrink_mode mode;
     struct arena arena;
     struct graph *out;
-    struct draft *drafts;     /* per node */
-    struct tensor *constants; /* per value of the model: what takes the place
-                                 of its constant; data NULL: nothing */
-    const char **placeholder; /* the only input of nodes that do nothing */
-    int *readers;             /* per value: operands that read it */
-    struct graph *pair;       /* of two samples, made when asked for */
+    struct draft *drafts;      /* per node */
+    struct tensor *constants;  /* per value of the model: what takes the place
+                                  of its constant; data NULL: nothing */
+    const char **placeholder;  /* the only input of nodes that do nothing */
+    int *readers;              /* per value: operands that read it */
+    struct cut_constant *cuts; /* of constants with several readers */
+    struct graph *pair;        /* of two samples, made when asked for */
     bool pair_tried;
 };
 
@@ -34,6 +35,13 @@ struct shrink {
 int shrink_keep(struct shrink *shrink, const struct label_map *map,
                 unsigned char *keep[SHAPE_MAX_RANK], struct error *err);
 int64_t shrink_count(const unsigned char *keep, int64_t size);
+
+/* Adds what this map takes to `keep`. */
+int shrink_take(struct shrink *shrink, const struct label_map *map,
+                unsigned char *keep[SHAPE_MAX_RANK], struct error *err);
+
+/* The constants of all nodes, as the mode asks. */
+int shrink_constants(struct shrink *shrink, struct error *err);
 
 /* A new constant as operand `input` of the draft. */
 int shrink_operand(struct shrink *shrink, struct draft *draft, size_t input,

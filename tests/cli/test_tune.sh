@@ -28,6 +28,36 @@ refuse 'a schedule' 2 "'zigzag' is not understood" tune data/mlp.onnx $data \
 	--schedule zigzag -o "$out"
 refuse 'a target' 2 'expected a share below 100%' tune data/mlp.onnx $data \
 	--target 100% -o "$out"
+# refuse_words STATUS PATTERN WORDS: what `tune WORDS` says.
+refuse_words() {
+	refuse "$3" "$1" "$2" tune data/mlp.onnx $data -o "$out" --with "$3"
+}
+refuse_words 2 "'lr' wants a number, found 'nothing'" lr
+refuse_words 2 "'lr' wants a number, found 'fast'" 'lr fast'
+refuse_words 2 "'batch' wants a number, found '1.5'" 'batch 1.5'
+refuse_words 2 "'decay' wants a number, found '-1'" 'decay -1'
+refuse_words 2 "'to' wants an amount" to
+refuse_words 2 "target is '0%', expected a share below 100%" 'to 0%'
+refuse_words 2 "target is '+5%', expected" 'to +5%'
+refuse_words 2 "'3' is not understood" '3'
+refuse_words 2 "'wanda' is not understood" 'wanda'
+refuse_words 1 'distillation is 2, expected 0 to 1' 'distill 2'
+refuse_words 1 'momentum is 2, expected 0 to 1' 'momentum 2'
+refuse_words 1 'temperature is 0, expected 0.001 to 1000' 'temperature 0'
+refuse_words 1 'a batch has at least one sample' 'batch 0'
+refuse_words 1 'no number any more at step [0-9]*: try a lower' \
+	'batch 50 lr 1e6'
+refuse 'data without a training split' 1 "split 'train' was asked for" \
+	tune data/mlp.onnx $data/t10k-images-idx3-ubyte.gz -o "$out"
+
+echo 'set layers.3.conv1 50% channel; set layers.7.conv1 layer
+set layers.1.conv1 60%' >"$work/small.recipe"
+ok 'channels and a block' tune data/resnet20-bn.onnx $data --samples 128 \
+	--recipe "$work/small.recipe" --epochs 0.3 --batch 32 -o "$out" --json
+same 'a smaller model is verified' "$(value verified)" true
+[ "$(value parameters_after)" -lt 200000 ] ||
+	fail "$(value parameters_after) parameters are left"
+
 refuse 'a batch too large' 1 'fewer than a batch' tune data/mlp.onnx $data \
 	--batch 100000 -o "$out"
 exit $bad

@@ -1,0 +1,181 @@
+/* Tuning as work on variants of every kind. */
+#include "engine/tune.h"
+#include "engine_fixture.h"
+#include "op/instance.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static struct session *open_session(void)
+{
+    struct session *session;
+    struct error err = {0};
+    struct session_options options = {.model_path = "data/resnet20-bn.onnx",
+                                      .data_path = "data/fashion-mnist-sample",
+                                      .samples = 128,
+                                      .transform = transform_identity()};
+    if (session_open(&session, &options, &err) < 0)
+        fail_msg("%s", err.message);
+    return session;
+}
+
+/* Works on the current variant and adopts what comes of it. */
+static const struct variant *tuned(struct session *session,
+                                   struct engine *engine, const char *line,
+                                   struct tune_history **history)
+{
+    struct error err = {0};
+    struct work_status status;
+    struct session_outcome outcome;
+    void *data;
+    const struct timespec pause = {.tv_nsec = 1000000};
+    if (engine_work_start(engine, session_current(session), line, &err) < 0)
+        fail_msg("%s", err.message);
+    while (engine_work_poll(engine, &status) && !status.finished) {
+        work_status_release(&status);
+        nanosleep(&pause, NULL);
+    }
+    if (engine_work_take(engine, &outcome, &data, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_true(session_adopt(session, status.variant, line, &outcome, &err) >
+                0);
+    session_outcome_release(&outcome);
+    work_status_release(&status);
+    if (history)
+        *history = data;
+    else
+        free(data);
+    return session_current(session);
+}
+
+static struct mask_set masks_of(const struct session *session,
+                                const struct variant *variant)
+{
+    struct mask_set set;
+    struct error err = {0};
+    if (session_masks(session, variant, NULL, NULL, &set, &err) < 0)
+        fail_msg("%s", err.message);
+    return set;
+}
+
+static void assert_same_masks(const struct mask_set *a,
+                              const struct mask_set *b)
+{
+    assert_true(mask_set_same_shape(a, b));
+    for (size_t i = 0; i < a->count; i++) {
+        assert_int_equal(!a->masks[i].words, !b->masks[i].words);
+        if (a->masks[i].words)
+            assert_true(bitmask_equal(&a->masks[i], &b->masks[i]));
+    }
+}
+
+/* The variant's own weights of a layer. */
+static const float *weights_of(const struct session *session,
+                               const struct variant *variant, size_t row)
+{
+    int id = session_layers(session)->layers[row].weight;
+    for (size_t i = 0; variant->weights && i < variant->weights->count; i++)
+        if (variant->weights->ids[i] == id)
+            return variant->weights->tensors[i].data;
+    return session_graph(session)->values[id].constant.data;
+}
+
+/* Weights that stay have moved, in every layer that is left. */
+static void assert_trained(const struct session *session,
+                           const struct variant *before,
+                           const struct variant *after,
+                           const struct mask_set *masks)
+{
+    const struct layer_table *layers = session_layers(session);
+    for (size_t i = 0; i < layers->count; i++) {
+        const float *a = weights_of(session, before, i);
+        const float *b = weights_of(session, after, i);
+        const struct bitmask *mask = &masks->masks[i];
+        int64_t kept = 0, moved = 0;
+        for (int64_t j = 0; j < layers->layers[i].weights; j++) {
+            bool stays = !mask->words || bitmask_get(mask, (size_t)j);
+            kept += stays;
+            moved += stays && memcmp(&a[j], &b[j], sizeof *a) != 0;
+        }
+        if (moved * 10 < kept * 9)
+            fail_msg("%s: %lld of %lld weights moved", layers->layers[i].name,
+                     (long long)moved, (long long)kept);
+    }
+}
+
+/* Channels, a block and single weights are gone; tuning leaves them so. */
+static void what_is_gone_stays_gone(void **state)
+{
+    (void)state;
+    static const char *const edits[] = {
+        "set layers.1.conv1 60%", /* no channels go: the model's shapes */
+        "set layers.3.conv1 50% channel; set stem 25% channel; "
+        "set layers.7.conv1 layer; set layers.1.conv1 60%",
+    };
+    for (size_t e = 0; e < 2; e++) {
+        struct session *session = open_session();
+        struct engine *engine = engine_start(session, false);
+        struct tune_history *history;
+        struct error err = {0};
+        const struct variant *before = engine_edit(session, edits[e]);
+        struct mask_set first = masks_of(session, before);
+        const struct variant *after = tuned(
+            session, engine, "tune 0.3 epochs batch 32 lr 0.01", &history);
+        struct mask_set then = masks_of(session, after);
+        assert_true(mask_set_shrinks(&first) == (e == 1));
+        assert_same_masks(&first, &then);
+        assert_trained(session, before, after, &then);
+        if (mask_set_verify(&then, session_graph(session),
+                            session_layers(session), NULL, &err) < 0)
+            fail_msg("%s", err.message);
+        /* What was trained is what the variant is. */
+        const struct report *report = engine_shown(engine, after);
+        assert_int_equal(history->count, 2);
+        assert_true(fabs(history->rows[1].value -
+                         report->result.accuracy.value) < 1.5 / 128);
+        report_drop(report);
+        free(history);
+        mask_set_release(&first);
+        mask_set_release(&then);
+        engine_destroy(engine);
+        session_close(session);
+    }
+}
+
+static void a_smaller_variant_can_be_pruned_on(void **state)
+{
+    (void)state;
+    struct session *session = open_session();
+    struct engine *engine = engine_start(session, false);
+    const struct variant *before =
+        engine_edit(session, "set layers.4.conv1 50% channel");
+    struct mask_set first = masks_of(session, before);
+    const struct variant *after =
+        tuned(session, engine, "tune 0.3 epochs batch 32 lr 0.01 to 80% rewind",
+              NULL);
+    struct mask_set then = masks_of(session, after);
+    assert_true(mask_set_same_shape(&first, &then));
+    assert_true(variant_sparsity(after, session_layers(session)) > 0.79);
+    mask_set_release(&first);
+    mask_set_release(&then);
+    engine_destroy(engine);
+    session_close(session);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_gone_stays_gone),
+        cmocka_unit_test(a_smaller_variant_can_be_pruned_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
