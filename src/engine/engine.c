@@ -23,9 +23,9 @@ enum { OUTCOMES_BUDGET_BYTES = 64 << 20 };
 
 /* In order of preference. */
 static const struct job_kind *const job_kinds[] = {
-    &job_scan, &job_export, &job_variant, /* these even while work runs */
+    &job_scan, &job_export, &job_variant, &job_flipped, /* even during work */
     &job_work, &job_baseline};
-enum { URGENT_KINDS = 3 };
+enum { URGENT_KINDS = 4 };
 
 /* Locked. One of the first `kinds` kinds. */
 static bool take_job(struct engine *engine, size_t kinds, struct job *job)
@@ -89,9 +89,9 @@ void engine_answer_others(struct engine *engine)
     engine->addressee = addressee;
 }
 
-bool engine_is_awaited(const struct engine *engine)
+bool engine_is_awaited(struct engine *engine)
 {
-    return engine->export.pending ||
+    return engine->export.pending || engine_flipped_due(engine) ||
            (engine->wanted.variant && !engine->paused);
 }
 
@@ -270,6 +270,8 @@ void engine_destroy(struct engine *engine)
     report_drop(engine->report);
     if (engine->wanted.variant)
         variant_drop(engine->wanted.variant);
+    engine_flipped_forget(engine);
+    flipped_drop(engine->flipped);
     engine_forget_export(engine);
     engine_export_result_release(&engine->export.result);
     work_release(&engine->work_state);
@@ -385,11 +387,11 @@ void engine_cancel(struct engine *engine)
 }
 
 /* Locked. */
-static bool is_idle(const struct engine *engine)
+static bool is_idle(struct engine *engine)
 {
     return !engine->running && !engine->wanted.variant &&
            !engine->export.pending && !engine->scan_wanted &&
-           !engine->work_state.status.queued &&
+           !engine_flipped_due(engine) && !engine->work_state.status.queued &&
            !(engine->baseline_wanted && engine->generation == 0);
 }
 

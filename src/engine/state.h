@@ -4,6 +4,7 @@
 
 #include "base/cancel.h"
 #include "base/thread.h"
+#include "engine/flipped.h"
 #include "engine/pool.h"
 #include "engine/scan_known.h"
 #include "engine/setup.h"
@@ -25,7 +26,7 @@ struct job_kind {
     void (*requeue)(struct engine *engine, struct job *job);
 };
 extern const struct job_kind job_baseline, job_variant, job_export, job_work,
-    job_scan;
+    job_scan, job_flipped;
 
 struct job {
     const struct job_kind *kind;
@@ -97,6 +98,9 @@ struct engine {
     bool scan_wanted;                 /* read what is known */
     const struct scan_snapshot *scan; /* retained; NULL: nothing yet */
     struct store store;
+    const struct variant *flipped_wanted; /* retained; NULL: none */
+    const struct flipped *flipped;        /* retained; what is known last */
+    int64_t flipped_batches;              /* that it speaks of */
     struct result baseline; /* written by the engine thread, locked */
     bool baseline_exact;
 
@@ -133,7 +137,7 @@ void engine_wake(struct engine *engine);
  * paused. Locked on entry and return; engine thread only. */
 void engine_answer_others(struct engine *engine);
 /* Whether there is such a thing to do. Locked. */
-bool engine_is_awaited(const struct engine *engine);
+bool engine_is_awaited(struct engine *engine);
 
 /* Publishes unless the job was overtaken. */
 void engine_publish(struct engine *engine, const struct news *news,
@@ -163,6 +167,13 @@ int engine_costs(struct engine *engine, const struct variant *variant,
 /* Once the dense model has answered all samples: puts them in the order of
  * the strata. When no worker runs. */
 void engine_stratify(struct engine *engine);
+
+/* Whether answers wait to be compared. Locked. */
+bool engine_flipped_due(struct engine *engine);
+/* Compares them; the engine thread. */
+void engine_find_flipped(struct engine *engine);
+/* Locked. */
+void engine_flipped_forget(struct engine *engine);
 
 /* Drops an export that waits; it has failed then. Locked. */
 void engine_forget_export(struct engine *engine);

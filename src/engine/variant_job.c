@@ -267,6 +267,7 @@ int engine_evaluate(struct engine *engine, const struct job *job,
     int code = trial_finish(&run, err);
     keep_trial(engine, hash, run.trial, result);
     engine_stratify(engine);
+    engine_find_flipped(engine);
     /* Until a variant has a plan the dense one is what plans share from. */
     if (trial_complete(engine->base) && engine->plan && engine->base_plan) {
         plan_drop(engine->base_plan);
