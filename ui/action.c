@@ -51,6 +51,11 @@ static const char *why_search(const struct app *app)
     return app->state.search[0] ? why_seen(app) : "nothing to find yet - /";
 }
 
+static const char *why_data(const struct app *app)
+{
+    return app->view.data[0] ? NULL : "needs a data set";
+}
+
 static const char *why_point(const struct app *app)
 {
     const struct list *list = &app->state.lists[app->state.screen];
@@ -74,6 +79,7 @@ enum {
     EDIT = CONTEXT_EDIT,
     PLOT = CONTEXT_TRADEOFF,
     HISTORY = CONTEXT_HISTORY,
+    FLIPS = CONTEXT_FLIPS,
     LISTS = CONTEXT_EDIT | CONTEXT_HISTORY | CONTEXT_MESSAGES,
     ALL = CONTEXT_ALL,
     NO_PLOT = CONTEXT_ALL & ~CONTEXT_TRADEOFF,
@@ -132,6 +138,10 @@ const struct action actions[] = {
     {"load", "Enter", PLOT | HISTORY, "load this variant", do_load, 0,
      why_point, NULL},
 
+    /* what flipped */
+    {"flip-kind", "f", FLIPS, "all, lost, won, other", do_flip_choice, 0, NULL,
+     NULL},
+
     /* moving */
     {"down", "j Down", NO_PLOT, "down", do_move, 1, NULL, NULL},
     {"up", "k Up", NO_PLOT, "up", do_move, -1, NULL, NULL},
@@ -164,6 +174,8 @@ const struct action actions[] = {
     {"curves", "5 F6", ALL, "curves of tuning", do_screen, SCREEN_TUNE, NULL,
      "Tune"},
     {"history", "6 T", ALL, "tree of variants", do_screen, SCREEN_HISTORY, NULL,
+     NULL},
+    {"flips", "8", ALL, "what flipped", do_screen, SCREEN_FLIPS, why_data,
      NULL},
     {"messages", "7", ALL, "what was said", do_screen, SCREEN_MESSAGES, NULL,
      NULL},

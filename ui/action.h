@@ -16,6 +16,7 @@ enum context {
     CONTEXT_TUNE = 1 << SCREEN_TUNE,
     CONTEXT_HISTORY = 1 << SCREEN_HISTORY,
     CONTEXT_MESSAGES = 1 << SCREEN_MESSAGES,
+    CONTEXT_FLIPS = 1 << SCREEN_FLIPS,
     CONTEXT_EDIT = CONTEXT_LAYERS | CONTEXT_DETAIL,
     CONTEXT_ALL = (1 << SCREEN_COUNT) - 1,
 };
@@ -91,6 +92,9 @@ void do_front(struct app *app, int step);
 void do_axis(struct app *app, int unused);
 void do_dominated(struct app *app, int unused);
 void do_plot_zoom(struct app *app, int step); /* 0: everything */
+
+/* action_trust.c */
+void do_flip_choice(struct app *app, int unused);
 
 /* action_session.c */
 void do_help(struct app *app, int unused);

@@ -308,13 +308,16 @@ void app_key(struct app *app, int key)
     const struct action *action = action_of_key(state->screen, key);
     char name[16];
     int layer = app_layer(app);
+    int flip = state->lists[SCREEN_FLIPS].cursor;
     if (action != NULL)
         action_run(action, app);
     else
         app_say(app, ROLE_WARN, "'%s' does nothing here - press ? for all keys",
                 key_text(key, name, sizeof name));
-    if (layer != app_layer(app) && app->backend->refresh != NULL)
-        app->backend->refresh(app); /* another layer's weights */
+    bool moved = layer != app_layer(app) || /* another layer's weights */
+                 flip != state->lists[SCREEN_FLIPS].cursor; /* its picture */
+    if (moved && app->backend->refresh != NULL)
+        app->backend->refresh(app);
 }
 
 void app_click(struct app *app, int row, int column)
@@ -344,6 +347,7 @@ void app_draw(struct app *app, struct surface *surface)
     app->columns = surface->columns;
     app->cursor_row = app->cursor_column = -1;
     surface->ascii = app->state.ascii;
+    surface->painted = app->state.painted && !app->state.ascii;
     surface_clear(surface);
     if (!layout_fits(surface->rows, surface->columns)) {
         bool asking = app->state.overlay == OVERLAY_QUIT;

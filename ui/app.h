@@ -18,6 +18,7 @@ enum screen_id {
     SCREEN_TUNE,
     SCREEN_HISTORY,
     SCREEN_MESSAGES,
+    SCREEN_FLIPS,
     SCREEN_COUNT,
 };
 
@@ -83,6 +84,7 @@ struct state {
     enum pane pane;
     bool zoom;
     bool ascii, mouse, readonly, paused;
+    bool painted; /* the terminal has 256 colours */
     enum view_reference reference;
     enum view_axis axis;
     bool show_dominated;
@@ -98,6 +100,8 @@ struct state {
     bool descending;
     char search[64], filter[64];
     bool search_failed;
+
+    enum flip_choice flip_choice;
 
     struct list lists[SCREEN_COUNT]; /* DETAIL uses LAYERS' */
 

@@ -109,6 +109,10 @@ static void refresh(struct app *app)
                e->surface.columns >= LAYOUT_WIDE_COLUMNS;
     if (view_fill(&app->view, e->session, e->engine, e->report, app_layer(app),
                   map, app->state.reference) != 0 ||
+        (app->state.screen == SCREEN_FLIPS &&
+         view_fill_flips(&app->view.flips, e->session, e->engine,
+                         app->state.flip_choice,
+                         app->state.lists[SCREEN_FLIPS].cursor) != 0) ||
         app_sync(app) != 0)
         app_say(app, ROLE_ERROR, "out of memory: the screen may be stale");
 }
@@ -415,6 +419,8 @@ int ui_main(const struct session_options *session,
     e->app.state.mouse = !options->no_mouse;
     e->app.state.readonly = options->readonly;
     int status = term_open(&e->term, &term, &e->error);
+    if (status == 0)
+        e->app.state.painted = term_paints(e->term);
     if (status == 0)
         status = open_session(e, session, options);
     if (status == 0)

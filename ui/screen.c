@@ -8,6 +8,7 @@ const struct screen screens[SCREEN_COUNT] = {
     [SCREEN_TUNE] = {"tune", tune_draw},
     [SCREEN_HISTORY] = {"history", history_draw},
     [SCREEN_MESSAGES] = {"messages", messages_draw},
+    [SCREEN_FLIPS] = {"what flipped", flips_draw},
 };
 
 const struct overlay overlays[OVERLAY_COUNT] = {

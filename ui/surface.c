@@ -48,6 +48,7 @@ static const struct twin twins[] = {
     {0x2534, "+"},  /* ┴ */
     {0x253c, "+"},  /* ┼ */
     {0x254b, "+"},  /* ╋ */
+    {0x2580, "\""}, /* ▀ */
     {0x2581, "_"},  /* ▁ */
     {0x2582, "."},  /* ▂ */
     {0x2583, "-"},  /* ▃ */
@@ -256,6 +257,16 @@ void surface_role(struct surface *surface, int row, int column, int width,
     for (int i = column; i < column + width; i++)
         if (inside(surface, row, i))
             cell_at(surface, row, i)->role = (uint8_t)role;
+}
+
+void surface_paint(struct surface *surface, int row, int column, uint8_t upper,
+                   uint8_t lower)
+{
+    if (!inside(surface, row, column))
+        return;
+    write_cell(surface, row, column, 1, ROLE_PICTURE, 0x2580);
+    cell_at(surface, row, column)->ink = upper;
+    cell_at(surface, row, column)->paper = lower;
 }
 
 void surface_fill(struct surface *surface, int row, int column, int rows,

@@ -33,17 +33,21 @@ enum role {
     ROLE_NOW,
     ROLE_BASE,
     ROLE_ERROR,
+    ROLE_PICTURE, /* cells have colours of their own: ink and paper */
     ROLE_COUNT,
 };
 
 struct cell {
     uint32_t glyph; /* Unicode; 0: the right half of a wide glyph */
     uint8_t role;
+    /* With ROLE_PICTURE: xterm-256 indices from 16 up; 0: the terminal's. */
+    uint8_t ink, paper;
 };
 
 struct surface {
     int rows, columns;
-    bool ascii; /* glyphs that have an ASCII twin are written as it */
+    bool ascii;   /* glyphs that have an ASCII twin are written as it */
+    bool painted; /* 256 colours: pictures may use them */
     struct cell *cells;
 };
 
@@ -65,6 +69,9 @@ void surface_put(struct surface *surface, int row, int column, enum role role,
 /* Gives cells [column, column + width) of a row another role. */
 void surface_role(struct surface *surface, int row, int column, int width,
                   enum role role);
+/* A cell whose upper half has one colour and whose lower half another. */
+void surface_paint(struct surface *surface, int row, int column, uint8_t upper,
+                   uint8_t lower);
 void surface_fill(struct surface *surface, int row, int column, int rows,
                   int columns, enum role role, uint32_t glyph);
 

@@ -32,6 +32,8 @@ struct term {
     WINDOW *keys; /* never painted */
     attr_t attributes[ROLE_COUNT];
     short pairs[ROLE_COUNT];
+    short *painted; /* pair of each (ink, paper), 0: none yet; NULL: mono */
+    short next_pair;
     int rows, columns;
     sigset_t outside, inside; /* blocked outside and inside the wait */
     sigset_t before;
@@ -168,6 +170,26 @@ static void return_stderr(struct term *term)
         close(term->real_stderr);
 }
 
+enum { INKS = 256, LAST_PAIR = 32767 };
+
+/* Pairs for pictures are made as they are needed; when there are no more, all
+ * anew. */
+static short picture_pair(struct term *term, const struct cell *cell)
+{
+    short *pair = &term->painted[cell->ink * INKS + cell->paper];
+    int most = COLOR_PAIRS - 1 < LAST_PAIR ? COLOR_PAIRS - 1 : LAST_PAIR;
+    if (*pair != 0)
+        return *pair;
+    if (term->next_pair > most) {
+        memset(term->painted, 0, INKS * INKS * sizeof *term->painted);
+        term->next_pair = ROLE_COUNT + 1;
+    }
+    *pair = term->next_pair++;
+    init_pair(*pair, cell->ink ? cell->ink : -1,
+              cell->paper ? cell->paper : -1);
+    return *pair;
+}
+
 static void make_roles(struct term *term, bool no_color)
 {
     static char capability[] = "colors";
@@ -176,6 +198,9 @@ static void make_roles(struct term *term, bool no_color)
     if (depth != THEME_MONO &&
         (start_color() != OK || use_default_colors() != OK))
         depth = THEME_MONO;
+    term->next_pair = ROLE_COUNT + 1;
+    if (depth == THEME_256) /* without memory pictures are grey shades */
+        term->painted = array_create(INKS * INKS, sizeof *term->painted);
     for (int role = 0; role < ROLE_COUNT; role++) {
         struct style style = theme_style(depth, (enum role)role);
         term->attributes[role] = (style.bold ? A_BOLD : 0) |
@@ -258,7 +283,13 @@ void term_close(struct term *term)
     delscreen(term->screen);
     return_signals(term);
     return_stderr(term);
+    free(term->painted);
     free(term);
+}
+
+bool term_paints(const struct term *term)
+{
+    return term->painted != NULL;
 }
 
 void term_size(const struct term *term, int *rows, int *columns)
@@ -445,13 +476,15 @@ bool term_pending(struct term *term)
 
 /* --- painting --- */
 
-static void put_cell(const struct term *term, int row, int column,
+static void put_cell(struct term *term, int row, int column,
                      const struct cell *cell)
 {
     wchar_t text[2] = {(wchar_t)cell->glyph, 0};
     cchar_t glyph;
-    setcchar(&glyph, text, term->attributes[cell->role],
-             term->pairs[cell->role], NULL);
+    short pair = term->pairs[cell->role];
+    if (cell->role == ROLE_PICTURE && term->painted != NULL)
+        pair = picture_pair(term, cell);
+    setcchar(&glyph, text, term->attributes[cell->role], pair, NULL);
     mvadd_wch(row, column, &glyph);
 }
 

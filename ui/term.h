@@ -46,6 +46,9 @@ int term_open(struct term **out, const struct term_options *options,
 /* Gives everything back; what was written to standard error follows. */
 void term_close(struct term *term);
 
+/* Whether cells may have colours of their own (256 of them). */
+bool term_paints(const struct term *term);
+
 void term_size(const struct term *term, int *rows, int *columns);
 
 /*

@@ -63,6 +63,7 @@ static const struct row rows[ROLE_COUNT] = {
     [ROLE_NOW] = {"now", {{OWN, B}, {C8_YELLOW, B}, {ORANGE, B}}},
     [ROLE_BASE] = {"base", {{OWN, B}, {C8_CYAN, B}, {GREEN, B}}},
     [ROLE_ERROR] = {"error", {{OWN, B | R}, {C8_MAGENTA, R}, {VERMILLION, R}}},
+    [ROLE_PICTURE] = {"picture", {{OWN, 0}, {OWN, 0}, {OWN, 0}}},
 };
 
 enum theme_depth theme_depth(int colours, bool no_color)

@@ -175,5 +175,6 @@ void view_release(struct view *view)
     free(view->data);
     free(view->work_points);
     view_release_weights(&view->weights);
+    view_release_flips(&view->flips);
     *view = (struct view){0};
 }

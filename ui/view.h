@@ -6,6 +6,7 @@
 #ifndef UI_VIEW_H
 #define UI_VIEW_H
 
+#include "engine/flipped.h"
 #include "engine/work.h"
 
 enum { VIEW_BINS = 1024, VIEW_NAME_BYTES = 24, VIEW_SHAPE_BYTES = 40 };
@@ -67,6 +68,29 @@ struct view_weights {
     uint64_t content;             /* what it was made from */
 };
 
+/* A sample as it is stored, for the eye. */
+struct view_picture {
+    int64_t sample; /* -1: none */
+    int planes, height, width;
+    float *levels; /* owned: (planes, height, width), 0…1; NULL: no picture */
+    bool stretched; /* from lowest to highest: the numbers are no pixels */
+    char shape[VIEW_SHAPE_BYTES]; /* of the sample */
+};
+
+/* Which flips are listed. */
+enum flip_choice {
+    FLIPS_ALL,
+    FLIPS_LOST,
+    FLIPS_WON,
+    FLIPS_OTHER,
+    FLIP_CHOICES,
+};
+
+struct view_flips {
+    const struct flipped *found; /* retained; NULL: not known (yet) */
+    struct view_picture picture;
+};
+
 enum view_axis {
     VIEW_LATENCY,
     VIEW_SIZE,
@@ -98,6 +122,7 @@ struct view {
     int snapshot_a, snapshot_b;   /* ids, -1 */
 
     struct view_weights weights;
+    struct view_flips flips; /* while its screen is open */
 
     /* progress */
     enum engine_stage stage;
@@ -148,6 +173,20 @@ void view_release(struct view *view);
 int view_fill(struct view *view, const struct session *session,
               struct engine *engine, const struct report *report, int selected,
               bool with_map, enum view_reference reference);
+
+/* The flips that a choice lists, and how many. */
+const struct flip *view_flips_chosen(const struct view_flips *flips,
+                                     enum flip_choice choice, size_t *count);
+/*
+ * What flipped between the dense model and the current variant, as far as it
+ * is known, and the picture of the cursor's row of those that are listed.
+ */
+int view_fill_flips(struct view_flips *flips, const struct session *session,
+                    struct engine *engine, enum flip_choice choice, int cursor);
+/* The picture of one sample of a data set. */
+int view_fill_picture(struct view_picture *picture,
+                      const struct dataset *dataset, int64_t sample);
+void view_release_flips(struct view_flips *flips);
 
 /* The part about one layer's weights (weights.c). */
 int view_fill_weights(struct view_weights *weights,

@@ -23,7 +23,7 @@ enum { OUTCOMES_BUDGET_BYTES = 64 << 20 };
 
 /* In order of preference. */
 static const struct job_kind *const job_kinds[] = {
-    &job_scan, &job_export, &job_variant, &job_flipped, /* even during work */
+    &job_scan, &job_export,  &job_variant, &job_flipped, /* even during work */
     &job_work, &job_baseline};
 enum { URGENT_KINDS = 4 };
 

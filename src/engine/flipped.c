@@ -39,8 +39,8 @@ int flipped_create(struct flipped **out, const struct outcome *before,
         flipped->answered += answered;
         labels[i] = !answered ? -1 : right ? right[i] : before[i].predicted;
     }
-    int code = disagreement_init(&flipped->found, before, after, labels,
-                                 samples, err);
+    int code =
+        disagreement_init(&flipped->found, before, after, labels, samples, err);
     free(labels);
     if (code < 0) {
         free(flipped);

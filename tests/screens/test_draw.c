@@ -123,6 +123,62 @@ static void tuning_is_two_curves(void **state)
     assert_drawn("draw-tune-140x40", 40, 140);
 }
 
+/* Samples of ten classes, of which every seventh changes; a ring as the
+ * picture of the first. */
+static void add_flips(struct view_flips *flips)
+{
+    enum { FLIP_SAMPLES = 3000, SIDE = 28 };
+    static struct outcome before[FLIP_SAMPLES], after[FLIP_SAMPLES];
+    static int64_t right[FLIP_SAMPLES];
+    struct error err;
+    struct flipped *found;
+    for (int i = 0; i < FLIP_SAMPLES; i++) {
+        right[i] = i % 10;
+        before[i] = (struct outcome){.predicted = (i + (i % 21 == 0)) % 10,
+                                     .margin = (float)(i % 90) / 10};
+        after[i] = before[i];
+        if (i % 7 == 0 && i % 10 < 8)
+            after[i].predicted = i % 14 ? (int)right[i] : (i * 3 + 1) % 10;
+        if (i % 31 == 0)
+            after[i].predicted = (before[i].predicted + 4) % 10;
+        after[i].margin = -(float)(i % 50) / 20;
+    }
+    assert_int_equal(
+        flipped_create(&found, before, after, right, FLIP_SAMPLES, &err), 0);
+    flips->found = found;
+    flips->picture = (struct view_picture){.sample = found->found.flips->sample,
+                                           .planes = 1,
+                                           .height = SIDE,
+                                           .width = SIDE,
+                                           .shape = "1x28x28"};
+    flips->picture.levels = calloc(SIDE * SIDE, sizeof(float));
+    assert_non_null(flips->picture.levels);
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            flips->picture.levels[y * SIDE + x] =
+                (float)fmax(0, 1 - fabs(hypot(y - 13.5, x - 13.5) - 9) / 5);
+}
+
+static void flips_are_listed_beside_their_picture(void **state)
+{
+    (void)state;
+    press("8");
+    assert_drawn("draw-flips-unknown-80x24", 24, 80);
+    add_flips(&app.view.flips);
+    assert_drawn("draw-flips-shades-80x24", 24, 80);
+    app.state.painted = true;
+    press("8");
+    assert_drawn("draw-flips-80x24", 24, 80);
+    assert_drawn("draw-flips-140x40", 40, 140);
+    app.state.ascii = true;
+    assert_drawn("draw-flips-ascii-80x24", 24, 80);
+    for (int c = 0; c < 24 * 80; c++)
+        assert_true(surface.cells[c].glyph < 0x80);
+    press("f j j");
+    assert_int_equal(app.state.flip_choice, FLIPS_LOST);
+    assert_int_equal(app.state.lists[SCREEN_FLIPS].cursor, 2);
+}
+
 static void unknown_figures_are_marked_not_invented(void **state)
 {
     (void)state;
@@ -187,6 +243,7 @@ int main(void)
         TEST(every_screen_is_drawn_as_before),
         TEST(ascii_screens_hold_only_ascii),
         TEST(tuning_is_two_curves),
+        TEST(flips_are_listed_beside_their_picture),
         TEST(unknown_figures_are_marked_not_invented),
         TEST(model_without_data_says_so),
         TEST(failure_is_told_on_the_status_line),

@@ -47,8 +47,8 @@ static void flips_are_the_answers_that_differ(void **state)
         const struct flip *flip = &flipped->found.flips[i];
         assert_int_equal(flip->before, a[flip->sample].predicted);
         assert_int_equal(flip->after, b[flip->sample].predicted);
-        assert_int_equal(flip->label, dataset_label(session_dataset(session),
-                                                    flip->sample));
+        assert_int_equal(flip->label,
+                         dataset_label(session_dataset(session), flip->sample));
     }
     flipped_drop(flipped);
     engine_destroy(engine);

@@ -1,0 +1,19 @@
+/* What the screens about trust can do. */
+#include "action.h"
+
+void do_flip_choice(struct app *app, int unused)
+{
+    (void)unused;
+    static const char *const names[FLIP_CHOICES] = {
+        "every answer that changed", "right answers lost", "right answers won",
+        "wrong answers that changed"};
+    struct state *state = &app->state;
+    state->flip_choice =
+        (enum flip_choice)((state->flip_choice + 1) % FLIP_CHOICES);
+    size_t count;
+    view_flips_chosen(&app->view.flips, state->flip_choice, &count);
+    state->lists[SCREEN_FLIPS] = (struct list){.count = (int)count};
+    if (app->backend->refresh != NULL)
+        app->backend->refresh(app);
+    app_say(app, ROLE_TEXT, "listed: %s", names[state->flip_choice]);
+}
