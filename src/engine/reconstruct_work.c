@@ -88,6 +88,11 @@ static int parse(void **options, const struct session *session, size_t count,
     }
     for (size_t i = 0; i < count && !result; i++)
         result = add_word(wish, layers, words[i], &named, err);
+    if (!result && wish->method->statistics && (named || wish->distribute))
+        result = error_set(err, ERROR_USAGE,
+                           "%s measures the whole model, expected no layers "
+                           "and no amount",
+                           wish->method->name);
     for (size_t i = 0; !result && !named && i < layers->count; i++)
         wish->chosen[i] = true;
     if (result < 0)

@@ -51,22 +51,32 @@ void batch_norm_release(struct batch_norm *norm)
 
 /* --- measuring --- */
 
-struct moments {
+struct measuring {
     const struct trace *trace;
     int value;
-    int64_t n, channels, inner;
-    double *sums; /* (channels, sides, 2): sum and sum of squares */
+    int64_t n, inner; /* samples; places of a channel */
+    struct channel_statistics *statistics;
 };
 
-static void add_plane(double *sums, const float *x, int64_t count)
+static void measure_side(const struct measuring *m, int64_t channel, int side)
 {
-    double sum = 0, square = 0;
-    for (int64_t i = 0; i < count; i++) {
-        sum += (double)x[i];
-        square += (double)x[i] * (double)x[i];
+    const struct channel_statistics *s = m->statistics;
+    const float *x = trace_bytes(m->trace, m->value, side);
+    double sum = 0, square = 0, count = (double)(m->n * m->inner);
+    for (int64_t i = 0; i < m->n; i++) {
+        const float *plane = x + (i * s->channels + channel) * m->inner;
+        double plane_sum = 0, plane_square = 0;
+        for (int64_t j = 0; j < m->inner; j++) {
+            plane_sum += (double)plane[j];
+            plane_square += (double)plane[j] * (double)plane[j];
+        }
+        sum += plane_sum;
+        square += plane_square;
     }
-    sums[0] += sum;
-    sums[1] += square;
+    double mean = sum / count;
+    int64_t at = channel * TRACE_SIDES + side;
+    s->sides[at].mean = mean;
+    s->sides[at].variance = fmax(square / count - mean * mean, 0);
 }
 
 /* One channel per piece: no two workers share a sum. */
@@ -75,57 +85,61 @@ static int measure_channel(void *context, int worker, int64_t channel,
 {
     (void)worker;
     (void)err;
-    const struct moments *m = context;
-    for (int side = 0; side < TRACE_SIDES; side++) {
-        const float *x = trace_bytes(m->trace, m->value, side);
-        double *sums = m->sums + (channel * TRACE_SIDES + side) * 2;
-        for (int64_t i = 0; i < m->n; i++)
-            add_plane(sums, x + (i * m->channels + channel) * m->inner,
-                      m->inner);
-    }
+    for (int side = 0; side < TRACE_SIDES; side++)
+        measure_side(context, channel, side);
     return 0;
 }
 
-static double variance_of(const double *sums, double count)
+int channel_statistics_measure(struct channel_statistics *statistics,
+                               const struct trace *trace, int value,
+                               struct error *err)
 {
-    double mean = sums[0] / count;
-    return fmax(sums[1] / count - mean * mean, 0);
+    const struct shape *shape = &trace->dense->values[value].shape;
+    struct measuring m = {
+        .trace = trace, .value = value, .statistics = statistics};
+    statistics->channels = shape->dims[1];
+    m.n = trace->batches * shape->dims[0];
+    m.inner = shape_elements(shape) / (shape->dims[0] * statistics->channels);
+    size_t count = (size_t)statistics->channels * TRACE_SIDES;
+    statistics->sides = array_create(count, sizeof *statistics->sides);
+    if (!statistics->sides)
+        return error_memory(err, count * sizeof *statistics->sides);
+    return parallel_pieces(&trace->parallel, statistics->channels,
+                           measure_channel, &m, err);
+}
+
+void channel_statistics_release(struct channel_statistics *statistics)
+{
+    free(statistics->sides);
+    *statistics = (struct channel_statistics){0};
 }
 
 int batch_norm_measure(struct tensor *mean, struct tensor *variance,
                        const struct trace *trace, int node, struct error *err)
 {
     const struct node *n = &trace->dense->nodes[node];
-    const struct value *input = &trace->dense->values[n->inputs[0]];
     const struct tensor *old_mean =
         &trace->dense->values[n->inputs[3]].constant;
     const struct tensor *old_variance =
         &trace->dense->values[n->inputs[4]].constant;
-    struct moments m = {.trace = trace, .value = n->inputs[0]};
-    m.channels = input->shape.dims[1];
-    m.n = trace->batches * input->shape.dims[0];
-    m.inner =
-        shape_elements(&input->shape) / (input->shape.dims[0] * m.channels);
-    double count = (double)(m.n * m.inner);
-    m.sums = array_create((size_t)m.channels * TRACE_SIDES * 2, sizeof *m.sums);
-    int result = m.sums ? parallel_pieces(&trace->parallel, m.channels,
-                                          measure_channel, &m, err)
-                        : error_memory(err, (size_t)m.channels * 32);
+    struct channel_statistics s = {0};
+    int result = channel_statistics_measure(&s, trace, n->inputs[0], err);
     if (!result)
         result = tensor_init(mean, DTYPE_FLOAT32, &old_mean->shape, err);
     if (!result)
         result =
             tensor_init(variance, DTYPE_FLOAT32, &old_variance->shape, err);
-    for (int64_t c = 0; c < m.channels && !result; c++) {
-        const double *was = m.sums + c * TRACE_SIDES * 2, *is = was + 2;
-        double before = variance_of(was, count), now = variance_of(is, count);
+    for (int64_t c = 0; c < s.channels && !result; c++) {
+        double before = s.sides[c * TRACE_SIDES + TRACE_DENSE].variance;
+        double now = s.sides[c * TRACE_SIDES + TRACE_CHANGED].variance;
+        double was = s.sides[c * TRACE_SIDES + TRACE_DENSE].mean;
+        double is = s.sides[c * TRACE_SIDES + TRACE_CHANGED].mean;
         double ratio = before > 0 ? now / before : 1;
         ((float *)mean->data)[c] =
-            (float)(is[0] / count + sqrt(ratio) * (tensor_number(old_mean, c) -
-                                                   was[0] / count));
+            (float)(is + sqrt(ratio) * (tensor_number(old_mean, c) - was));
         ((float *)variance->data)[c] =
             (float)(tensor_number(old_variance, c) * ratio);
     }
-    free(m.sums);
+    channel_statistics_release(&s);
     return result;
 }

@@ -17,6 +17,20 @@ void batch_norm_release(struct batch_norm *norm);
 /* Whether a node is a batch norm with constant statistics. */
 bool batch_norm_is(const struct graph *instance, int node);
 
+/* Per channel of a value (n, channels, ...), over samples and places. */
+struct channel_statistics {
+    int64_t channels;
+    struct {
+        double mean, variance; /* of the population */
+    } * sides;                 /* (channels, TRACE_SIDES) */
+};
+
+/* Both sides have been computed. Released by the caller. */
+int channel_statistics_measure(struct channel_statistics *statistics,
+                               const struct trace *trace, int value,
+                               struct error *err);
+void channel_statistics_release(struct channel_statistics *statistics);
+
 /*
  * Mean and variance (channels) float32 that make the changed side's output
  * have the mean and deviation of the dense side's over the samples; the

@@ -30,7 +30,7 @@ struct work {
     const struct reconstruct_request *request;
     struct reconstruct_result *result;
     struct trace trace;
-    size_t *layer_at; /* per node: layer + 1; 0: none */
+    size_t *layer_at; /* per node: layer to visit + 1; 0: none */
     const char *name; /* of the layer in hand */
     int done, total;
 };
@@ -287,6 +287,88 @@ static int visit_layer(struct work *work, size_t row, struct error *err)
     return result < 0 ? error_prefix(err, "layer '%s'", layer->name) : 0;
 }
 
+/* --- statistics of layers whose batch norm was folded --- */
+
+/* Constants of a layer in floats, as they are on the changed side. */
+struct affine {
+    const struct layer *layer;
+    struct tensor weight, bias;
+};
+
+/*
+ * Row r's outputs y become (y - mean) * ratio + mean of the dense model's.
+ * Source: Frantar et al. 2022 (OBC), statistics correction.
+ */
+static void affine_correct(struct affine *affine,
+                           const struct channel_statistics *statistics)
+{
+    const struct layer_matrix *m = &affine->layer->matrix;
+    float *weight = affine->weight.data, *bias = affine->bias.data;
+    for (int64_t r = 0; r < m->rows; r++) {
+        double was = statistics->sides[r * TRACE_SIDES + TRACE_DENSE].mean;
+        double is = statistics->sides[r * TRACE_SIDES + TRACE_CHANGED].mean;
+        double before =
+            statistics->sides[r * TRACE_SIDES + TRACE_DENSE].variance;
+        double now =
+            statistics->sides[r * TRACE_SIDES + TRACE_CHANGED].variance;
+        /* A row that says (almost) nothing any more is only shifted. */
+        double ratio = now > 1e-6 * before ? sqrt(before / now) : 1;
+        for (int64_t c = 0; c < m->inputs; c++)
+            for (int64_t k = 0; k < m->places; k++)
+                weight[layer_matrix_at(m, r, c, k)] *= (float)ratio;
+        bias[r] = (float)(((double)bias[r] - is) * ratio + was);
+    }
+}
+
+static int correct_layer(struct work *work, size_t row, struct error *err)
+{
+    const struct layer *layer = &work->request->layers->layers[row];
+    const struct graph *changed = work->trace.changed;
+    const struct node *node = &changed->nodes[layer->node];
+    struct affine affine = {.layer = layer};
+    struct channel_statistics statistics = {0};
+    int bias = graph_stored(changed, node->inputs[2]);
+    work->name = layer->name;
+    int result = trace_run(&work->trace, layer->node, TRACE_CHANGED, err);
+    if (!result)
+        result = channel_statistics_measure(&statistics, &work->trace,
+                                            node->outputs[0], err);
+    if (!result)
+        result = read_constant(&affine.weight, changed, layer->weight, err);
+    if (!result)
+        result = read_constant(&affine.bias, changed, bias, err);
+    if (!result) {
+        affine_correct(&affine, &statistics);
+        result = write_constant(work, layer->weight, &affine.weight, err);
+    }
+    if (!result)
+        result = write_constant(work, bias, &affine.bias, err);
+    channel_statistics_release(&statistics);
+    tensor_release(&affine.weight);
+    tensor_release(&affine.bias);
+    return result < 0 ? error_prefix(err, "layer '%s'", layer->name) : 0;
+}
+
+/* Whether a layer has a bias of its own and no batch norm behind it. */
+static bool is_affine(const struct graph *graph, const struct layer *layer)
+{
+    const struct node *node = &graph->nodes[layer->node];
+    const struct shape *shape = &graph->values[node->outputs[0]].shape;
+    int bias = node->input_count > 2 ? node->inputs[2] : GRAPH_NONE;
+    int readers[2];
+    /* A weight or bias that several nodes share has no one output. */
+    if (bias < 0 || graph_consumers(graph, layer->weight, readers, 2) != 1 ||
+        graph_consumers(graph, node->inputs[1], readers, 2) != 1 ||
+        graph_consumers(graph, bias, readers, 2) != 1)
+        return false;
+    if (!graph->values[bias].constant.data || shape->rank < 2 ||
+        shape->dims[1] != layer->matrix.rows ||
+        shape_elements(&graph->values[bias].shape) != layer->matrix.rows)
+        return false;
+    return graph_consumers(graph, node->outputs[0], readers, 2) != 1 ||
+           !batch_norm_is(graph, readers[0]);
+}
+
 /* --- all nodes in order --- */
 
 static int visit_norm(struct work *work, int node, struct error *err)
@@ -312,9 +394,12 @@ static int visit_node(struct work *work, int node, struct error *err)
     if (tell(work, err) < 0 || trace_run(trace, node, TRACE_DENSE, err) < 0)
         return -1;
     size_t layer = work->layer_at[node];
-    if (layer && visit_layer(work, layer - 1, err) < 0)
+    bool statistics = work->request->method->statistics;
+    if (layer && !statistics && visit_layer(work, layer - 1, err) < 0)
         return -1;
     if (trace_differs(trace, node)) {
+        if (layer && statistics && correct_layer(work, layer - 1, err) < 0)
+            return -1;
         if (batch_norm_is(trace->dense, node) &&
             visit_norm(work, node, err) < 0)
             return -1;
@@ -325,10 +410,11 @@ static int visit_node(struct work *work, int node, struct error *err)
     return 0;
 }
 
+/* Whether a layer's weights are fitted. */
 static bool is_chosen(const struct reconstruct_request *r, size_t i)
 {
-    return r->layers->layers[i].prunable && r->decisions[i].remove &&
-           (!r->chosen || r->chosen[i]);
+    return !r->method->statistics && r->layers->layers[i].prunable &&
+           r->decisions[i].remove && (!r->chosen || r->chosen[i]);
 }
 
 static int find_layers(struct work *work, struct error *err)
@@ -340,6 +426,8 @@ static int find_layers(struct work *work, struct error *err)
         return error_memory(err, nodes * sizeof *work->layer_at);
     for (size_t i = 0; i < r->layers->count; i++) {
         const struct layer *layer = &r->layers->layers[i];
+        if (r->method->statistics && is_affine(r->instance, layer))
+            work->layer_at[layer->node] = i + 1;
         if (!is_chosen(r, i))
             continue;
         if (hessian_serves(r->instance, layer, err) < 0)

@@ -15,6 +15,10 @@
  * (reconstruct_methods.c). */
 struct reconstruct_method {
     const char *name, *help;
+    /* Only statistics are measured again: no layer is fitted, those with a
+     * bias and no batch norm behind give the dense model's mean and deviation
+     * per channel by scaling their rows and shifting the bias. */
+    bool statistics;
     /* Chooses the mask anew by the data; NULL: keeps the given one. weight
      * and error are written (error -1: not) where the choice comes with
      * weights of its own. */

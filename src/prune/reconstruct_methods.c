@@ -114,8 +114,16 @@ static const struct reconstruct_method method_refit = {
     .help = "keeps the masks and refits the weights that stay",
 };
 
+static const struct reconstruct_method method_recalibrate = {
+    .name = "recalibrate",
+    .help = "keeps masks and weights; measures batch norms again, or scales "
+            "and shifts where they were folded",
+    .statistics = true,
+};
+
 const struct reconstruct_method *const reconstruct_methods[] = {
-    &method_obs, &method_sparsegpt, &method_wanda, &method_refit, NULL,
+    &method_obs,   &method_sparsegpt,   &method_wanda,
+    &method_refit, &method_recalibrate, NULL,
 };
 
 const struct reconstruct_method *reconstruct_method_find(const char *name)

@@ -223,8 +223,10 @@ int trace_run(struct trace *trace, int node, enum trace_side side,
         if (id < 0 || !trace->values[id].readers)
             continue;
         outputs[count++] = id;
-        trace->values[id].bytes[side] = create_bytes(trace, id, err);
-        if (!trace->values[id].bytes[side])
+        void **bytes = &trace->values[id].bytes[side];
+        if (!*bytes)
+            *bytes = create_bytes(trace, id, err);
+        if (!*bytes)
             goto out;
     }
     result =

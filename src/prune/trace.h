@@ -60,7 +60,8 @@ int trace_change(struct trace *trace, size_t count, const int *ids,
 /* Whether a node computes something else on the changed side. */
 bool trace_differs(const struct trace *trace, int node);
 
-/* Computes a node's outputs on one side; nodes come in ascending order. */
+/* Computes a node's outputs on one side; nodes come in ascending order. The
+ * last one may be computed again, after its constants have changed. */
 int trace_run(struct trace *trace, int node, enum trace_side side,
               struct error *err);
 

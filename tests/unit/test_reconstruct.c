@@ -2,6 +2,7 @@
 #include "base/rng.h"
 #include "dataset/dataset.h"
 #include "exec_fixture.h"
+#include "prune/batch_norm.h"
 #include "prune/criteria.h"
 #include "prune/reconstruct.h"
 
@@ -366,6 +367,76 @@ static void reconstruction_brings_outputs_back(void **state)
     }
 }
 
+/* Every channel of a folded layer's output has the dense model's mean and
+ * deviation over the samples that were measured. */
+static void assert_alike(const struct model *m, struct graph *changed,
+                         const struct layer *layer)
+{
+    struct trace trace;
+    struct channel_statistics s;
+    assert_int_equal(trace_init(&trace, m->graph, changed, &m->request.source,
+                                &parallel_none, NULL, false, NULL),
+                     0);
+    for (int i = 0; i <= layer->node; i++) {
+        if (trace.dense->folded[i])
+            continue;
+        assert_int_equal(trace_run(&trace, i, TRACE_DENSE, NULL), 0);
+        if (trace_differs(&trace, i))
+            assert_int_equal(trace_run(&trace, i, TRACE_CHANGED, NULL), 0);
+    }
+    int value = trace.dense->nodes[layer->node].outputs[0];
+    assert_int_equal(channel_statistics_measure(&s, &trace, value, NULL), 0);
+    int alive = 0;
+    for (int64_t c = 0; c < s.channels; c++) {
+        double was = sqrt(s.sides[c * TRACE_SIDES].variance);
+        double now = sqrt(s.sides[c * TRACE_SIDES + 1].variance);
+        assert_true(fabs(s.sides[c * TRACE_SIDES].mean -
+                         s.sides[c * TRACE_SIDES + 1].mean) <=
+                    1e-4 * (was + 1e-3));
+        if (now <= 1e-3 * was)
+            continue; /* nothing left to scale */
+        assert_true(fabs(now - was) <= 1e-3 * was);
+        alive++;
+    }
+    assert_true(alive > 0);
+    channel_statistics_release(&s);
+    trace_release(&trace);
+}
+
+/* Without fitting a weight; zeros stay zeros. */
+static void statistics_are_measured_again(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"mobilenet-bn", "mobilenet"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        struct model m;
+        struct reconstruct_result result;
+        struct graph *changed;
+        model_init(&m, names[i], 0.5, "recalibrate");
+        struct graph *plain = masked(&m, m.graph, m.masks.masks);
+        m.request.start = plain;
+        assert_int_equal(reconstruct(&result, &m.request, NULL), 0);
+        assert_int_equal(graph_with_constants(&changed, plain, result.count,
+                                              result.ids, result.tensors, NULL),
+                         0);
+        struct graph *applied = masked(&m, changed, m.masks.masks);
+        /* Masking again changes nothing: what was scaled was masked. */
+        assert_true(distance(&m, applied) == distance(&m, changed));
+        assert_true(distance(&m, changed) < distance(&m, plain) / 2);
+        for (size_t j = 0; j < m.layers.count; j++)
+            assert_null(result.masks[j].words);
+        if (i == 1) {
+            assert_alike(&m, changed, &m.layers.layers[0]);
+            assert_alike(&m, changed, &m.layers.layers[5]);
+        }
+        graph_drop(applied);
+        graph_drop(changed);
+        graph_drop(plain);
+        reconstruct_result_release(&result);
+        model_release(&m);
+    }
+}
+
 static void wide_layers_are_chosen_column_by_column(void **state)
 {
     (void)state;
@@ -441,6 +512,7 @@ int main(void)
         cmocka_unit_test(statistics_of_convolutions_are_their_definition),
         cmocka_unit_test(trace_gives_what_a_plan_gives),
         cmocka_unit_test(reconstruction_brings_outputs_back),
+        cmocka_unit_test(statistics_are_measured_again),
         cmocka_unit_test(wide_layers_are_chosen_column_by_column),
         cmocka_unit_test(layers_can_be_chosen),
         cmocka_unit_test(progress_is_told_and_cancel_ends_it),
