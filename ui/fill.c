@@ -135,9 +135,12 @@ static void fill_figures(struct view_point *point, const struct result *result)
     const struct cost *cost = &result->cost;
     point->accuracy = result->accuracy;
     point->difference = result->difference;
-    if (result->has_latency) {
+    if (result->has_latency || result->latency_predicted) {
+        point->predicted = result->latency_predicted;
+        point->noise = result->noise.kind;
         point->latency_ms = now->median;
-        point->latency_spread = (now->p90 - now->p10) / 2;
+        point->latency_spread =
+            point->predicted ? NAN : (now->p90 - now->p10) / 2;
         point->speedup = result->dense_latency_ms.median / now->median;
     }
     if (cost->parameters > 0) {
@@ -219,6 +222,7 @@ static void fill_layers(struct view *view, const struct session *session,
 {
     const struct variant *now = session_current(session);
     double total = 0;
+    view->times_predicted = result && result->latency_predicted;
     for (size_t i = 0; result && i < result->layer_count; i++)
         if (isfinite(result->layers[i].ms))
             total += result->layers[i].ms;

@@ -127,7 +127,8 @@ static void draw_latency(const struct app *app, struct line *line, bool wide)
         add(line, ROLE_VALUE, "…");
         return;
     }
-    add(line, ROLE_VALUE, "%s", format_ms(a, now->latency_ms));
+    add(line, ROLE_VALUE, "%s%s", now->predicted ? "~" : "",
+        format_ms(a, now->latency_ms));
     add(line, ROLE_TEXT, wide ? " ms" : "ms");
     if (isfinite(now->latency_spread))
         add(line, ROLE_DIM, " ±%s",
@@ -231,6 +232,15 @@ static void draw_work(const struct app *app, struct line *line)
         add(line, ROLE_DIM, " %s", format_seconds(left, seconds));
 }
 
+/* Why the latency may be off. */
+static void draw_noise(const struct app *app, struct line *line)
+{
+    const struct view_point *now = view_now(&app->view);
+    if (now->noise > NOISE_QUIET && !now->predicted &&
+        app->state.screen <= SCREEN_DETAIL)
+        add(line, ROLE_WARN, "  · machine %s", noise_word(now->noise));
+}
+
 static void draw_hints(const struct app *app, struct line *line)
 {
     int marked = 0;
@@ -253,6 +263,7 @@ void status_draw(struct app *app, struct surface *surface)
                              : NULL;
     draw_progress(app, &line);
     draw_work(app, &line);
+    draw_noise(app, &line);
     if (message == NULL) {
         draw_hints(app, &line);
         return;

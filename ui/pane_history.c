@@ -47,7 +47,7 @@ void history_pane(const struct app *app, struct surface *surface,
                      format_percent(latency, point->sparsity));
         if (figures > 14) {
             char text[2 * FORMAT_ROOM];
-            snprintf(text, sizeof text, "%s ms",
+            snprintf(text, sizeof text, "%s%s ms", point->predicted ? "~" : "",
                      format_ms(latency, point->latency_ms));
             widget_right(surface, row, column + 14, 12, ROLE_DIM, text);
         }

@@ -137,9 +137,10 @@ static void draw_title(struct app *app, struct surface *surface,
     double removed = layer->weights > 0
                          ? (double)layer->removed / (double)layer->weights
                          : 0;
-    snprintf(path, sizeof path, "%s   %s %s   pruned %s   %s ms %s",
+    snprintf(path, sizeof path, "%s   %s %s   pruned %s   %s%s ms %s",
              layer->name, layer->description, layer->shape,
-             format_percent(share, removed), format_ms(ms, layer->ms),
+             format_percent(share, removed),
+             app->view.times_predicted ? "~" : "", format_ms(ms, layer->ms),
              layer->kernel[0] == '\0' ? ""
              : layer->sparse_kernel   ? "sparse"
                                       : "dense");

@@ -189,7 +189,10 @@ static void draw_head(struct app *app, struct surface *surface,
         bool sorted = columns[i].sort == app->state.sort;
         char title[24];
         static const char *const against[] = {"Δms", "ΔA ms", "ΔB ms"};
-        snprintf(title, sizeof title, "%s%s",
+        bool guess =
+            app->view.times_predicted &&
+            (columns[i].sort == SORT_SHARE || columns[i].sort == SORT_SPEED);
+        snprintf(title, sizeof title, "%s%s%s", guess && !sorted ? "~" : "",
                  columns[i].sort == SORT_DELTA ? against[app->state.reference]
                                                : columns[i].title,
                  !sorted || (i == 0 && !app->state.descending) ? ""

@@ -35,7 +35,8 @@ static void add_figures(struct card *card, const struct view_point *point)
                  b, format_significant(&point->difference) ? " *" : "");
         add(card, ROLE_TEXT, "Δ", text);
     }
-    snprintf(text, sizeof text, "%s ms", format_ms(a, point->latency_ms));
+    snprintf(text, sizeof text, "%s%s ms", point->predicted ? "~" : "",
+             format_ms(a, point->latency_ms));
     add(card, ROLE_VALUE, "lat", text);
     add(card, ROLE_TEXT, "", format_speed(a, point->speedup));
     snprintf(text, sizeof text, "%s  %s", format_percent(a, point->size),

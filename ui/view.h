@@ -38,6 +38,8 @@ struct view_point {
     struct estimate accuracy, difference;
     double latency_ms, latency_spread; /* median, (p90 - p10) / 2 */
     double speedup;
+    bool predicted;                  /* the latency is not measured (yet) */
+    enum noise_kind noise;           /* of the machine when it was measured */
     double bytes, size;              /* encoded; share of dense */
     double nonzero;                  /* share of parameters */
     double macs;                     /* effective share */
@@ -114,6 +116,7 @@ struct view {
     size_t layer_count;
     struct view_layer *layers; /* owned */
     int64_t prunable;          /* weights */
+    bool times_predicted;      /* those of the layers */
 
     size_t point_count, point_room;
     struct view_point *points;    /* owned; index = variant id */

@@ -148,6 +148,7 @@ static enum cli_status explore_files(
     explorer.session.worker = &worker;
     explorer.session.journal = true;
     explorer.engine.foreground = false;
+    explorer.engine.learn_latency = true;
     return (enum cli_status)explore(&explorer);
 }
 

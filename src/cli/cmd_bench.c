@@ -43,6 +43,7 @@ static int print_json(const struct session *session, const struct bench *bench,
     json_number(latency, "p10", bench->latency_ms.p10, 6);
     json_number(latency, "p90", bench->latency_ms.p90, 6);
     json_integer(document, "runs", bench->runs);
+    json_noise(document, &bench->noise);
     json_number(document, "throughput_per_s", throughput(bench), 2);
     json_integer(document, "peak_memory_bytes", peak_memory_bytes());
     json_integer(document, "arena_bytes", bench->arena_bytes);
@@ -61,7 +62,7 @@ static int print_text(const struct session *session, const struct bench *bench,
     static const char *const headings[] = {"step",   "operator",  ">ms",
                                            ">share", ">sparsity", "kernel"};
     const struct stats_summary *ms = &bench->latency_ms;
-    char size[32];
+    char size[32], text[96];
     double sum = 0;
     for (size_t i = 0; i < bench->count; i++)
         sum += bench->steps[i].ms;
@@ -71,6 +72,7 @@ static int print_text(const struct session *session, const struct bench *bench,
            ms->median, ms->p10, ms->p90, (long long)bench->runs,
            (long long)bench->batch, bench->threads,
            bench->threads == 1 ? "" : "s");
+    printf("machine     %s\n", noise_text(&bench->noise, text, sizeof text));
     printf("throughput  %.1f samples/s\n", throughput(bench));
     printf("memory      %s peak\n\n",
            bytes_text(peak_memory_bytes(), size, sizeof size));

@@ -30,6 +30,8 @@ void figures_json(cJSON *document, const struct session *session,
         json_number(document, "latency_ms", result->latency_ms.median, 6);
     else
         cJSON_AddNullToObject(document, "latency_ms");
+    if (result->has_latency)
+        json_noise(document, &result->noise);
 }
 
 static void print_pair(const char *what, const char *before, const char *after)
@@ -69,4 +71,7 @@ void figures_text(const struct session *session, const struct variant *variant,
              result->latency_ms.median,
              result->dense_latency_ms.median / result->latency_ms.median);
     print_pair("latency", before, after);
+    if (result->noise.kind > NOISE_QUIET)
+        printf("machine     %s\n",
+               noise_text(&result->noise, after, sizeof after));
 }

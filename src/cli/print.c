@@ -39,6 +39,31 @@ void json_estimate(cJSON *object, const struct estimate *estimate)
     json_number(object, "high", estimate->high, 6);
 }
 
+void json_noise(cJSON *object, const struct noise *noise)
+{
+    if (noise->kind == NOISE_UNKNOWN)
+        return;
+    cJSON *machine = cJSON_AddObjectToObject(object, "noise");
+    json_string(machine, "machine", noise_word(noise->kind));
+    json_number(machine, "others", noise->others, 4);
+    json_number(machine, "spread", noise->spread, 4);
+}
+
+const char *noise_text(const struct noise *noise, char *text, size_t bytes)
+{
+    text[0] = '\0';
+    if (noise->kind == NOISE_UNKNOWN)
+        return text;
+    int n = snprintf(text, bytes, "%s", noise_word(noise->kind));
+    if (noise->kind == NOISE_BUSY)
+        n += snprintf(text + n, bytes - (size_t)n,
+                      ": others used %.0f %% of it", 100 * noise->others);
+    if (noise->kind != NOISE_QUIET)
+        snprintf(text + n, bytes - (size_t)n, ", runs differ by %.0f %%",
+                 100 * noise->spread);
+    return text;
+}
+
 const char *metric_name(enum metric metric)
 {
     static const char *const names[] = {"top1", "fidelity"};

@@ -12,6 +12,10 @@ void json_integer(cJSON *object, const char *key, int64_t value);
 void json_string(cJSON *object, const char *key, const char *value);
 /* "value", "low", "high" of an estimate. */
 void json_estimate(cJSON *object, const struct estimate *estimate);
+/* "noise": what a measurement's machine did meanwhile. */
+void json_noise(cJSON *object, const struct noise *noise);
+/* The same as a sentence for people; "" when it is not known. */
+const char *noise_text(const struct noise *noise, char *text, size_t bytes);
 /* The name of the metric as JSON has it. */
 const char *metric_name(enum metric metric);
 

@@ -48,6 +48,7 @@ static int describe(struct bench *bench, const struct setup *setup,
     bench->threads = setup->options.latency_threads;
     bench->latency_ms = latency->run_ms;
     bench->runs = latency->runs;
+    bench->noise = latency->noise;
     bench->arena_bytes = plan_arena_bytes(plan);
     bench->packed_bytes = plan_packed_bytes(plan);
     struct layer_result *results = setup_layers(setup, graph);

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 
 #include "base/cancel.h"
+#include "measure/noise.h"
 
 /* One step of the plan. */
 struct bench_step {
@@ -22,6 +23,7 @@ struct bench {
     int threads;
     struct stats_summary latency_ms;
     int64_t runs;
+    struct noise noise;                /* of the machine meanwhile */
     int64_t arena_bytes, packed_bytes; /* of the plan */
     struct bench_step *steps;
     size_t count;

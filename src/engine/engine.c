@@ -23,8 +23,9 @@ enum { OUTCOMES_BUDGET_BYTES = 64 << 20 };
 
 /* In order of preference. */
 static const struct job_kind *const job_kinds[] = {
-    &job_scan, &job_export,  &job_variant, &job_flipped, /* even during work */
-    &job_work, &job_baseline};
+    &job_scan,    &job_export,   &job_variant,
+    &job_flipped, /* even during work */
+    &job_work,    &job_baseline, &job_calibrate};
 enum { URGENT_KINDS = 4 };
 
 /* Locked. One of the first `kinds` kinds. */
@@ -201,6 +202,8 @@ static int init_parts(struct engine *engine, struct error *err)
     engine->store.budget_bytes = OUTCOMES_BUDGET_BYTES;
     engine->baseline_wanted =
         setup->eval_graph || setup->options.measure_latency;
+    engine->calibration_wanted =
+        setup->options.measure_latency && setup->options.learn_latency;
     if (!setup->eval_graph)
         return 0;
     if (trial_create(&engine->base, setup->samples, setup->batches, err) < 0 ||
@@ -224,6 +227,7 @@ int engine_create(struct engine **out, const struct session *session,
     wait_condition_init(&engine->changed);
     engine->dense = variant_retain(session_variant(session, 0));
     if (setup_init(&engine->setup, session, options, err) < 0 ||
+        forecast_init(&engine->forecast, err) < 0 ||
         init_parts(engine, err) < 0 ||
         engine_costs(engine, engine->dense, &engine->baseline, err) < 0 ||
         thread_start(&engine->thread, "engine", !options->foreground,
@@ -240,6 +244,7 @@ static void release_parts(struct engine *engine)
     plan_drop(engine->plan);
     plan_drop(engine->base_plan);
     plan_drop(engine->latency_plan);
+    forecast_release(&engine->forecast);
     prefix_destroy(engine->prefix);
     trial_destroy(engine->base);
     strata_destroy(engine->strata);

@@ -20,6 +20,7 @@ struct engine_options {
     int64_t memory_bytes;  /* budget of the activation cache */
     const char *kernels;   /* "auto" (NULL), "dense", "sparse" */
     bool measure_latency;  /* false: accuracy only */
+    bool learn_latency;    /* find out in idle time what zeros are worth */
     bool foreground; /* threads of normal priority: nobody draws meanwhile */
 };
 

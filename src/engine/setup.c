@@ -198,9 +198,9 @@ static int is_sparse(bool *sparse, const struct setup *setup,
     return 0;
 }
 
-static int latency_instance(const struct setup *setup, struct graph **out,
-                            const struct variant *variant,
-                            const struct mask_set *masks, struct error *err)
+int setup_latency(const struct setup *setup, struct graph **out,
+                  const struct variant *variant, const struct mask_set *masks,
+                  struct error *err)
 {
     bool sparse = false;
     if (setup_masked(setup, out, setup->latency_graph, variant, masks, err) < 0)
@@ -269,7 +269,7 @@ int setup_crew(const struct setup *setup, struct crew **out,
     struct graph *graph;
     int threads = setup->options.latency_threads;
     *out = NULL;
-    if (latency_instance(setup, &graph, variant, masks, err) < 0)
+    if (setup_latency(setup, &graph, variant, masks, err) < 0)
         return -1;
     int64_t parts =
         graph->batch > 0 ? setup->options.latency_batch / graph->batch : 1;

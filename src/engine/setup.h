@@ -51,6 +51,12 @@ int setup_masked(const struct setup *setup, struct graph **out,
                  const struct graph *graph, const struct variant *variant,
                  const struct mask_set *masks, struct error *err);
 
+/* The instance that a latency run takes: of the whole batch or of a part.
+ * Owned by the caller. */
+int setup_latency(const struct setup *setup, struct graph **out,
+                  const struct variant *variant, const struct mask_set *masks,
+                  struct error *err);
+
 /*
  * What latency is measured with: the variant's instance for a part of the
  * latency batch, its plan and crew (crew_destroy).

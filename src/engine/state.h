@@ -5,6 +5,7 @@
 #include "base/cancel.h"
 #include "base/thread.h"
 #include "engine/flipped.h"
+#include "engine/forecast.h"
 #include "engine/pool.h"
 #include "engine/scan_known.h"
 #include "engine/setup.h"
@@ -26,7 +27,7 @@ struct job_kind {
     void (*requeue)(struct engine *engine, struct job *job);
 };
 extern const struct job_kind job_baseline, job_variant, job_export, job_work,
-    job_scan, job_flipped;
+    job_calibrate, job_scan, job_flipped;
 
 struct job {
     const struct job_kind *kind;
@@ -89,7 +90,7 @@ struct engine {
     const struct report *report;
     uint64_t generation;
     struct job wanted; /* variant NULL: none */
-    bool baseline_wanted;
+    bool baseline_wanted, calibration_wanted;
     bool paused, ending, stopping;
     const struct job_kind *running; /* NULL: none */
     struct addressee addressee;     /* of the running job */
@@ -115,6 +116,8 @@ struct engine {
     struct plan *plan;      /* the last variant's, for evaluation */
     uint64_t plan_hash;
     struct plan *latency_plan;
+    struct forecast forecast; /* of latency, on this machine */
+    size_t calibrated;        /* steps of the calibration that are done */
     struct dataset *training; /* NULL: not opened */
     struct mask_set masks;    /* of masks_variant */
     const struct variant *masks_variant;
@@ -159,6 +162,9 @@ bool engine_is_dense(const struct engine *engine,
 int engine_evaluate(struct engine *engine, const struct job *job,
                     struct result *result, struct error *err);
 int engine_measure(struct engine *engine, const struct job *job,
+                   struct result *result, struct error *err);
+/* The latency that is to be expected, until it is measured. */
+int engine_predict(struct engine *engine, const struct variant *variant,
                    struct result *result, struct error *err);
 /* Counted costs and layers of a variant. */
 int engine_costs(struct engine *engine, const struct variant *variant,

@@ -146,6 +146,25 @@ int engine_costs(struct engine *engine, const struct variant *variant,
     return 0;
 }
 
+int engine_predict(struct engine *engine, const struct variant *variant,
+                   struct result *result, struct error *err)
+{
+    const struct setup *setup = &engine->setup;
+    const struct mask_set *masks;
+    struct graph *graph = NULL;
+    if (result->has_latency || !setup->options.measure_latency ||
+        setup->options.latency_batch > 1)
+        return 0;
+    if (engine_masks(engine, variant, &masks, err) < 0 ||
+        setup_latency(setup, &graph, variant, masks, err) < 0)
+        return -1;
+    int code =
+        forecast_change(result, &engine->forecast, graph, setup->latency_graph,
+                        &engine->baseline, session_layers(setup->session), err);
+    graph_drop(graph);
+    return code < 0 ? -1 : 0;
+}
+
 /* --- accuracy --- */
 
 static struct trial *take_trial(struct engine *engine, uint64_t hash)
@@ -333,8 +352,12 @@ static int measure_variant(struct engine *engine, const struct variant *variant,
     struct latency_protocol protocol = latency_protocol_live();
     if (latency_measure(&latency, crew, &protocol, &engine->cancel, err) < 0)
         goto out;
+    if (forecast_learn(&engine->forecast, crew, &latency, err) < 0)
+        goto out;
     result->latency_ms = latency.run_ms;
+    result->noise = latency.noise;
     result->has_latency = true;
+    result->latency_predicted = false;
     take_step_times(engine, crew_plan(crew), &latency, result);
     plan_drop(engine->latency_plan);
     engine->latency_plan = plan_retain(crew_plan(crew));
@@ -383,6 +406,8 @@ int engine_measure(struct engine *engine, const struct job *job,
         return -1;
     if (engine_is_dense(engine, job->variant)) {
         result->latency_ms = engine->baseline.latency_ms;
+        result->noise = engine->baseline.noise;
+        result->latency_predicted = engine->baseline.latency_predicted;
         for (size_t i = 0; i < result->layer_count; i++)
             result->layers[i] = engine->baseline.layers[i];
         result->has_latency = true;
@@ -414,10 +439,28 @@ static bool known_before(struct engine *engine, uint64_t hash,
     return exact;
 }
 
+/* What follows from the weights alone is there before kernels are chosen. */
+static int announce(struct engine *engine, struct job *job,
+                    struct result *result, struct error *err)
+{
+    struct news news = {.stage = ENGINE_PLANNING,
+                        .total = engine->setup.samples};
+    if (engine_is_dense(engine, job->variant) || result->has_latency)
+        return 0;
+    if (engine_costs(engine, job->variant, result, err) < 0 ||
+        engine_predict(engine, job->variant, result, err) < 0)
+        return -1;
+    news.done = result->accuracy.samples;
+    engine_publish(engine, &news, result);
+    return 0;
+}
+
 static int work_on(struct engine *engine, struct job *job,
                    struct result *result, struct error *err)
 {
     bool exact = known_before(engine, job->variant->hash, result);
+    if (announce(engine, job, result, err) < 0)
+        return -1;
     if (engine->setup.eval_graph && !exact &&
         engine_evaluate(engine, job, result, err) < 0)
         return -1;

@@ -50,7 +50,9 @@ static int time_runs(struct latency *latency, struct crew *crew,
     size_t capacity = 0;
     double *times = NULL;
     int64_t runs = 0, begin = clock_now_ns();
+    struct noise_watch watch;
     int result = 0;
+    noise_begin(&watch);
     for (; runs < RUNS_MAX; runs++) {
         int64_t start = clock_now_ns(), spent = start - begin;
         if (runs >= protocol->runs && spent >= protocol->minimum_ns)
@@ -70,6 +72,7 @@ static int time_runs(struct latency *latency, struct crew *crew,
     if (!result) {
         latency->run_ms = stats_summarise(times, (size_t)runs);
         latency->runs = runs;
+        latency->noise = noise_end(&watch, &latency->run_ms);
     }
     free(times);
     return result;

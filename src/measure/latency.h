@@ -4,6 +4,7 @@
 
 #include "base/stats.h"
 #include "exec/crew.h"
+#include "measure/noise.h"
 
 /* Warm up `warmup` runs, then at least `runs` and until `minimum_ns` have
  * passed (at most `maximum_ns`). */
@@ -22,6 +23,7 @@ struct latency {
     double *step_ms;             /* median per plan step; owned */
     size_t steps;
     int64_t runs;
+    struct noise noise; /* of the machine during the runs */
 };
 
 /*

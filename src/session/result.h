@@ -5,12 +5,13 @@
 #include "base/stats.h"
 #include "eval/estimate.h"
 #include "measure/cost.h"
+#include "measure/noise.h"
 
 enum metric { METRIC_TOP1, METRIC_FIDELITY };
 
 struct layer_result {
     int64_t weights, nonzeros;
-    double ms;          /* measured in the variant's plan, NAN: not yet */
+    double ms;          /* in the variant's plan, NAN: not yet */
     double dense_ms;    /* the same layer in the dense model's plan */
     const char *kernel; /* static text; "" not yet */
     bool sparse_kernel;
@@ -24,8 +25,12 @@ struct result {
     int64_t base_only, variant_only; /* discordant samples */
     double p_value;                  /* McNemar */
     struct estimate loss;            /* mean, nats; NAN without labels */
-    bool has_latency;
+    bool has_latency; /* as good as it gets: measured, or of a device */
+    /* What stands there was predicted, not measured; without has_latency it
+     * will be measured. Then all quantiles are one. */
+    bool latency_predicted;
     struct stats_summary latency_ms, dense_latency_ms;
+    struct noise noise; /* of the machine when it was measured */
     struct cost cost, dense_cost;
     size_t layer_count;
     struct layer_result *layers; /* owned */

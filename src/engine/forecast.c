@@ -1,0 +1,153 @@
+#include "engine/forecast.h"
+
+#include "base/array.h"
+#include "exec/workload.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+int forecast_init(struct forecast *forecast, struct error *err)
+{
+    *forecast = (struct forecast){0};
+    return costmodel_create(&forecast->model, err);
+}
+
+void forecast_release(struct forecast *forecast)
+{
+    costmodel_destroy(forecast->model);
+    *forecast = (struct forecast){0};
+}
+
+/* The sum of an instance's steps in nanoseconds, each in its fastest way,
+ * which is written; 0 when one is like nothing that was measured. */
+static double sum_of(const struct costmodel *model, struct workload_list *list,
+                     double *times, char *unlike)
+{
+    double sum = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        double ns;
+        if (!costmodel_best(model, &list->rows[i].workload, &ns)) {
+            if (unlike)
+                workload_class(&list->rows[i].workload, unlike);
+            return 0;
+        }
+        times[list->rows[i].node] = ns;
+        sum += ns;
+    }
+    return sum;
+}
+
+static int list_times(struct workload_list *list, double **times,
+                      const struct graph *instance, struct error *err)
+{
+    *times = NULL;
+    if (workload_list_init(list, instance, err) < 0)
+        return -1;
+    *times = array_create(instance->node_count + 1, sizeof **times);
+    if (*times)
+        return 0;
+    workload_list_release(list);
+    return error_memory(err, instance->node_count * sizeof **times);
+}
+
+int forecast_learn(struct forecast *forecast, const struct crew *crew,
+                   const struct latency *latency, struct error *err)
+{
+    const struct plan *plan = crew_plan(crew);
+    struct workload_list list;
+    double *times;
+    /* Parts run side by side: what a step of one takes was not seen. */
+    if (crew_parts(crew) != 1)
+        return 0;
+    for (size_t i = 0; i < latency->steps; i++) {
+        struct workload workload;
+        plan_workload(plan, i, &workload);
+        if (costmodel_add(forecast->model, &workload, latency->step_ms[i] * 1e6,
+                          err) < 0)
+            return -1;
+    }
+    if (costmodel_fit(forecast->model, err) < 0 ||
+        list_times(&list, &times, plan_instance(plan), err) < 0)
+        return -1;
+    double sum = sum_of(forecast->model, &list, times, NULL);
+    if (sum > 0)
+        forecast->overhead = latency->run_ms.median * 1e6 / sum;
+    free(times);
+    workload_list_release(&list);
+    return 0;
+}
+
+static void take_layers(struct result *result, const struct workload_list *list,
+                        const double *times, const struct layer_table *layers)
+{
+    for (size_t i = 0; i < layers->count && i < result->layer_count; i++) {
+        struct layer_result *layer = &result->layers[i];
+        for (size_t r = 0; r < list->count; r++) {
+            if (list->rows[r].node != layers->layers[i].node)
+                continue;
+            layer->ms = times[list->rows[r].node] * 1e-6;
+            layer->sparse_kernel =
+                list->rows[r].workload.method == WORKLOAD_SPARSE;
+            layer->kernel = layer->sparse_kernel ? "sparse" : "dense";
+        }
+    }
+}
+
+static struct stats_summary exactly(double ms)
+{
+    return (struct stats_summary){.median = ms,
+                                  .p10 = ms,
+                                  .p90 = ms,
+                                  .minimum = ms,
+                                  .maximum = ms,
+                                  .mean = ms};
+}
+
+int forecast_times(struct result *result, const struct costmodel *model,
+                   double overhead, const struct graph *instance,
+                   const struct layer_table *layers, char *unlike,
+                   struct error *err)
+{
+    struct workload_list list;
+    double *times;
+    if (list_times(&list, &times, instance, err) < 0)
+        return -1;
+    double ms = overhead * sum_of(model, &list, times, unlike) * 1e-6;
+    if (ms > 0) {
+        result->latency_ms = exactly(ms);
+        result->latency_predicted = true;
+        take_layers(result, &list, times, layers);
+    }
+    free(times);
+    workload_list_release(&list);
+    return ms > 0 ? 0 : 1;
+}
+
+int forecast_change(struct result *result, const struct forecast *forecast,
+                    const struct graph *instance, const struct graph *dense,
+                    const struct result *baseline,
+                    const struct layer_table *layers, struct error *err)
+{
+    const struct costmodel *model = forecast->model;
+    struct result before = {0};
+    if (!(forecast->overhead > 0) || !baseline->has_latency)
+        return 1;
+    if (result_copy(&before, baseline) < 0)
+        return error_memory(err, sizeof before);
+    int code = forecast_times(&before, model, 1, dense, layers, NULL, err);
+    if (code == 0)
+        code = forecast_times(result, model, 1, instance, layers, NULL, err);
+    if (code == 0) {
+        result->dense_latency_ms = baseline->latency_ms;
+        result->latency_ms =
+            exactly(baseline->latency_ms.median * result->latency_ms.median /
+                    before.latency_ms.median);
+    }
+    for (size_t i = 0; i < result->layer_count && code == 0; i++) {
+        struct layer_result *layer = &result->layers[i];
+        layer->dense_ms = baseline->layers[i].ms;
+        layer->ms *= layer->dense_ms / before.layers[i].ms;
+    }
+    result_release(&before);
+    return code;
+}

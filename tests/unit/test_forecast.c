@@ -1,0 +1,218 @@
+/* Latency that is expected before it is measured, and what the machine's
+ * noise is called. */
+#include "engine/forecast.h"
+#include "engine_fixture.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct error err;
+
+struct bench {
+    struct session *session;
+    struct setup setup;
+    struct forecast forecast;
+    struct result baseline;
+};
+
+static void check(int code)
+{
+    if (code < 0)
+        fail_msg("%s", err.message);
+}
+
+static struct result blank(const struct setup *setup)
+{
+    struct result result = {0};
+    result.layers = setup_layers(setup, setup->cost_graph);
+    result.layer_count = session_layers(setup->session)->count;
+    assert_non_null(result.layers);
+    return result;
+}
+
+static struct crew *crew_of(const struct bench *b,
+                            const struct variant *variant)
+{
+    struct mask_set masks;
+    struct crew *crew;
+    check(session_masks(b->session, variant, NULL, NULL, &masks, &err));
+    check(setup_crew(&b->setup, &crew, variant, &masks, NULL, NULL, &err));
+    mask_set_release(&masks);
+    return crew;
+}
+
+/* Pretends that every step took `ms`: no test depends on the machine. */
+static void learn(struct bench *b, const struct variant *variant, double ms)
+{
+    struct crew *crew = crew_of(b, variant);
+    struct latency latency = {.steps = plan_step_count(crew_plan(crew))};
+    double steps[64];
+    assert_true(latency.steps <= 64);
+    for (size_t i = 0; i < latency.steps; i++)
+        steps[i] = ms;
+    latency.step_ms = steps;
+    latency.run_ms.median = ms * (double)latency.steps;
+    check(forecast_learn(&b->forecast, crew, &latency, &err));
+    crew_destroy(crew);
+}
+
+static struct graph *masked(const struct bench *b,
+                            const struct variant *variant)
+{
+    struct mask_set masks;
+    struct graph *graph;
+    check(session_masks(b->session, variant, NULL, NULL, &masks, &err));
+    check(setup_latency(&b->setup, &graph, variant, &masks, &err));
+    mask_set_release(&masks);
+    return graph;
+}
+
+static int predict(const struct bench *b, const struct variant *variant,
+                   struct result *result)
+{
+    struct graph *graph = masked(b, variant);
+    int code =
+        forecast_change(result, &b->forecast, graph, b->setup.latency_graph,
+                        &b->baseline, session_layers(b->session), &err);
+    check(code);
+    graph_drop(graph);
+    return code;
+}
+
+static int begin(void **state)
+{
+    static struct bench b;
+    struct engine_options options = {0};
+    b = (struct bench){.session = engine_open_session(NULL)};
+    check(setup_init(&b.setup, b.session, &options, &err));
+    check(forecast_init(&b.forecast, &err));
+    b.baseline = blank(&b.setup);
+    *state = &b;
+    return 0;
+}
+
+/* The dense model was measured: 1 ms a layer, 4 ms a run. */
+static void measured(struct bench *b)
+{
+    b->baseline.has_latency = true;
+    b->baseline.latency_ms.median = 4;
+    for (size_t i = 0; i < b->baseline.layer_count; i++)
+        b->baseline.layers[i].ms = 1;
+}
+
+static int end(void **state)
+{
+    struct bench *b = *state;
+    result_release(&b->baseline);
+    forecast_release(&b->forecast);
+    setup_release(&b->setup);
+    session_close(b->session);
+    return 0;
+}
+
+static void nothing_is_predicted_before_a_run_was_measured(void **state)
+{
+    struct bench *b = *state;
+    struct result result = blank(&b->setup);
+    assert_int_equal(predict(b, session_variant(b->session, 0), &result), 1);
+    assert_false(result.latency_predicted);
+    result_release(&result);
+}
+
+static void zeros_are_not_predicted_before_zeros_were_measured(void **state)
+{
+    struct bench *b = *state;
+    struct result result = blank(&b->setup);
+    measured(b);
+    learn(b, session_variant(b->session, 0), 1);
+    /* Dense kernels serve as well: nothing faster is known. */
+    assert_int_equal(
+        predict(b, engine_edit(b->session, "set fc1 90%"), &result), 0);
+    assert_true(fabs(result.latency_ms.median - 4) < 0.01);
+    result_release(&result);
+}
+
+static void only_what_was_edited_changes(void **state)
+{
+    struct bench *b = *state;
+    struct result result = blank(&b->setup);
+    measured(b);
+    learn(b, session_variant(b->session, 0), 1);
+    learn(b, engine_edit(b->session, "set * 95%"), 0.1);
+    learn(b, engine_edit(b->session, "set * 60%"), 0.4);
+    check(session_execute(b->session, "reset *", &(struct command_result){0},
+                          &err));
+    assert_int_equal(
+        predict(b, engine_edit(b->session, "set fc1 94%"), &result), 0);
+    assert_true(result.latency_predicted);
+    assert_false(result.has_latency);
+    assert_true(result.layers[0].sparse_kernel);
+    assert_true(result.layers[0].ms < 0.3);
+    assert_true(result.layers[0].dense_ms == 1);
+    for (size_t i = 1; i < result.layer_count; i++) {
+        assert_true(fabs(result.layers[i].ms - 1) < 1e-9);
+        assert_false(result.layers[i].sparse_kernel);
+    }
+    assert_true(result.latency_ms.median < 3.5);
+    assert_true(result.latency_ms.median > 2);
+    assert_true(result.dense_latency_ms.median == 4);
+    result_release(&result);
+}
+
+static void an_engine_ends_with_what_was_measured(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session(NULL);
+    struct engine_options options = {.measure_latency = true,
+                                     .learn_latency = true};
+    struct engine *engine;
+    check(engine_create(&engine, session, &options, &err));
+    engine_wait(engine, -1);
+    const struct report *report =
+        engine_shown(engine, engine_edit(session, "set fc1 93%"));
+    assert_true(report->complete);
+    assert_true(report->result.has_latency);
+    assert_false(report->result.latency_predicted);
+    assert_true(report->result.latency_ms.p10 <= report->result.latency_ms.p90);
+    assert_int_not_equal(report->result.noise.kind, NOISE_UNKNOWN);
+    report_drop(report);
+    engine_destroy(engine);
+    session_close(session);
+}
+
+static void noise_has_a_cause_and_a_word(void **state)
+{
+    (void)state;
+    assert_int_equal(noise_judge(0.02, 0.03), NOISE_QUIET);
+    assert_int_equal(noise_judge(0.5, 0.03), NOISE_BUSY);
+    assert_int_equal(noise_judge(0.5, 0.9), NOISE_BUSY);
+    assert_int_equal(noise_judge(0.02, 0.9), NOISE_UNSTEADY);
+    assert_int_equal(noise_judge(NAN, 0.03), NOISE_QUIET);
+    assert_string_equal(noise_word(NOISE_UNKNOWN), "");
+    assert_string_equal(noise_word(NOISE_UNSTEADY), "unsteady");
+    struct noise_watch watch;
+    struct stats_summary runs = {.median = 2, .p10 = 1.9, .p90 = 2.1};
+    noise_begin(&watch);
+    struct noise noise = noise_end(&watch, &runs);
+    assert_true(fabs(noise.spread - 0.1) < 1e-9);
+    assert_true(isnan(noise.others) || noise.others >= 0);
+}
+
+int main(void)
+{
+#define BENCH(f) cmocka_unit_test_setup_teardown(f, begin, end)
+    const struct CMUnitTest tests[] = {
+        BENCH(nothing_is_predicted_before_a_run_was_measured),
+        BENCH(zeros_are_not_predicted_before_zeros_were_measured),
+        BENCH(only_what_was_edited_changes),
+        cmocka_unit_test(an_engine_ends_with_what_was_measured),
+        cmocka_unit_test(noise_has_a_cause_and_a_word),
+    };
+    return cmocka_run_group_tests(tests, engine_make_folder,
+                                  engine_remove_folder);
+}
