@@ -56,6 +56,25 @@ static const char *why_data(const struct app *app)
     return app->view.data[0] ? NULL : "needs a data set";
 }
 
+static const char *why_scan(const struct app *app)
+{
+    if (app->view.data[0] == '\0')
+        return "there is no data to measure on";
+    if (app->view.working && strcmp(app->view.work_name, "scan") != 0)
+        return "other work is still being done";
+    return why_readonly(app);
+}
+
+static const char *why_scan_row(const struct app *app)
+{
+    return why_layer(app) != NULL ? why_layer(app) : why_scan(app);
+}
+
+static const char *why_scan_file(const struct app *app)
+{
+    return app->view.scan.table == NULL ? "nothing was scanned yet" : NULL;
+}
+
 static const char *why_point(const struct app *app)
 {
     const struct list *list = &app->state.lists[app->state.screen];
@@ -78,8 +97,10 @@ enum {
     DETAIL = CONTEXT_DETAIL,
     EDIT = CONTEXT_EDIT,
     PLOT = CONTEXT_TRADEOFF,
+    SENS = CONTEXT_SENSITIVITY,
     HISTORY = CONTEXT_HISTORY,
     FLIPS = CONTEXT_FLIPS,
+    TABLES = CONTEXT_EDIT | CONTEXT_SENSITIVITY,
     LISTS = CONTEXT_EDIT | CONTEXT_HISTORY | CONTEXT_MESSAGES,
     ALL = CONTEXT_ALL,
     NO_PLOT = CONTEXT_ALL & ~CONTEXT_TRADEOFF,
@@ -100,7 +121,7 @@ const struct action actions[] = {
      NULL},
     {"balance", "b", EDIT, "one target over marked or all", do_global, 0,
      why_layer, NULL},
-    {"next-criterion", "p", EDIT, "next pruning criterion", do_criterion, 0,
+    {"next-criterion", "p", TABLES, "next pruning criterion", do_criterion, 0,
      why_readonly, NULL},
     {"mark", "Space", LAYERS, "mark, step down", do_mark, 0, why_seen, NULL},
     {"mark-range", "v", LAYERS, "mark while moving", do_mark_range, 0, why_seen,
@@ -117,6 +138,20 @@ const struct action actions[] = {
      why_seen, NULL},
     {"next-layer", "]", DETAIL, "next layer", do_other_layer, 1, why_seen,
      NULL},
+
+    /* sensitivity */
+    {"amount-left", "h Left", SENS, "smaller amount", do_scan_column, -1, NULL,
+     NULL},
+    {"amount-right", "l Right", SENS, "larger amount", do_scan_column, 1, NULL,
+     NULL},
+    {"scan-start", "s", SENS, "start or stop scanning", do_scan, 0, why_scan,
+     NULL},
+    {"scan-row", "r", SENS, "this layer again, all samples", do_scan_again, 0,
+     why_scan_row, NULL},
+    {"scan-set", "Enter", SENS, "prune the layer by this much", do_scan_set, 0,
+     why_layer, NULL},
+    {"scan-file", "E", SENS, "write the scan as CSV", do_scan_file, 0,
+     why_scan_file, NULL},
 
     /* trade-off plot */
     {"point-left", "h Left", PLOT, "point to the left", do_point, -1, NULL,
@@ -151,12 +186,13 @@ const struct action actions[] = {
     {"page-up", "PgUp", NO_PLOT, "page up", do_page, -2, NULL, NULL},
     {"half-down", "^D", NO_PLOT, "half a page down", do_page, 1, NULL, NULL},
     {"half-up", "^U", NO_PLOT, "half a page up", do_page, -1, NULL, NULL},
-    {"find", "/ F3", EDIT, "find a layer", do_search, 0, NULL, "Find"},
-    {"find-next", "n", EDIT, "next match", do_search_next, 1, why_search, NULL},
-    {"find-previous", "N", EDIT, "previous match", do_search_next, -1,
-     why_search, NULL},
-    {"filter", "f", LAYERS, "show only matching layers", do_filter, 0, NULL,
+    {"find", "/ F3", TABLES, "find a layer", do_search, 0, NULL, "Find"},
+    {"find-next", "n", TABLES, "next match", do_search_next, 1, why_search,
      NULL},
+    {"find-previous", "N", TABLES, "previous match", do_search_next, -1,
+     why_search, NULL},
+    {"filter", "f", LAYERS | SENS, "show only matching layers", do_filter, 0,
+     NULL, NULL},
     {"next-pane", "Tab", LAYERS, "next pane", do_pane, 1, NULL, NULL},
     {"previous-pane", "S-Tab", LAYERS, "previous pane", do_pane, -1, NULL,
      NULL},
@@ -171,6 +207,8 @@ const struct action actions[] = {
      why_seen, NULL},
     {"tradeoff", "3 F5", ALL, "trade-off plot", do_screen, SCREEN_TRADEOFF,
      NULL, "Plot"},
+    {"sensitivity", "4 F4", ALL, "what each layer's pruning costs", do_screen,
+     SCREEN_SENSITIVITY, NULL, "Sens"},
     {"curves", "5 F6", ALL, "curves of tuning", do_screen, SCREEN_TUNE, NULL,
      "Tune"},
     {"history", "6 T", ALL, "tree of variants", do_screen, SCREEN_HISTORY, NULL,

@@ -13,6 +13,7 @@ enum context {
     CONTEXT_LAYERS = 1 << SCREEN_LAYERS,
     CONTEXT_DETAIL = 1 << SCREEN_DETAIL,
     CONTEXT_TRADEOFF = 1 << SCREEN_TRADEOFF,
+    CONTEXT_SENSITIVITY = 1 << SCREEN_SENSITIVITY,
     CONTEXT_TUNE = 1 << SCREEN_TUNE,
     CONTEXT_HISTORY = 1 << SCREEN_HISTORY,
     CONTEXT_MESSAGES = 1 << SCREEN_MESSAGES,
@@ -95,6 +96,13 @@ void do_plot_zoom(struct app *app, int step); /* 0: everything */
 
 /* action_trust.c */
 void do_flip_choice(struct app *app, int unused);
+/* action_scan.c */
+void do_scan_column(struct app *app, int step);
+void do_scan(struct app *app, int unused); /* starts, stops */
+void do_scan_again(struct app *app, int unused);
+void do_scan_set(struct app *app, int unused);
+void do_scan_file(struct app *app, int unused); /* asks */
+void scan_accept_file(struct app *app, const char *path);
 
 /* action_session.c */
 void do_help(struct app *app, int unused);

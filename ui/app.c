@@ -74,7 +74,7 @@ void list_move(struct list *list, int to)
 struct list *app_list(struct app *app)
 {
     enum screen_id screen = app->state.screen;
-    if (screen == SCREEN_DETAIL)
+    if (screen == SCREEN_DETAIL || screen == SCREEN_SENSITIVITY)
         screen = SCREEN_LAYERS;
     return &app->state.lists[screen];
 }

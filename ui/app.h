@@ -15,6 +15,7 @@ enum screen_id {
     SCREEN_LAYERS,
     SCREEN_DETAIL,
     SCREEN_TRADEOFF,
+    SCREEN_SENSITIVITY,
     SCREEN_TUNE,
     SCREEN_HISTORY,
     SCREEN_MESSAGES,
@@ -39,6 +40,7 @@ enum prompt_id {
     PROMPT_SNAPSHOT,
     PROMPT_SEARCH,
     PROMPT_FILTER,
+    PROMPT_SCAN_FILE,
     PROMPT_COUNT,
 };
 
@@ -89,6 +91,8 @@ struct state {
     enum view_axis axis;
     bool show_dominated;
     double plot_zoom; /* 1: everything */
+    int scan_amount;  /* column of the map of sensitivity under the cursor */
+    int scan_first;   /* the first column that is seen */
 
     /* layers: rows in the order shown */
     int *order;          /* layer indices, owned */
@@ -103,7 +107,7 @@ struct state {
 
     enum flip_choice flip_choice;
 
-    struct list lists[SCREEN_COUNT]; /* DETAIL uses LAYERS' */
+    struct list lists[SCREEN_COUNT]; /* DETAIL, SENSITIVITY use LAYERS' */
 
     /* keys */
     bool prefix; /* g was pressed */
@@ -140,6 +144,8 @@ struct backend {
                      void (*add)(void *context, const char *word),
                      void *context);
     int (*work)(struct app *app, const char *line, struct error *err);
+    void (*stop_work)(struct app *app);
+    int (*write_scan)(struct app *app, const char *path, struct error *err);
     void (*refresh)(struct app *app); /* fill the view again */
     bool (*file_exists)(struct app *app, const char *path);
 };

@@ -85,6 +85,25 @@ static int start_work(struct app *app, const char *line, struct error *err)
     return engine_work_start(e->engine, session_current(e->session), line, err);
 }
 
+static void stop_work(struct app *app)
+{
+    engine_work_cancel(of(app)->engine);
+}
+
+static int write_scan(struct app *app, const char *path, struct error *err)
+{
+    const struct sensitivity *table = app->view.scan.table;
+    struct strbuf text = {0};
+    sensitivity_heading(&text);
+    for (size_t i = 0; table != NULL && i < table->count; i++)
+        sensitivity_line(&text, table, &table->points[i]);
+    int status = text.failed
+                     ? error_memory(err, text.length)
+                     : file_write(path, strbuf_text(&text), text.length, err);
+    strbuf_release(&text);
+    return status;
+}
+
 static void complete(struct app *app, const char *line,
                      void (*add)(void *context, const char *word),
                      void *context)
@@ -118,8 +137,17 @@ static void refresh(struct app *app)
 }
 
 static const struct backend backend = {
-    execute,    show,    pause_work,          cancel, start_export, complete,
-    start_work, refresh, backend_file_exists,
+    .execute = execute,
+    .show = show,
+    .pause = pause_work,
+    .cancel = cancel,
+    .start_export = start_export,
+    .complete = complete,
+    .work = start_work,
+    .stop_work = stop_work,
+    .write_scan = write_scan,
+    .refresh = refresh,
+    .file_exists = backend_file_exists,
 };
 
 /* --- what happens behind the screen --- */

@@ -122,6 +122,9 @@ static int fill_layer_names(struct view *view, const struct session *session)
         to->weights = from->weights;
         to->prunable = from->prunable;
         to->reason = from->reason;
+        to->leader = from->group && from->group->layer_count
+                         ? from->group->layers[0]
+                         : (int)i;
         view->prunable += from->prunable ? from->weights : 0;
     }
     return 0;
@@ -341,5 +344,7 @@ int view_fill(struct view *view, const struct session *session,
     fill_reference(view, engine, reference);
     fill_progress(view, report);
     fill_work(view, engine);
+    if (view_fill_scan(view, engine) != 0)
+        return -1;
     return view_fill_weights(&view->weights, session, selected, with_map);
 }

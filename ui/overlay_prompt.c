@@ -62,6 +62,10 @@ static const struct {
     [PROMPT_FILTER] = {"filter: ",
                        "part of a name or operator; empty shows all",
                        accept_filter, true},
+    [PROMPT_SCAN_FILE] = {"file: ",
+                          "all points that were scanned, as comma-separated "
+                          "lines",
+                          scan_accept_file, false},
 };
 
 static void add_word(void *context, const char *word)

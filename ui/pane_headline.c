@@ -5,6 +5,8 @@
 #include "plot.h"
 #include "screen.h"
 
+#include "base/array.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -303,9 +305,14 @@ void bar_draw(struct app *app, struct surface *surface)
         add(&line, off ? ROLE_DIM : ROLE_KEY_LABEL, "%s", action->bar);
         add(&line, ROLE_TEXT, " ");
     }
-    add(&line, ROLE_DIM, " : commands  ? keys");
-    if (surface->columns >= LAYOUT_WIDE_COLUMNS)
-        add(&line, ROLE_DIM, "  Tab pane  z zoom  / find  f filter  q quit");
+    static const char *const hints[] = {
+        " : commands  ? keys  Tab pane  z zoom  / find  f filter  q quit",
+        " : commands  ? keys", ": commands ? keys", ":cmd ?keys", ": ?"};
+    size_t hint = surface->columns >= LAYOUT_WIDE_COLUMNS ? 0 : 1;
+    while (hint + 1 < ARRAY_LENGTH(hints) &&
+           line.column + surface_width(hints[hint]) > surface->columns)
+        hint++;
+    add(&line, ROLE_DIM, "%s", hints[hint]);
 }
 
 int bar_key(const struct app *app, int column)

@@ -5,6 +5,7 @@ const struct screen screens[SCREEN_COUNT] = {
     [SCREEN_LAYERS] = {"layers", layers_draw},
     [SCREEN_DETAIL] = {"detail", detail_draw},
     [SCREEN_TRADEOFF] = {"trade-off", tradeoff_draw},
+    [SCREEN_SENSITIVITY] = {"sensitivity", sensitivity_draw},
     [SCREEN_TUNE] = {"tune", tune_draw},
     [SCREEN_HISTORY] = {"history", history_draw},
     [SCREEN_MESSAGES] = {"messages", messages_draw},

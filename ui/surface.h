@@ -34,6 +34,10 @@ enum role {
     ROLE_BASE,
     ROLE_ERROR,
     ROLE_PICTURE, /* cells have colours of their own: ink and paper */
+    ROLE_HEAT_1,  /* points lost: few */
+    ROLE_HEAT_2,
+    ROLE_HEAT_3,
+    ROLE_HEAT_4, /* many */
     ROLE_COUNT,
 };
 

@@ -15,6 +15,7 @@ enum {
     BLUE = 32,
     VERMILLION = 166,
     PURPLE = 175,
+    YELLOW = 178, /* darker than theirs: legible on white as well */
     GREY = 244,
     /* 8 colours */
     C8_YELLOW = 3,
@@ -62,6 +63,10 @@ static const struct row rows[ROLE_COUNT] = {
     [ROLE_POINT] = {"point", {{OWN, 0}, {OWN, 0}, {PURPLE, 0}}},
     [ROLE_NOW] = {"now", {{OWN, B}, {C8_YELLOW, B}, {ORANGE, B}}},
     [ROLE_BASE] = {"base", {{OWN, B}, {C8_CYAN, B}, {GREEN, B}}},
+    [ROLE_HEAT_1] = {"heat-1", {{OWN, 0}, {C8_CYAN, 0}, {SKY, 0}}},
+    [ROLE_HEAT_2] = {"heat-2", {{OWN, 0}, {C8_YELLOW, 0}, {YELLOW, 0}}},
+    [ROLE_HEAT_3] = {"heat-3", {{OWN, B}, {C8_YELLOW, B}, {ORANGE, 0}}},
+    [ROLE_HEAT_4] = {"heat-4", {{OWN, B}, {C8_MAGENTA, B}, {VERMILLION, B}}},
     [ROLE_ERROR] = {"error", {{OWN, B | R}, {C8_MAGENTA, R}, {VERMILLION, R}}},
     [ROLE_PICTURE] = {"picture", {{OWN, 0}, {OWN, 0}, {OWN, 0}}},
 };

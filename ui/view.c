@@ -174,6 +174,7 @@ void view_release(struct view *view)
     free(view->model);
     free(view->data);
     free(view->work_points);
+    view_release_scan(&view->scan);
     view_release_weights(&view->weights);
     view_release_flips(&view->flips);
     *view = (struct view){0};

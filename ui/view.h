@@ -7,6 +7,7 @@
 #define UI_VIEW_H
 
 #include "engine/flipped.h"
+#include "engine/scan_known.h"
 #include "engine/work.h"
 
 enum { VIEW_BINS = 1024, VIEW_NAME_BYTES = 24, VIEW_SHAPE_BYTES = 40 };
@@ -27,6 +28,7 @@ struct view_layer {
     double reference_removed;
     const char *kernel; /* static, "" not known */
     bool sparse_kernel;
+    int leader; /* the first of the layers that lose channels together */
 };
 
 /* One variant: a point of the plot, a row of the history. */
@@ -101,6 +103,17 @@ enum view_axis {
     VIEW_AXIS_COUNT
 };
 
+struct landscape; /* prune/landscape.h */
+struct landscape_row;
+
+/* What is known of sensitivity. */
+struct view_scan {
+    const struct scan_snapshot *source; /* retained; NULL: nothing */
+    const struct sensitivity *table;    /* of all methods; NULL: nothing */
+    struct landscape *land;             /* of one method; owned */
+    bool narrows; /* layers that lose channels together are one */
+};
+
 enum view_reference { REFERENCE_BASE, REFERENCE_A, REFERENCE_B };
 
 struct view {
@@ -126,6 +139,7 @@ struct view {
 
     struct view_weights weights;
     struct view_flips flips; /* while its screen is open */
+    struct view_scan scan;
 
     /* progress */
     enum engine_stage stage;
@@ -190,6 +204,13 @@ int view_fill_flips(struct view_flips *flips, const struct session *session,
 int view_fill_picture(struct view_picture *picture,
                       const struct dataset *dataset, int64_t sample);
 void view_release_flips(struct view_flips *flips);
+/* What is known of sensitivity (view_scan.c). */
+int view_fill_scan(struct view *view, struct engine *engine);
+void view_release_scan(struct view_scan *scan);
+/* Builds the landscape of the view's method from scan.table. */
+int view_make_landscape(struct view *view);
+/* A layer's row of the landscape; NULL: not scanned. */
+const struct landscape_row *view_scan_row(const struct view *view, int layer);
 
 /* The part about one layer's weights (weights.c). */
 int view_fill_weights(struct view_weights *weights,

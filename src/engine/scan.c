@@ -27,6 +27,12 @@ struct scan_request scan_request_default(void)
                                  .resume = true};
 }
 
+const double *scan_default_amounts(size_t *count)
+{
+    *count = ARRAY_LENGTH(default_amounts);
+    return default_amounts;
+}
+
 /* One scan while it runs. */
 struct scan {
     struct probe *probe;

@@ -37,6 +37,9 @@ struct scan_request {
 /* ±0.5 points or a fifth of the drop, all layers and the whole, resumed. */
 struct scan_request scan_request_default(void);
 
+/* What a request without amounts is scanned at. */
+const double *scan_default_amounts(size_t *count);
+
 struct scan_progress {
     size_t done, total;  /* points; done counts those known before */
     const char *layer;   /* being run, borrowed; NULL: the dense model */

@@ -246,8 +246,8 @@ static int run(struct work *work, struct error *err)
         work_give_summary(work, text);
     else if (cancel_raised(work_cancel(work)) && s.total)
         error_set(err, ERROR_CANCELLED,
-                  "stopped at %zu of %zu points; the same line goes on there",
-                  s.done, s.total);
+                  "stopped at %zu of %zu points, which are kept", s.done,
+                  s.total);
     /* What `again` did not come to is still in the file. */
     if (code < 0 && s.wish->request.again)
         engine_scan_read(work_engine(work));

@@ -87,6 +87,7 @@ static void add_layers(struct view *view)
             .reference_ms = layers[i].dense_ms,
             .kernel = isfinite(layers[i].ms) ? "k" : "",
             .sparse_kernel = layers[i].sparsity > 0.6,
+            .leader = (int)i,
         };
         snprintf(to->description, sizeof to->description, "%s",
                  layers[i].description);
@@ -162,6 +163,55 @@ static void add_weights(struct view_weights *weights)
     }
 }
 
+static struct sensitivity scanned;
+
+static void add_point(int row, double amount, double lost, int64_t units)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s", row ? layers[row - 1].name : "*");
+    double value = 0.9210 - lost, half = 0.002 + 0.1 * lost;
+    struct sensitivity_point point = {
+        .row = row,
+        .layer = name,
+        .structure = "weight",
+        .criterion = "magnitude",
+        .amount = amount,
+        .removed = (int64_t)(amount * (double)units),
+        .units = units,
+        .value = value,
+        .low = value - half,
+        .high = value + half,
+        .samples = lost > 0.02 ? 512 : 2048,
+    };
+    assert_int_equal(sensitivity_add(&scanned, &point, NULL), 0);
+}
+
+void sample_scan(struct app *app)
+{
+    scanned.baseline = 0.9210;
+    for (int row = 0; row <= LAYERS; row++) {
+        bool all = row == 0;
+        double begin = all ? 0.45 : 0.2 + 0.06 * row;
+        for (int i = 1; i <= 10; i++) {
+            double amount = i == 10 ? 0.95 : 0.1 * i;
+            double past = amount > begin ? amount - begin : 0;
+            double lost = 0.0004 * (i % 3 - 1) + 0.005 * expm1(7 * past);
+            bool known = row < 8 || (row == 8 && i < 7) || row == 9;
+            if (known && (all || layers[row - 1].prunable))
+                add_point(row, amount, fmin(lost, 0.82),
+                          all ? 82000 : layers[row - 1].weights);
+        }
+    }
+    sensitivity_sort(&scanned);
+    app->view.scan.table = &scanned;
+    assert_int_equal(view_make_landscape(&app->view), 0);
+}
+
+void sample_scan_release(void)
+{
+    sensitivity_release(&scanned);
+}
+
 void sample_init(struct app *app)
 {
     app_init(app, NULL, NULL);
@@ -184,6 +234,7 @@ void sample_init(struct app *app)
     view->work_left = NAN;
     assert_int_equal(view_grow_tree(view), 0);
     assert_int_equal(app_sync(app), 0);
+    assert_int_equal(view_make_landscape(view), 0);
     app->state.lists[SCREEN_LAYERS].cursor = 7;
     app->state.marked[6] = app->state.marked[7] = true;
 }

@@ -6,6 +6,11 @@
 
 /* Twelve layers of a small residual network, seven variants with a branch,
  * two snapshots, an evaluation under way. Never fails but by the test. */
+/* A scan in which some points are still to come; to be released after the
+ * app. */
+void sample_scan(struct app *app);
+void sample_scan_release(void);
+
 void sample_init(struct app *app);
 
 #endif

@@ -33,6 +33,7 @@ static int stop(void **state)
 {
     (void)state;
     app_release(&app);
+    sample_scan_release();
     surface_release(&surface);
     return 0;
 }
@@ -179,6 +180,38 @@ static void flips_are_listed_beside_their_picture(void **state)
     assert_int_equal(app.state.lists[SCREEN_FLIPS].cursor, 2);
 }
 
+static void sensitivity_is_a_map_with_gaps(void **state)
+{
+    (void)state;
+    press("4");
+    assert_drawn("draw-sensitivity-none-80x24", 24, 80);
+    sample_scan(&app);
+    press("k k k l l l l l l");
+    assert_drawn("draw-sensitivity-80x24", 24, 80);
+    assert_drawn("draw-sensitivity-140x40", 40, 140);
+    press("G"); /* not scanned; the row above cannot be pruned */
+    assert_drawn("draw-sensitivity-gap-80x24", 24, 80);
+    app.state.ascii = true;
+    press("g");
+    assert_drawn("draw-sensitivity-ascii-80x24", 24, 80);
+    for (int c = 0; c < 24 * 80; c++)
+        assert_true(surface.cells[c].glyph < 0x80);
+}
+
+/* Layers that lose their channels together were measured once. */
+static void channels_are_one_row_for_their_group(void **state)
+{
+    (void)state;
+    sample_scan(&app);
+    for (size_t i = 0; i < app.view.scan.table->count; i++)
+        strcpy(app.view.scan.table->points[i].structure, "channel");
+    app.view.structure = "channel";
+    assert_int_equal(view_make_landscape(&app.view), 0);
+    app.view.layers[10].leader = app.view.layers[11].leader = 4;
+    press("4 G");
+    assert_drawn("draw-sensitivity-channel-80x24", 24, 80);
+}
+
 static void unknown_figures_are_marked_not_invented(void **state)
 {
     (void)state;
@@ -244,6 +277,8 @@ int main(void)
         TEST(ascii_screens_hold_only_ascii),
         TEST(tuning_is_two_curves),
         TEST(flips_are_listed_beside_their_picture),
+        TEST(sensitivity_is_a_map_with_gaps),
+        TEST(channels_are_one_row_for_their_group),
         TEST(unknown_figures_are_marked_not_invented),
         TEST(model_without_data_says_so),
         TEST(failure_is_told_on_the_status_line),

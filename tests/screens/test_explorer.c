@@ -257,7 +257,7 @@ static void mouse_selects_opens_sorts_and_presses_the_bar(void **state)
     terminal_press(terminal,
                    "\033[<0;36;3M\033[<0;36;3m"); /* the title "params" */
     assert_shows("params\xe2\x86\x91");
-    terminal_press(terminal, "\033[<0;17;24M\033[<0;17;24m"); /* F5Plot */
+    terminal_press(terminal, "\033[<0;24;24M\033[<0;24;24m"); /* F5Plot */
     assert_shows("trade-off");
 }
 

@@ -1,0 +1,95 @@
+/* The screen of sensitivity: moving over amounts, scanning, taking over what
+ * was found. */
+#include "action.h"
+
+#include "prune/landscape.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void do_scan_column(struct app *app, int step)
+{
+    struct state *state = &app->state;
+    int count = app->view.scan.land != NULL
+                    ? (int)app->view.scan.land->amount_count
+                    : 0;
+    state->scan_amount += step;
+    if (state->scan_amount >= count)
+        state->scan_amount = count - 1;
+    if (state->scan_amount < 0)
+        state->scan_amount = 0;
+}
+
+/* A line of the command language for the session's method. */
+static void scan(struct app *app, const char *layers, const char *behind)
+{
+    char line[160];
+    snprintf(line, sizeof line, "scan%s %s %s%s", layers, app->view.structure,
+             app->view.criterion, behind);
+    if (app_execute(app, line))
+        app_say(app, ROLE_TEXT, "scanning - edits go first, s stops");
+}
+
+void do_scan(struct app *app, int unused)
+{
+    (void)unused;
+    if (!app->view.working)
+        scan(app, "", "");
+    else if (app->backend->stop_work != NULL)
+        app->backend->stop_work(app);
+}
+
+void do_scan_again(struct app *app, int unused)
+{
+    (void)unused;
+    char row[16];
+    snprintf(row, sizeof row, " @%d", app_layer(app) + 1);
+    if (app->view.working)
+        app_say(app, ROLE_WARN, "it is still scanning - s stops it");
+    else
+        scan(app, row, " again");
+}
+
+void do_scan_set(struct app *app, int unused)
+{
+    (void)unused;
+    char line[160];
+    const struct landscape *land = app->view.scan.land;
+    const struct view_layer *layer = &app->view.layers[app_layer(app)];
+    do_scan_column(app, 0);
+    if (!layer->prunable) {
+        app_say(app, ROLE_WARN, "'%s' cannot be pruned: %s", layer->name,
+                layer->reason);
+        return;
+    }
+    snprintf(line, sizeof line, "set @%d %.6g%% %s %s", app_layer(app) + 1,
+             100 * land->amounts[app->state.scan_amount], land->structure,
+             land->criterion);
+    app_execute(app, line);
+}
+
+void do_scan_file(struct app *app, int unused)
+{
+    (void)unused;
+    char path[256];
+    const char *model = app->view.model;
+    const char *end = strrchr(model, '.');
+    int length = end != NULL ? (int)(end - model) : (int)strlen(model);
+    snprintf(path, sizeof path, "%.*s-scan.csv", length < 200 ? length : 200,
+             model);
+    app_prompt(app, PROMPT_SCAN_FILE, path);
+}
+
+void scan_accept_file(struct app *app, const char *path)
+{
+    struct error err = {0};
+    if (app->backend->file_exists != NULL &&
+        app->backend->file_exists(app, path))
+        app_say(app, ROLE_WARN, "%s exists: E takes another name", path);
+    else if (app->backend->write_scan == NULL ||
+             app->backend->write_scan(app, path, &err) != 0)
+        app_say(app, ROLE_ERROR, "%s", err.message);
+    else
+        app_say(app, ROLE_GOOD, "wrote %zu points to %s",
+                app->view.scan.table->count, path);
+}
