@@ -134,7 +134,7 @@ int sparse_share(struct compiled *c)
 
 static int64_t image_elements(const struct layout_desc *d)
 {
-    return d->c * (d->h + 2 * d->border) * (d->w + 2 * d->border);
+    return d->c * layout_plane_floats(d->h, d->w, d->border);
 }
 
 /* Images [first, last) of one call. */

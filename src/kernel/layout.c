@@ -32,16 +32,29 @@ static int64_t round_up(int64_t value, int64_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
+int64_t layout_plane_lead(int64_t w, int64_t border)
+{
+    int64_t first = border * (w + 2 * border) + border;
+    return round_up(first, BLOCK) - first;
+}
+
+int64_t layout_plane_floats(int64_t h, int64_t w, int64_t border)
+{
+    int64_t plane = (h + 2 * border) * (w + 2 * border);
+    if (border == 0)
+        return plane;
+    return round_up(layout_plane_lead(w, border) + plane, BLOCK);
+}
+
 int64_t layout_elements(const struct layout_desc *d)
 {
-    int64_t b = 2 * d->border;
     switch (d->layout) {
     case LAYOUT_BLOCK16:
         return d->n * round_up(d->c, BLOCK) * d->h * d->w;
     case LAYOUT_IMAGE16:
         return round_up(d->n, BLOCK) * d->c * d->h * d->w;
     case LAYOUT_PLANE:
-        return d->n * d->c * (d->h + b) * (d->w + b);
+        return d->n * d->c * layout_plane_floats(d->h, d->w, d->border);
     default:
         return d->n * d->c * d->h * d->w;
     }
@@ -71,7 +84,7 @@ static struct view view_of(const struct layout_desc *d, int64_t n_step,
     struct view v = {0};
     int64_t border = d->layout == LAYOUT_PLANE ? d->border : 0;
     int64_t pitch = d->w + 2 * border;
-    int64_t plane = pitch * (d->h + 2 * border);
+    int64_t plane = layout_plane_floats(d->h, d->w, border);
     switch (d->layout) {
     case LAYOUT_NHWC:
         v = (struct view){0, 0, 0, d->c * plane, 1, d->w * d->c, d->c};
@@ -85,8 +98,14 @@ static struct view view_of(const struct layout_desc *d, int64_t n_step,
             0, d->c * plane * BLOCK, 0, 1, plane * BLOCK, d->w * BLOCK, BLOCK};
         break;
     default: /* PLAIN is PLANE without a border */
-        v = (struct view){
-            border * pitch + border, 0, 0, d->c * plane, plane, pitch, 1};
+        v = (struct view){layout_plane_lead(d->w, border) + border * pitch +
+                              border,
+                          0,
+                          0,
+                          d->c * plane,
+                          plane,
+                          pitch,
+                          1};
         break;
     }
     if (d->layout != LAYOUT_IMAGE16)
@@ -193,14 +212,17 @@ static void zero(float *at, int64_t count)
 
 static void clear_borders(const struct layout_desc *d, float *dst)
 {
-    int64_t b = d->border, pitch = d->w + 2 * b, height = d->h + 2 * b;
+    int64_t b = d->border, pitch = d->w + 2 * b;
+    int64_t first = layout_plane_lead(d->w, b) + b * pitch + b;
+    int64_t last = first + (d->h - 1) * pitch + d->w;
+    int64_t floats = layout_plane_floats(d->h, d->w, b);
     for (int64_t plane = 0; plane < d->n * d->c; plane++) {
-        float *p = dst + plane * pitch * height;
+        float *p = dst + plane * floats;
         /* The right border of a row and the left one of the next touch. */
-        zero(p, b * pitch + b);
+        zero(p, first);
         for (int64_t y = 0; y + 1 < d->h; y++)
-            zero(p + (b + y) * pitch + b + d->w, 2 * b);
-        zero(p + (b + d->h - 1) * pitch + b + d->w, b + b * pitch);
+            zero(p + first + y * pitch + d->w, 2 * b);
+        zero(p + last, floats - last);
     }
 }
 

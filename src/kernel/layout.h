@@ -20,6 +20,10 @@ struct layout_desc {
  * IMAGE16 rounds n up to 16). Vector kernels may read 64 bytes beyond. */
 int64_t layout_elements(const struct layout_desc *desc);
 
+/* PLANE: floats before the border's first row, and from plane to plane. */
+int64_t layout_plane_lead(int64_t w, int64_t border);
+int64_t layout_plane_floats(int64_t h, int64_t w, int64_t border);
+
 bool layout_equal(const struct layout_desc *a, const struct layout_desc *b);
 const char *layout_name(enum layout layout);
 

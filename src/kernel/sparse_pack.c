@@ -4,6 +4,7 @@
  */
 #include "kernel/sparse_pack.h"
 
+#include "kernel/layout.h"
 #include "kernel/sparse.h"
 
 #include <string.h>
@@ -74,7 +75,7 @@ struct sparse_geometry sparse_geometry_in_place(
     g.border = g.origin_y = g.origin_x = border;
     g.pitch = conv->iw + 2 * border;
     g.height = conv->ih + 2 * border;
-    g.plane = g.pitch * g.height;
+    g.plane = layout_plane_floats(conv->ih, conv->iw, border);
     return g;
 }
 
@@ -109,7 +110,7 @@ struct sparse_geometry sparse_geometry_of(const struct sparse_problem *problem)
     g.plane = g.pitch * g.height;
     /* Copies write whole vectors: what they write beyond stays between. */
     if (g.unit == 1)
-        g.plane += SPARSE_BLOCK;
+        g.plane = (g.plane / SPARSE_BLOCK + 2) * SPARSE_BLOCK;
     return g;
 }
 

@@ -10,6 +10,7 @@
 #ifndef KERNEL_SPARSE_RUN_H
 #define KERNEL_SPARSE_RUN_H
 
+#include "kernel/layout.h"
 #include "kernel/reference.h"
 #include "kernel/sparse.h"
 #include "kernel/sparse_copy.h"
@@ -30,14 +31,19 @@ static void clear_border(const struct run *r, float *plane, bool sides)
 {
     int64_t b = r->dst_border, pitch = r->dst_pitch;
     int64_t ow = r->conv->ow, oh = r->conv->oh;
+    int64_t first = r->dst_lead + b * pitch + b;
+    int64_t last = first + (oh - 1) * pitch + ow;
     if (b == 0)
         return;
     if (r->top == 0)
-        zero_exactly(plane, b * pitch + b);
+        zero_floats(plane, first);
     for (int64_t y = r->top; sides && y < smaller(r->bottom, oh - 1); y++)
-        zero_exactly(plane + (b + y) * pitch + b + ow, 2 * b);
-    if (r->bottom == oh)
-        zero_exactly(plane + (b + oh - 1) * pitch + b + ow, b + b * pitch);
+        zero_exactly(plane + first + y * pitch + ow, 2 * b);
+    if (r->bottom == oh) {
+        int64_t whole = (last + LANES - 1) / LANES * LANES;
+        zero_exactly(plane + last, whole - last);
+        zero_floats(plane + whole, r->dst_plane - whole);
+    }
 }
 
 /* The activation as a clamp where it is one. */
@@ -102,8 +108,9 @@ static void run_image(struct run *r, const struct operands *o, int64_t image,
     const struct conv_spec *c = r->conv;
     int64_t unit = g->unit, b = o->src_border, d = r->dst_border;
     int64_t src_pitch = (c->iw + 2 * b) * unit;
-    int64_t src_plane = src_pitch * (c->ih + 2 * b);
-    const float *src = o->src + image * c->ic * src_plane;
+    int64_t src_plane = layout_plane_floats(c->ih, c->iw, b) * unit;
+    const float *src =
+        o->src + image * c->ic * src_plane + layout_plane_lead(c->iw, b) * unit;
     int64_t to = image * c->oc * r->dst_plane;
     int64_t oc_group = c->oc / c->groups, ic_group = c->ic / c->groups;
     struct copy copy = {.geometry = g,
@@ -129,7 +136,7 @@ static void run_image(struct run *r, const struct operands *o, int64_t image,
             copy.y0 = y0;
             copy_planes(&copy);
         }
-        int64_t at = to + (y0 + d) * r->dst_pitch + d * unit;
+        int64_t at = to + r->dst_lead + (y0 + d) * r->dst_pitch + d * unit;
         /* In place the stride is 1: output rows are as far as source rows. */
         struct strip s = {.src = o->copies ? o->planes
                                            : src + y0 * g->pitch * unit,
@@ -175,7 +182,8 @@ static inline void run_problem(const struct sparse_problem *problem,
         .keep = scratch,
         .place = scratch,
     };
-    r.dst_plane = r.dst_pitch * (c->oh + 2 * dst_border);
+    r.dst_lead = layout_plane_lead(c->ow, dst_border) * unit;
+    r.dst_plane = layout_plane_floats(c->oh, c->ow, dst_border) * unit;
     set_activation(&r);
     o->planes = (float *)(void *)((char *)scratch + layout.planes);
     o->copies =
@@ -190,8 +198,9 @@ static inline void run_problem(const struct sparse_problem *problem,
     else
         r.finish = unit == 1 ? FINISH_FLAT : FINISH_BLOCKS;
     int64_t images = unit == 1 ? c->n : (c->n + unit - 1) / unit;
-    int64_t b = 2 * o->src_border;
-    o->end = o->src + images * unit * c->ic * (c->ih + b) * (c->iw + b) +
+    o->end = o->src +
+             images * unit * c->ic *
+                 layout_plane_floats(c->ih, c->iw, o->src_border) +
              SPARSE_BLOCK;
     int64_t filled = 0;
     for (int64_t image = 0; image < images; image++)

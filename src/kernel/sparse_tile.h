@@ -26,11 +26,12 @@ struct run {
     const int32_t *starts;
     const float *bias;
     const struct epilogue *epilogue;
-    float low, high;                          /* the activation as a clamp */
-    bool slow;                                /* the activation is no clamp */
-    int64_t first, last;                      /* output channels */
-    int64_t top, bottom;                      /* output rows */
-    int64_t dst_border, dst_pitch, dst_plane; /* in floats but the border */
+    float low, high;     /* the activation as a clamp */
+    bool slow;           /* the activation is no clamp */
+    int64_t first, last; /* output channels */
+    int64_t top, bottom; /* output rows */
+    /* In floats but the border. */
+    int64_t dst_border, dst_lead, dst_pitch, dst_plane;
     enum finish finish;
     /* For each vector of a run, one of: the lanes that are outputs (bits); its
      * place behind the first output, -1 between the rows. */

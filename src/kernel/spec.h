@@ -70,7 +70,9 @@ enum layout {
     LAYOUT_NHWC,    /* channels innermost */
     LAYOUT_BLOCK16, /* oneDNN's nChw16c: 16 channels innermost */
     LAYOUT_PLANE,   /* NCHW whose planes carry a zero border of `border` on
-                       each side: rows are w + 2 * border long */
+                       each side: rows are w + 2 * border long. With a border
+                       planes and their first elements lie at multiples of 16
+                       floats: zeros before and behind fill up */
     LAYOUT_IMAGE16, /* 16 images innermost: [ceil(n/16)][c][h][w][16] */
     LAYOUT_COUNT,
 };

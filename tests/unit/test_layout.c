@@ -16,6 +16,14 @@ static const int64_t shapes[][4] = {
     {16, 3, 5, 2},  {17, 18, 3, 19}, {5, 40, 1, 1}, {64, 10, 1, 1},
     {33, 1, 28, 3}, {3, 1, 1, 33},   {20, 16, 1, 3}};
 
+/* A bordered plane: zeros, the first element, and zeros up to a whole line. */
+static int64_t plane_of(const struct layout_desc *d)
+{
+    int64_t b = d->border, pitch = d->w + 2 * b;
+    int64_t before = b * pitch + b, filled = (before + 15) / 16 * 16;
+    return (filled - before + (d->h + 2 * b) * pitch + 15) / 16 * 16;
+}
+
 /* Where (n, c, h, w) lies, straight from the definitions in spec.h. */
 static int64_t address(const struct layout_desc *d, const int64_t i[4])
 {
@@ -28,8 +36,12 @@ static int64_t address(const struct layout_desc *d, const int64_t i[4])
         return (((n * blocks + c / 16) * d->h + h) * d->w + w) * 16 + c % 16;
     }
     case LAYOUT_PLANE:
-        return ((n * d->c + c) * (d->h + 2 * b) + h + b) * (d->w + 2 * b) + w +
-               b;
+        /* With a border, element (0, 0) and planes are at multiples of 16. */
+        if (b > 0)
+            return (n * d->c + c) * plane_of(d) +
+                   (b * (d->w + 2 * b) + b + 15) / 16 * 16 +
+                   h * (d->w + 2 * b) + w;
+        return ((n * d->c + c) * d->h + h) * d->w + w;
     case LAYOUT_IMAGE16:
         return (((n / 16 * d->c + c) * d->h + h) * d->w + w) * 16 + n % 16;
     default:
@@ -132,7 +144,7 @@ static void elements_count_padding_and_borders(void **state)
     d.layout = LAYOUT_BLOCK16;
     assert_int_equal(layout_elements(&d), 3 * 16 * 7 * 9);
     d.layout = LAYOUT_PLANE;
-    assert_int_equal(layout_elements(&d), 3 * 5 * 11 * 13);
+    assert_int_equal(layout_elements(&d), 3 * 5 * 160); /* 4 + 11 * 13 */
     d.layout = LAYOUT_IMAGE16;
     assert_int_equal(layout_elements(&d), 16 * 5 * 7 * 9);
 }
