@@ -47,6 +47,14 @@ ALWAYS_INLINE void zero_floats(float *dst, int64_t count)
         vec_store(dst + i, vec_all(0.0F));
 }
 
+/* These and no more. */
+ALWAYS_INLINE void zero_exactly(float *dst, int64_t count)
+{
+    for (int64_t i = 0; i < count; i += LANES)
+        vec_store_first(dst + i, vec_all(0.0F),
+                        count - i < LANES ? count - i : LANES);
+}
+
 /* Every step-th of the floats from src on, `count` of them, then zeros up to
  * `length`; whole vectors. */
 ALWAYS_INLINE void copy_floats(float *dst, const float *src, int64_t count,

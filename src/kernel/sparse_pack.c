@@ -280,6 +280,23 @@ static void problem_pack(const struct sparse_problem *p, void *packed)
     starts[groups_of(p)] = (int32_t)kept;
 }
 
+static bool strided(const struct sparse_geometry *g, int rows, int64_t count,
+                    const struct conv_spec *c, int64_t src_border)
+{
+    /* Weights per input channel that cost as much as its phases' copies; a
+     * single phase is copied sooner. */
+    enum { FEW = 9 };
+    return g->unit == 1 && rows == 1 && c->sw == 2 && c->kw > 1 &&
+           count <= FEW * c->ic && src_border >= g->border;
+}
+
+bool sparse_runs_strided(const struct sparse_packed *packed,
+                         const struct conv_spec *conv, int64_t src_border)
+{
+    return strided(&packed->geometry, packed->rows, packed->count, conv,
+                   src_border);
+}
+
 struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
                                         int64_t count, int64_t src_border)
 {
@@ -290,7 +307,8 @@ struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
     int64_t vectors = (g.strip * pitch * g.unit) / SMALLEST_LANES + 1;
     s.entries = align_up((size_t)vectors * sizeof(int32_t));
     s.planes = s.bytes = s.entries;
-    if (g.in_place && src_border > g.border) {
+    if ((g.in_place && src_border > g.border) ||
+        strided(&g, p->rows, count, c, src_border)) {
         s.planes += align_up((size_t)count * entry_bytes(p));
         s.bytes = s.planes;
     } else if (!g.in_place || src_border < g.border) {

@@ -91,6 +91,10 @@ struct sparse_scratch {
 struct sparse_scratch sparse_scratch_of(const struct sparse_problem *problem,
                                         int64_t count, int64_t src_border);
 
+/* Whether a stride of 2 is run on the planes as they lie (sparse_strided.h). */
+bool sparse_runs_strided(const struct sparse_packed *packed,
+                         const struct conv_spec *conv, int64_t src_border);
+
 /* The faces of struct sparse_kernel that do not depend on vectors. */
 #define SPARSE_FACES(method)                                                   \
     bool sparse_##method##_serves(const struct kernel_spec *spec);             \

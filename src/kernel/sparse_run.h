@@ -14,16 +14,10 @@
 #include "kernel/reference.h"
 #include "kernel/sparse.h"
 #include "kernel/sparse_copy.h"
+#include "kernel/sparse_strided.h"
 #include "kernel/sparse_tile.h"
 
 #include <math.h>
-
-ALWAYS_INLINE void zero_exactly(float *dst, int64_t count)
-{
-    for (int64_t i = 0; i < count; i += LANES)
-        vec_store_first(dst + i, vec_all(0.0F),
-                        count - i < LANES ? count - i : LANES);
-}
 
 /* Zeroes the border of one destination plane beside and behind the part's
  * rows; the sides only where storing the runs does not. */
@@ -147,6 +141,25 @@ static void run_image(struct run *r, const struct operands *o, int64_t image,
     }
 }
 
+/* Every second element of the source as it lies, channel by channel. */
+static void run_strided(struct run *r, const struct operands *o, int64_t images)
+{
+    const struct sparse_geometry *g = &r->geometry;
+    const struct conv_spec *c = r->conv;
+    int64_t lead = layout_plane_lead(c->iw, o->src_border);
+    int64_t first = r->dst_lead + r->dst_border * r->dst_pitch + r->dst_border;
+    for (int64_t image = 0; image < images; image++) {
+        const float *src = o->src + image * c->ic * g->plane + lead;
+        for (int64_t i = r->first; i < r->last; i++) {
+            int64_t to = (image * c->oc + i) * r->dst_plane;
+            clear_border(r, o->dst + to, false);
+            to += first;
+            run_channel(r, src, o->dst + to,
+                        o->other != NULL ? o->other + to : NULL, i);
+        }
+    }
+}
+
 static inline void run_problem(const struct sparse_problem *problem,
                                const void *packed_weights, struct operands *o,
                                int64_t dst_border,
@@ -186,11 +199,13 @@ static inline void run_problem(const struct sparse_problem *problem,
     r.dst_plane = layout_plane_floats(c->oh, c->ow, dst_border) * unit;
     set_activation(&r);
     o->planes = (float *)(void *)((char *)scratch + layout.planes);
-    o->copies =
-        !packed->geometry.in_place || o->src_border < packed->geometry.border;
-    if (!o->copies && o->src_border > packed->geometry.border) {
+    bool strided = sparse_runs_strided(packed, c, o->src_border);
+    o->copies = !strided && (!packed->geometry.in_place ||
+                             o->src_border < packed->geometry.border);
+    if (strided || (!o->copies && o->src_border > packed->geometry.border)) {
         r.geometry =
             sparse_geometry_in_place(&packed->geometry, c, o->src_border);
+        r.geometry.sh = r.geometry.sw = 1; /* one phase: the plane itself */
         move_entries(&r, packed, (char *)scratch + layout.entries);
     }
     if (r.slow || (unit == 1 && r.geometry.pitch != r.dst_pitch))
@@ -202,6 +217,10 @@ static inline void run_problem(const struct sparse_problem *problem,
              images * unit * c->ic *
                  layout_plane_floats(c->ih, c->iw, o->src_border) +
              SPARSE_BLOCK;
+    if (strided) {
+        run_strided(&r, o, images);
+        return;
+    }
     int64_t filled = 0;
     for (int64_t image = 0; image < images; image++)
         run_image(&r, o, image, &filled);
