@@ -1,5 +1,7 @@
 #include "cli/options_trust.h"
 
+#include "engine/robustness.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -27,16 +29,11 @@ int options_take_corruptions(struct cli_options *o, const char *t,
 
 int options_take_severity(struct cli_options *o, const char *t, struct error *e)
 {
-    for (const char *p = t;; p += 2) {
-        if (*p < '1' || *p > '5' || (p[1] && p[1] != ','))
-            return error_set(e, ERROR_USAGE,
-                             "found '%s', expected numbers from 1 to 5 with "
-                             "commas",
-                             t);
-        o->severities |= 1u << (*p - '0');
-        if (!p[1])
-            return 0;
-    }
+    unsigned severities;
+    if (robustness_severities(&severities, t, e) < 0)
+        return -1;
+    o->severities |= severities;
+    return 0;
 }
 
 int options_take_also(struct cli_options *o, const char *t, struct error *e)

@@ -39,6 +39,15 @@ int dataset_corrupt(struct dataset **out, const struct dataset *dataset,
                     const struct corruption *corruption, int severity,
                     uint64_t seed, struct error *err);
 
+/*
+ * `count` pictures from `first` on alone, as they are in the whole; for the
+ * rest as dataset_corrupt.
+ */
+int dataset_corrupt_part(struct dataset **out, const struct dataset *dataset,
+                         const struct corruption *corruption, int severity,
+                         uint64_t seed, int64_t first, int64_t count,
+                         struct error *err);
+
 /* corrupt_*.c */
 void corrupt_gaussian(struct picture *picture, int severity, struct rng *rng);
 void corrupt_shot(struct picture *picture, int severity, struct rng *rng);

@@ -277,6 +277,7 @@ void engine_destroy(struct engine *engine)
         variant_drop(engine->wanted.variant);
     engine_flipped_forget(engine);
     flipped_drop(engine->flipped);
+    engine_robustness_release(engine);
     engine_forget_export(engine);
     engine_export_result_release(&engine->export.result);
     work_release(&engine->work_state);

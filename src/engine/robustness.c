@@ -1,16 +1,15 @@
 #include "engine/robustness.h"
 
 #include "base/array.h"
+#include "base/clock.h"
+#include "engine/robustness_run.h"
 #include "eval/evaluate.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CONFIDENCE 0.95
-
-enum { SIDES = 2, HESITANT_SHARE = 10 };
+enum { SIDES = 2, PIECE_LEAST_NS = 25000000, PIECE_MOST_NS = 50000000 };
 
 /* --- which conditions --- */
 
@@ -33,7 +32,7 @@ static int unknown(const char *name, size_t length, struct error *err)
 }
 
 /* Marks what `names` names in `wanted`, by index of corruptions[]. */
-static int read_names(const char *names, unsigned *wanted, struct error *err)
+static int read_names(unsigned *wanted, const char *names, struct error *err)
 {
     *wanted = 0;
     for (const char *p = names; p && *p;) {
@@ -58,7 +57,7 @@ static int list_conditions(const struct robustness_request *request,
                            struct error *err)
 {
     unsigned wanted;
-    if (read_names(request->corruptions, &wanted, err) < 0)
+    if (read_names(&wanted, request->corruptions, err) < 0)
         return -1;
     size_t room = 1 + request->also_count;
     for (size_t i = 0; corruptions[i].name; i++)
@@ -79,32 +78,89 @@ static int list_conditions(const struct robustness_request *request,
     return 0;
 }
 
+int robustness_check(const char *names, struct error *err)
+{
+    unsigned wanted;
+    return read_names(&wanted, names, err);
+}
+
+int robustness_severities(unsigned *out, const char *text, struct error *err)
+{
+    *out = 0;
+    for (const char *p = text;; p += 2) {
+        if (*p < '1' || *p > '0' + CORRUPTION_SEVERITIES ||
+            (p[1] && p[1] != ','))
+            return error_set(err, ERROR_USAGE,
+                             "found '%s', expected numbers from 1 to %d with "
+                             "commas",
+                             text, CORRUPTION_SEVERITIES);
+        *out |= 1u << (*p - '0');
+        if (!p[1])
+            return 0;
+    }
+}
+
+static const char *condition_name(const struct condition *condition)
+{
+    return condition->corruption ? condition->corruption->name
+           : condition->path     ? condition->path
+                                 : "clean";
+}
+
 /* --- running --- */
 
 struct run {
     const struct robustness_request *request;
+    const struct condition *condition;
     struct evaluation evaluations[SIDES]; /* variant, dense */
     struct runner *(*runners)[SIDES];     /* per worker */
     struct outcome *outcomes[SIDES];
-    int64_t samples;
+    int64_t samples, first; /* batch of the first piece */
 };
 
-static int run_piece(void *context, int worker, int64_t b, struct error *err)
+/* Pictures are corrupted where they are evaluated: a part at a time, on all
+ * workers. */
+static int take_part(const struct run *run, int64_t b, int64_t *first,
+                     struct dataset **part, struct error *err)
+{
+    const struct condition *c = run->condition;
+    int64_t batch = plan_instance(run->evaluations[0].plan)->batch;
+    *part = NULL;
+    *first = b * batch;
+    if (!c->corruption)
+        return 0;
+    int64_t left = run->samples - *first;
+    return dataset_corrupt_part(part, run->request->dataset, c->corruption,
+                                c->severity, run->request->seed, *first,
+                                left < batch ? left : batch, err);
+}
+
+static int run_piece(void *context, int worker, int64_t piece,
+                     struct error *err)
 {
     struct run *run = context;
-    for (int s = 0; s < SIDES; s++) {
-        const struct evaluation *evaluation = &run->evaluations[s];
+    struct dataset *part;
+    int64_t b = run->first + piece, first, count;
+    int code = take_part(run, b, &first, &part, err);
+    for (int s = 0; s < SIDES && code == 0; s++) {
+        struct evaluation evaluation = run->evaluations[s];
         struct runner **runner = &run->runners[worker][s];
-        int64_t count;
-        if (!evaluation->plan)
+        struct outcome *outcomes = run->outcomes[s];
+        if (!evaluation.plan)
             continue;
-        if (!*runner && runner_create(runner, evaluation->plan, err) < 0)
-            return -1;
-        if (evaluation_run(evaluation, *runner, b, run->outcomes[s], NULL,
-                           &count, run->request->cancel, err) < 0)
-            return -1;
+        if (part) {
+            evaluation.dataset = part;
+            evaluation.samples = dataset_count(part);
+            outcomes += first;
+        }
+        if (!*runner)
+            code = runner_create(runner, evaluation.plan, err);
+        if (code == 0)
+            code = evaluation_run(&evaluation, *runner, part ? 0 : b, outcomes,
+                                  NULL, &count, run->request->cancel, err);
     }
-    return 0;
+    dataset_close(part);
+    return code;
 }
 
 static void release_run(struct run *run)
@@ -118,8 +174,33 @@ static void release_run(struct run *run)
         free(run->outcomes[s]);
 }
 
+/* All batches; in pieces of some 50 ms where somebody waits for them. */
+static int run_batches(struct run *run, struct error *err)
+{
+    const struct robustness_request *request = run->request;
+    int64_t batches = evaluation_batches(&run->evaluations[0]);
+    int64_t least = pool_workers(request->pool), chunk = least;
+    for (run->first = 0; run->first < batches;) {
+        int64_t left = batches - run->first, start_ns = clock_now_ns();
+        struct pool_task task = {left, run_piece, run};
+        if (request->step && chunk < left)
+            task.count = chunk;
+        if (pool_run(request->pool, &task, err) < 0)
+            return -1;
+        run->first += task.count;
+        int64_t took_ns = clock_now_ns() - start_ns;
+        if (took_ns < PIECE_LEAST_NS)
+            chunk *= 2;
+        else if (took_ns > PIECE_MOST_NS && chunk > least)
+            chunk /= 2;
+        if (request->step && request->step(request->context, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int run_on(struct run *run, const struct dataset *dataset,
-                  struct error *err)
+                  const bool *known, struct error *err)
 {
     const struct robustness_request *request = run->request;
     const struct robustness_side *sides[SIDES] = {&request->variant,
@@ -128,7 +209,7 @@ static int run_on(struct run *run, const struct dataset *dataset,
     run->samples = (int64_t)n;
     for (int s = 0; s < SIDES; s++) {
         run->evaluations[s] = (struct evaluation){
-            .plan = sides[s]->plan,
+            .plan = s > 0 && known ? NULL : sides[s]->plan,
             .dataset = dataset,
             .transform = sides[s]->transform,
             .samples = run->samples,
@@ -138,122 +219,39 @@ static int run_on(struct run *run, const struct dataset *dataset,
         if (!run->outcomes[s])
             return error_memory(err, n * sizeof *run->outcomes[s]);
     }
-    struct pool_task task = {evaluation_batches(&run->evaluations[0]),
-                             run_piece, run};
-    return pool_run(request->pool, &task, err);
+    for (size_t i = 0; known && i < n; i++)
+        run->outcomes[1][i].correct = known[i];
+    return run_batches(run, err);
 }
 
-/* --- counting --- */
-
-static int init_row(struct robustness_row *row, const char *name, int severity,
-                    int64_t classes, struct error *err)
+static int add_rows(struct robustness *out, const struct run *run,
+                    const struct dataset *dataset, struct error *err)
 {
-    size_t n = (size_t)classes;
-    row->condition = string_copy(name);
-    row->severity = severity;
-    row->class_samples = array_create(n, sizeof *row->class_samples);
-    row->class_right = array_create(n, sizeof *row->class_right);
-    row->class_dense = array_create(n, sizeof *row->class_dense);
-    if (row->condition && row->class_samples && row->class_right &&
-        row->class_dense)
-        return 0;
-    return error_memory(err, n * sizeof *row->class_samples);
-}
-
-/* chosen: which samples count; NULL: all. */
-static void count_row(struct robustness_row *row, const struct run *run,
-                      const struct dataset *dataset, int64_t classes,
-                      const bool *chosen)
-{
-    bool paired = run->evaluations[1].plan != NULL;
-    int64_t right = 0, dense = 0, both = 0;
-    row->samples = 0;
-    for (int64_t i = 0; i < run->samples; i++) {
-        int64_t label = dataset_label(dataset, i);
-        if (label < 0 || (chosen && !chosen[i]))
-            continue;
-        bool now = run->outcomes[0][i].correct;
-        bool before = paired && run->outcomes[1][i].correct;
-        row->samples++;
-        right += now;
-        dense += before;
-        both += now && before;
-        if (label >= classes)
-            continue;
-        row->class_samples[label]++;
-        row->class_right[label] += now;
-        row->class_dense[label] += before;
-    }
-    row->value = estimate_wilson(right, row->samples, CONFIDENCE);
-    row->p_value = NAN;
-    if (!paired)
-        return;
-    row->dense = estimate_wilson(dense, row->samples, CONFIDENCE);
-    row->difference = estimate_paired(both, dense - both, right - both,
-                                      row->samples, CONFIDENCE);
-    row->p_value = estimate_mcnemar(dense - both, right - both);
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-/* Marks the tenth of the samples with the smallest |margin|. */
-static int choose_hesitant(const struct run *run, bool **out, struct error *err)
-{
-    const struct outcome *outcomes =
-        run->outcomes[run->evaluations[1].plan != NULL];
-    size_t n = (size_t)run->samples;
-    double *margins = array_create(n, sizeof *margins);
-    bool *chosen = array_create(n, sizeof *chosen);
-    if (!margins || !chosen) {
-        free(margins);
-        free(chosen);
-        return error_memory(err, n * sizeof *margins);
-    }
-    for (size_t i = 0; i < n; i++) {
-        double margin = fabs((double)outcomes[i].margin);
-        margins[i] = margin == margin ? margin : INFINITY;
-    }
-    qsort(margins, n, sizeof *margins, compare_doubles);
-    double limit = margins[n / HESITANT_SHARE];
-    for (size_t i = 0; i < n; i++)
-        chosen[i] = fabs((double)outcomes[i].margin) < limit;
-    free(margins);
-    *out = chosen;
-    return 0;
-}
-
-static int add_row(struct robustness *out, const struct run *run,
-                   const struct condition *condition,
-                   const struct dataset *dataset, struct error *err)
-{
-    const char *name = condition->corruption ? condition->corruption->name
-                       : condition->path     ? condition->path
-                                             : "clean";
-    struct robustness_row *row = &out->rows[out->count];
-    out->count++;
-    if (init_row(row, name, condition->severity, out->classes, err) < 0)
+    const struct condition *condition = run->condition;
+    const char *name = condition_name(condition);
+    struct robustness_answers answers = {
+        dataset, run->samples, run->outcomes[0],
+        run->request->dense.plan ? run->outcomes[1] : NULL};
+    if (robustness_add(out, name, condition->severity, &answers, NULL, err) < 0)
         return -1;
-    count_row(row, run, dataset, out->classes, NULL);
-    if (condition->corruption || condition->path)
+    if (condition->corruption || condition->path) {
+        robustness_keep(run->request->cache, name, condition->severity,
+                        &answers);
         return 0;
-    bool *hesitant = NULL;
-    row = &out->rows[out->count++];
-    if (init_row(row, "hesitant", 0, out->classes, err) < 0 ||
-        choose_hesitant(run, &hesitant, err) < 0)
+    }
+    bool *hesitant;
+    if (robustness_hesitant(&answers, &hesitant, err) < 0)
         return -1;
-    count_row(row, run, dataset, out->classes, hesitant);
+    int code = robustness_add(out, "hesitant", 0, &answers, hesitant, err);
     free(hesitant);
-    return 0;
+    return code;
 }
 
-static int run_condition(struct run *run, const struct condition *condition,
-                         struct robustness *out, struct error *err)
+static int run_condition(struct run *run, struct robustness *out,
+                         struct error *err)
 {
     const struct robustness_request *request = run->request;
+    const struct condition *condition = run->condition;
     const struct dataset *dataset = request->dataset;
     struct dataset *own = NULL;
     struct dataset_options options = {.limit = request->samples};
@@ -264,16 +262,16 @@ static int run_condition(struct run *run, const struct condition *condition,
             code = error_set(err, ERROR_UNSUPPORTED,
                              "%s: has no labels, nothing to be right about",
                              condition->path);
-    } else if (condition->corruption) {
-        code = dataset_corrupt(&own, dataset, condition->corruption,
-                               condition->severity, request->seed, err);
-    }
-    if (own)
         dataset = own;
+    }
+    const bool *known = NULL;
+    if (code == 0 && request->dense.plan)
+        known = robustness_cached(request->cache, condition_name(condition),
+                                  condition->severity, dataset_count(dataset));
     if (code == 0)
-        code = run_on(run, dataset, err);
+        code = run_on(run, dataset, known, err);
     if (code == 0)
-        code = add_row(out, run, condition, dataset, err);
+        code = add_rows(out, run, dataset, err);
     dataset_close(own);
     return code;
 }
@@ -297,31 +295,17 @@ int robustness_run(struct robustness *out,
     if (!run.runners || !out->rows)
         code = error_memory(err, count * sizeof *out->rows);
     for (size_t i = 0; i < count && code == 0; i++) {
-        const struct condition *c = &conditions[i];
+        run.condition = &conditions[i];
         if (request->progress)
-            request->progress(request->context,
-                              c->corruption ? c->corruption->name
-                              : c->path     ? c->path
-                                            : "clean",
+            request->progress(request->context, condition_name(run.condition),
                               i, count);
-        code = run_condition(&run, c, out, err);
+        code = run_condition(&run, out, err);
+        if (code == 0 && request->found)
+            request->found(request->context, out);
     }
     release_run(&run);
     free(conditions);
     if (code < 0)
         robustness_release(out);
     return code;
-}
-
-void robustness_release(struct robustness *robustness)
-{
-    for (size_t i = 0; i < robustness->count; i++) {
-        struct robustness_row *row = &robustness->rows[i];
-        free(row->condition);
-        free(row->class_samples);
-        free(row->class_right);
-        free(row->class_dense);
-    }
-    free(robustness->rows);
-    *robustness = (struct robustness){0};
 }

@@ -14,11 +14,28 @@
 #include "eval/estimate.h"
 #include "exec/plan.h"
 
+struct setup;
+
 /* One model. */
 struct robustness_side {
     const struct plan *plan; /* of one batch; NULL: there is none */
     struct transform transform;
 };
+
+/* What the dense model said on each condition, so that it need not be asked
+ * again for the next variant on the same data with the same seed. */
+struct robustness_cache {
+    size_t count, capacity;
+    struct robustness_cached {
+        char *condition;
+        int severity;
+        int64_t samples;
+        bool *right; /* per sample */
+    } * items;       /* owned */
+};
+void robustness_cache_release(struct robustness_cache *cache);
+
+struct robustness;
 
 struct robustness_request {
     struct robustness_side variant, dense; /* same batch */
@@ -34,7 +51,13 @@ struct robustness_request {
     /* Called in the caller's thread before each row; may be NULL. */
     void (*progress)(void *context, const char *condition, size_t done,
                      size_t total);
+    /* Called in the caller's thread between pieces of some 50 ms while the pool
+     * rests; -1 ends the run. May be NULL. */
+    int (*step)(void *context, struct error *err);
+    /* Called after each row with all there are; may be NULL. */
+    void (*found)(void *context, const struct robustness *so_far);
     void *context;
+    struct robustness_cache *cache; /* NULL: none */
 };
 
 struct robustness_row {
@@ -61,6 +84,18 @@ struct robustness {
 int robustness_run(struct robustness *out,
                    const struct robustness_request *request, struct error *err);
 void robustness_release(struct robustness *robustness);
+/* out is initialised. */
+int robustness_copy(struct robustness *out, const struct robustness *in,
+                    struct error *err);
+
+/* Whether these names could be run; "1,3,5" as bits. ERROR_USAGE. */
+int robustness_check(const char *names, struct error *err);
+int robustness_severities(unsigned *out, const char *text, struct error *err);
+
+/* A variant's evaluation plan of its own (plan_drop). */
+int robustness_plan(struct plan **out, const struct setup *setup,
+                    const struct variant *variant, const struct cancel *cancel,
+                    struct error *err);
 
 /*
  * session  the model in question, its data and pixels

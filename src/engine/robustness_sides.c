@@ -3,14 +3,28 @@
 
 #include "engine/setup.h"
 
-/* The evaluation plan of what a session has now. */
+/* One model's setup and plan. */
 struct side {
     struct setup setup;
-    struct mask_set masks;
-    struct graph *graph;
     struct plan *plan;
     bool ready;
 };
+
+int robustness_plan(struct plan **out, const struct setup *setup,
+                    const struct variant *variant, const struct cancel *cancel,
+                    struct error *err)
+{
+    struct mask_set masks = {0};
+    struct graph *graph = NULL;
+    int code = -1;
+    if (session_masks(setup->session, variant, NULL, NULL, &masks, err) == 0 &&
+        setup_masked(setup, &graph, setup->eval_graph, variant, &masks, err) ==
+            0)
+        code = setup_plan(setup, out, graph, 1, NULL, cancel, err);
+    graph_drop(graph);
+    mask_set_release(&masks);
+    return code;
+}
 
 static int side_init(struct side *side, const struct session *session,
                      const struct variant *variant,
@@ -22,19 +36,12 @@ static int side_init(struct side *side, const struct session *session,
     side->ready = true;
     if (!side->setup.eval_graph)
         return error_set(err, ERROR_USAGE, "robustness needs a data set");
-    if (session_masks(session, variant, NULL, NULL, &side->masks, err) < 0 ||
-        setup_masked(&side->setup, &side->graph, side->setup.eval_graph,
-                     variant, &side->masks, err) < 0)
-        return -1;
-    return setup_plan(&side->setup, &side->plan, side->graph, 1, NULL, cancel,
-                      err);
+    return robustness_plan(&side->plan, &side->setup, variant, cancel, err);
 }
 
 static void side_release(struct side *side)
 {
     plan_drop(side->plan);
-    graph_drop(side->graph);
-    mask_set_release(&side->masks);
     if (side->ready)
         setup_release(&side->setup);
 }

@@ -7,6 +7,7 @@
 #include "engine/flipped.h"
 #include "engine/forecast.h"
 #include "engine/pool.h"
+#include "engine/robustness_known.h"
 #include "engine/scan_known.h"
 #include "engine/setup.h"
 #include "engine/store.h"
@@ -101,14 +102,17 @@ struct engine {
     struct store store;
     const struct variant *flipped_wanted; /* retained; NULL: none */
     const struct flipped *flipped;        /* retained; what is known last */
-    int64_t flipped_batches;              /* that it speaks of */
-    struct result baseline; /* written by the engine thread, locked */
+    const struct robustness_known **robustness; /* per variant, newest last */
+    size_t robustness_count, robustness_capacity;
+    int64_t flipped_batches; /* that it speaks of */
+    struct result baseline;  /* written by the engine thread, locked */
     bool baseline_exact;
 
     struct cancel cancel;        /* baseline and variant jobs */
     struct cancel export_cancel; /* export jobs */
 
     /* The engine thread's own. */
+    struct robustness_cache robustness_cache;
     struct trial *base;    /* the dense model's answers */
     struct strata *strata; /* NULL until they are all there */
     struct prefix *prefix;

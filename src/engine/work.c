@@ -16,7 +16,8 @@
 #include <string.h>
 
 const struct work_kind *const work_kinds[] = {
-    &work_tune, &work_budget, &work_reconstruct, &work_scan, NULL,
+    &work_tune,       &work_budget, &work_reconstruct,
+    &work_robustness, &work_scan,   NULL,
 };
 
 /* --- lines --- */

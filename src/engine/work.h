@@ -45,6 +45,7 @@ extern const struct work_kind work_budget;
 extern const struct work_kind *const work_kinds[]; /* NULL-terminated */
 extern const struct work_kind work_reconstruct;
 extern const struct work_kind work_scan;
+extern const struct work_kind work_robustness;
 
 /* --- for kinds, on the engine thread --- */
 

@@ -35,6 +35,10 @@ COMMAND(reconstruct, "reconstruct [LAYERS ...] [METHOD] [AMOUNT]",
 COMMAND(scan, "scan [LAYERS ...] [STRUCTURE] [CRITERION] [AMOUNT ...] [again]",
         "measure what pruning each layer alone costs, behind everything else",
         0, -1, WORD_LAYER, WORD_LAYER, WORD_LAYER)
+COMMAND(robustness,
+        "robustness [CORRUPTION ...] [N samples] [severity N,...] [also DATA]",
+        "measure accuracy on corrupted pictures, beside the dense model",
+        0, -1, WORD_NONE, WORD_NONE, WORD_NONE)
 COMMAND(undo, "undo [STEPS]",
         "go back to the variant that this one was made from",
         0, 1, WORD_NUMBER, WORD_NONE, WORD_NONE)

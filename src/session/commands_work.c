@@ -42,6 +42,12 @@ int edit_command_reconstruct(struct execution *execution, size_t count,
     return execution_order(execution, "reconstruct", count, words, err);
 }
 
+int edit_command_robustness(struct execution *execution, size_t count,
+                            const char *const *words, struct error *err)
+{
+    return execution_order(execution, "robustness", count, words, err);
+}
+
 int edit_command_scan(struct execution *execution, size_t count,
                       const char *const *words, struct error *err)
 {

@@ -223,10 +223,33 @@ static void flips_are_sorted_and_counted_by_class(void **state)
     disagreement_release(&d);
 }
 
+static void part_is_as_in_the_whole(void **state)
+{
+    (void)state;
+    struct dataset *data = open_data(), *whole, *part;
+    struct error err = {0};
+    struct transform none = transform_identity();
+    static unsigned char a[5 * 784], b[5 * 784];
+    for (const struct corruption *c = corruptions; c->name; c++) {
+        assert_int_equal(dataset_corrupt(&whole, data, c, 3, 9, &err), 0);
+        assert_int_equal(
+            dataset_corrupt_part(&part, data, c, 3, 9, 17, 5, &err), 0);
+        assert_int_equal(dataset_count(part), 5);
+        assert_int_equal(dataset_label(part, 2), dataset_label(data, 19));
+        dataset_read(whole, 0, &none, DTYPE_UINT8, 17, NULL, 5, a);
+        dataset_read(part, 0, &none, DTYPE_UINT8, 0, NULL, 5, b);
+        assert_memory_equal(a, b, sizeof a);
+        dataset_close(whole);
+        dataset_close(part);
+    }
+    dataset_close(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_corruption_grows_and_is_seeded),
+        cmocka_unit_test(part_is_as_in_the_whole),
         cmocka_unit_test(even_pictures_stay_even),
         cmocka_unit_test(amounts_are_as_stated),
         cmocka_unit_test(translation_moves_whole_pixels),
