@@ -100,6 +100,7 @@ enum {
     SENS = CONTEXT_SENSITIVITY,
     HISTORY = CONTEXT_HISTORY,
     FLIPS = CONTEXT_FLIPS,
+    WORSE = CONTEXT_ROBUSTNESS,
     TABLES = CONTEXT_EDIT | CONTEXT_SENSITIVITY,
     LISTS = CONTEXT_EDIT | CONTEXT_HISTORY | CONTEXT_MESSAGES,
     ALL = CONTEXT_ALL,
@@ -177,6 +178,13 @@ const struct action actions[] = {
     {"flip-kind", "f", FLIPS, "all, lost, won, other", do_flip_choice, 0, NULL,
      NULL},
 
+    /* robustness */
+    {"milder", "h Left", WORSE, "milder severity", do_severity, -1, NULL, NULL},
+    {"harsher", "l Right", WORSE, "harsher severity", do_severity, 1, NULL,
+     NULL},
+    {"corrupt", "Enter", WORSE, "measure this variant", do_robustness, 0,
+     why_readonly, NULL},
+
     /* moving */
     {"down", "j Down", NO_PLOT, "down", do_move, 1, NULL, NULL},
     {"up", "k Up", NO_PLOT, "up", do_move, -1, NULL, NULL},
@@ -215,6 +223,8 @@ const struct action actions[] = {
      NULL},
     {"flips", "8", ALL, "what flipped", do_screen, SCREEN_FLIPS, why_data,
      NULL},
+    {"worse-data", "9", ALL, "robustness", do_screen, SCREEN_ROBUSTNESS,
+     why_data, NULL},
     {"messages", "7", ALL, "what was said", do_screen, SCREEN_MESSAGES, NULL,
      NULL},
     {"undo-edit", "u F7", ALL, "undo", do_line, 0, why_undo, "Undo"},

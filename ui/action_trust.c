@@ -17,3 +17,16 @@ void do_flip_choice(struct app *app, int unused)
         app->backend->refresh(app);
     app_say(app, ROLE_TEXT, "listed: %s", names[state->flip_choice]);
 }
+
+void do_severity(struct app *app, int step)
+{
+    int severity = app->state.severity + step;
+    if (severity >= 1 && severity <= CORRUPTION_SEVERITIES)
+        app->state.severity = severity;
+}
+
+void do_robustness(struct app *app, int unused)
+{
+    (void)unused;
+    app_execute(app, "robustness");
+}

@@ -26,6 +26,7 @@ void app_init(struct app *app, const struct backend *backend, void *context)
     app->state.mouse = true;
     app->state.show_dominated = true;
     app->state.plot_zoom = 1;
+    app->state.severity = 3;
     app->state.word = -1;
     app->state.form = (struct export_form){
         .masks = true, .recipe = true, .report = true, .verify = true};

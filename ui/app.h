@@ -20,6 +20,7 @@ enum screen_id {
     SCREEN_HISTORY,
     SCREEN_MESSAGES,
     SCREEN_FLIPS,
+    SCREEN_ROBUSTNESS,
     SCREEN_COUNT,
 };
 
@@ -106,6 +107,7 @@ struct state {
     bool search_failed;
 
     enum flip_choice flip_choice;
+    int severity; /* looked at, 1 … 5 */
 
     struct list lists[SCREEN_COUNT]; /* DETAIL, SENSITIVITY use LAYERS' */
 

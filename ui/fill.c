@@ -344,6 +344,8 @@ int view_fill(struct view *view, const struct session *session,
     fill_reference(view, engine, reference);
     fill_progress(view, report);
     fill_work(view, engine);
+    robustness_known_drop(view->robustness);
+    view->robustness = engine_robustness_known(engine, now->hash);
     if (view_fill_scan(view, engine) != 0)
         return -1;
     return view_fill_weights(&view->weights, session, selected, with_map);

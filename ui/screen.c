@@ -10,6 +10,7 @@ const struct screen screens[SCREEN_COUNT] = {
     [SCREEN_HISTORY] = {"history", history_draw},
     [SCREEN_MESSAGES] = {"messages", messages_draw},
     [SCREEN_FLIPS] = {"what flipped", flips_draw},
+    [SCREEN_ROBUSTNESS] = {"robustness", robustness_draw},
 };
 
 const struct overlay overlays[OVERLAY_COUNT] = {

@@ -27,6 +27,7 @@ void tune_draw(struct app *app, struct surface *surface);
 void history_draw(struct app *app, struct surface *surface);
 void messages_draw(struct app *app, struct surface *surface);
 void flips_draw(struct app *app, struct surface *surface);
+void robustness_draw(struct app *app, struct surface *surface);
 /* Clicks on the main screen: whether something was hit. */
 bool layers_click(struct app *app, int row, int column);
 

@@ -177,5 +177,6 @@ void view_release(struct view *view)
     view_release_scan(&view->scan);
     view_release_weights(&view->weights);
     view_release_flips(&view->flips);
+    robustness_known_drop(view->robustness);
     *view = (struct view){0};
 }

@@ -7,6 +7,7 @@
 #define UI_VIEW_H
 
 #include "engine/flipped.h"
+#include "engine/robustness_known.h"
 #include "engine/scan_known.h"
 #include "engine/work.h"
 
@@ -139,6 +140,8 @@ struct view {
 
     struct view_weights weights;
     struct view_flips flips; /* while its screen is open */
+    /* Retained; of the current variant or of an older one; NULL: nothing. */
+    const struct robustness_known *robustness;
     struct view_scan scan;
 
     /* progress */

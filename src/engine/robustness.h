@@ -12,8 +12,8 @@
 #include "engine/pool.h"
 #include "eval/disagree.h"
 #include "eval/estimate.h"
-#include "exec/plan.h"
 
+struct plan;
 struct setup;
 
 /* One model. */

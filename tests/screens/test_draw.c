@@ -212,6 +212,73 @@ static void channels_are_one_row_for_their_group(void **state)
     assert_drawn("draw-sensitivity-channel-80x24", 24, 80);
 }
 
+static void add_row(struct robustness *found, const char *name, int severity,
+                    int lost)
+{
+    enum { SAMPLES = 1000 };
+    struct robustness_row *row = &found->rows[found->count++];
+    int dense = 920 - 60 * severity, now = dense - lost;
+    *row = (struct robustness_row){
+        .condition = string_copy(name),
+        .severity = severity,
+        .samples = SAMPLES,
+        .value = estimate_wilson(now, SAMPLES, 0.95),
+        .dense = estimate_wilson(dense, SAMPLES, 0.95),
+        .difference = estimate_paired(now - 5, lost + 5, 5, SAMPLES, 0.95),
+        .p_value = estimate_mcnemar(lost + 5, 5),
+        .class_samples = calloc(10, sizeof(int64_t)),
+        .class_right = calloc(10, sizeof(int64_t)),
+        .class_dense = calloc(10, sizeof(int64_t)),
+    };
+    assert_true(row->class_samples && row->class_right && row->class_dense);
+    for (int c = 0; c < 10; c++) {
+        row->class_samples[c] = SAMPLES / 10;
+        row->class_dense[c] = dense / 10;
+        row->class_right[c] = dense / 10 - (c * 7 % 10 - 4) * lost / 20;
+    }
+}
+
+/* Everything but the last corruption's last severities. */
+static void add_robustness(struct view *view)
+{
+    static const int lost[] = {40, 25, 60, 3, 80, 12, -30, 5, 9, 70, 1, 22};
+    struct robustness_known *known = calloc(1, sizeof *known);
+    assert_non_null(known);
+    atomic_init(&known->holders, 1);
+    known->variant = view->current;
+    known->hash = view_now(view)->hash;
+    known->samples = 1000;
+    known->planned = 62;
+    known->found.classes = 10;
+    known->found.rows = calloc(62, sizeof *known->found.rows);
+    assert_non_null(known->found.rows);
+    add_row(&known->found, "clean", 0, 8);
+    add_row(&known->found, "hesitant", 0, 90);
+    for (int i = 0; corruptions[i].name; i++)
+        for (int s = 1; s <= CORRUPTION_SEVERITIES && known->found.count < 60;
+             s++)
+            add_row(&known->found, corruptions[i].name, s, lost[i] * s / 3);
+    view->robustness = known;
+}
+
+static void robustness_is_a_table_and_a_curve(void **state)
+{
+    (void)state;
+    press("9");
+    assert_drawn("draw-robustness-none-80x24", 24, 80);
+    add_robustness(&app.view);
+    assert_drawn("draw-robustness-80x24", 24, 80);
+    press("j j j j l");
+    assert_drawn("draw-robustness-row-80x24", 24, 80);
+    assert_drawn("draw-robustness-row-140x40", 40, 140);
+    app.state.ascii = true;
+    app.view.current = 0;
+    press("G l");
+    assert_drawn("draw-robustness-older-ascii-80x24", 24, 80);
+    for (int c = 0; c < 24 * 80; c++)
+        assert_true(surface.cells[c].glyph < 0x80);
+}
+
 static void unknown_figures_are_marked_not_invented(void **state)
 {
     (void)state;
@@ -279,6 +346,7 @@ int main(void)
         TEST(flips_are_listed_beside_their_picture),
         TEST(sensitivity_is_a_map_with_gaps),
         TEST(channels_are_one_row_for_their_group),
+        TEST(robustness_is_a_table_and_a_curve),
         TEST(unknown_figures_are_marked_not_invented),
         TEST(model_without_data_says_so),
         TEST(failure_is_told_on_the_status_line),

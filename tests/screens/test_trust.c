@@ -70,6 +70,25 @@ static void flips_in_ascii_are_letters(void **state)
     assert_int_equal(terminal_other_bytes(terminal), 0);
 }
 
+static void robustness_is_measured_from_its_screen(void **state)
+{
+    (void)state;
+    start(NULL);
+    terminal_press(terminal, "9");
+    assert_true(terminal_shows(terminal, "How does this variant stand"));
+    terminal_press(terminal, ":robustness jpeg,rotation 50 samples\r");
+    assert_true(terminal_shows(terminal, "#1 beside the dense model"));
+    assert_true(terminal_shows(terminal, "rotation "));
+    assert_true(terminal_shows(terminal, "jpeg "));
+    terminal_press(terminal, "G");
+    assert_true(terminal_shows(terminal, "jpeg, severity 3"));
+    terminal_press(terminal, "l");
+    assert_true(terminal_shows(terminal, "jpeg, severity 4"));
+    terminal_press(terminal, "u");
+    assert_true(
+        terminal_shows(terminal, "the figures of #1 - Enter measures #0"));
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
 
 int main(void)
@@ -78,6 +97,7 @@ int main(void)
         TEST(flips_are_painted_in_colours),
         TEST(flips_without_colour_are_shades),
         TEST(flips_in_ascii_are_letters),
+        TEST(robustness_is_measured_from_its_screen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

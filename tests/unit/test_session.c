@@ -285,10 +285,9 @@ static void completion_knows_the_table(void **state)
     session_fixture_run(session, "snapshot best");
     completes(session, "s", "set structure scan snapshot");
     completes(session, "set @1 5%; re", "reset reconstruct redo");
-    completes(
-        session, "undo;",
-        "set global budget reset criterion structure reconstruct scan undo "
-        "redo older newer goto snapshot tune export");
+    completes(session, "undo;",
+              "set global budget reset criterion structure reconstruct scan "
+              "robustness undo redo older newer goto snapshot tune export");
     completes(session, "set @1 ", "");
     completes(session, "set @1 5% w", "weight");
     completes(session, "set @1 5% 2", "2:4");
