@@ -1,11 +1,14 @@
 /* The main screen: headline, table of layers, panes below and beside. */
 #include "action.h"
 #include "format.h"
+#include "heat.h"
 #include "key.h"
 #include "plot.h"
 #include "screen.h"
 
 #include "base/array.h"
+#include "engine/scan.h"
+#include "prune/landscape.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -120,29 +123,54 @@ static void draw_kernel(const struct place *p)
                                            : "dense");
 }
 
+/* What pruning this layer alone costs, from 10 to 95 %. */
+static void draw_scan(const struct place *p)
+{
+    size_t count;
+    const double *amounts = scan_default_amounts(&count);
+    const struct view *view = &p->app->view;
+    const struct landscape_row *row = view_scan_row(view, (int)p->index);
+    if (row == NULL) {
+        draw_right(p, ROLE_DIM, p->layer->prunable ? "…" : "");
+        return;
+    }
+    int column = p->column + p->width - (int)count;
+    for (size_t i = 0; i < count; i++) {
+        int point = landscape_point(row, amounts[i]);
+        double lost =
+            point < 0 ? 0 : row->curve.baseline - row->curve.values[point];
+        surface_put(p->surface, p->row, column + (int)i,
+                    point < 0 ? ROLE_DIM : heat_role(lost),
+                    point < 0 ? 0x2026 : heat_bar(lost));
+    }
+}
+
 /* Columns of the table; name takes what the others leave, up to a width from
  * which on the bar is the better use. */
 struct column {
     const char *title;
     int width;
-    bool wide_only, right;
+    int least; /* columns that the table must have for it */
+    bool right;
     enum sort sort;
     void (*draw)(const struct place *place);
 };
 
 enum { COLUMN_NAME = 1, COLUMN_BAR = 5, NAME_COLUMNS = 32, BAR_COLUMNS = 56 };
+enum { SCAN_FROM = 90, SHAPE_FROM = 104 };
 
 static const struct column columns[] = {
-    {"   #", 5, false, false, SORT_INDEX, draw_mark},
-    {"layer", 0, false, false, SORT_NAME, draw_name},
-    {"op", 12, false, false, SORT_OP, draw_op},
-    {"shape", 12, true, false, SORT_COUNT, draw_shape},
-    {"params", 6, false, true, SORT_WEIGHTS, draw_weights},
-    {"sparsity", 16, false, false, SORT_SPARSITY, draw_bar},
-    {"lat%", 5, false, true, SORT_SHARE, draw_share},
-    {"spd", 5, false, true, SORT_SPEED, draw_speed},
-    {"Δms", 7, false, true, SORT_DELTA, draw_delta},
-    {"kernel", 7, false, true, SORT_COUNT, draw_kernel},
+    {"   #", 5, 0, false, SORT_INDEX, draw_mark},
+    {"layer", 0, 0, false, SORT_NAME, draw_name},
+    {"op", 12, 0, false, SORT_OP, draw_op},
+    {"shape", 12, SHAPE_FROM, false, SORT_COUNT, draw_shape},
+    {"params", 6, 0, true, SORT_WEIGHTS, draw_weights},
+    {"sparsity", 16, 0, false, SORT_SPARSITY, draw_bar},
+    {"lat%", 5, 0, true, SORT_SHARE, draw_share},
+    {"spd", 5, 0, true, SORT_SPEED, draw_speed},
+    {"Δms", 7, 0, true, SORT_DELTA, draw_delta},
+    {"kernel", 7, 0, true, SORT_COUNT, draw_kernel},
+    {"sens", 11, SCAN_FROM, true, SORT_COUNT, draw_scan},
 };
 
 /* Where column `i` begins in a table of `width` columns, and how wide it is;
@@ -150,9 +178,8 @@ static const struct column columns[] = {
 static bool column_place(size_t i, int width, int *begin, int *size)
 {
     int fixed = 0, at = 0;
-    bool wide = width >= 90;
     for (size_t c = 0; c < ARRAY_LENGTH(columns); c++)
-        if (wide || !columns[c].wide_only)
+        if (width >= columns[c].least)
             fixed += columns[c].width;
     int spare = width - 1 - fixed;
     int name = spare < NAME_COLUMNS ? spare : NAME_COLUMNS;
@@ -160,7 +187,7 @@ static bool column_place(size_t i, int width, int *begin, int *size)
     if (bar > BAR_COLUMNS)
         bar = BAR_COLUMNS;
     for (size_t c = 0; c <= i; c++) {
-        if (columns[c].wide_only && !wide)
+        if (width < columns[c].least)
             continue;
         int own = c == COLUMN_NAME  ? name
                   : c == COLUMN_BAR ? bar
@@ -169,7 +196,7 @@ static bool column_place(size_t i, int width, int *begin, int *size)
         *size = own;
         at += own;
     }
-    return wide || !columns[i].wide_only;
+    return width >= columns[i].least;
 }
 
 /* Columns that are left-aligned keep a blank on their right, and the bar one

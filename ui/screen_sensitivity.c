@@ -1,6 +1,7 @@
 /* What each layer's pruning alone costs: a map of layers and amounts, below
  * it the selected layer's curve with its band and cliff. */
 #include "format.h"
+#include "heat.h"
 #include "plot.h"
 #include "screen.h"
 
@@ -19,26 +20,6 @@ enum {
     NAME = 14,
     LOWER = 8
 };
-
-/* Points lost, by size: glyph, role and words are of one table. */
-static const struct band {
-    double below; /* share */
-    uint32_t glyph;
-    enum role role;
-} bands[] = {
-    {0.001, 0xb7, ROLE_DIM},         {0.005, 0x2591, ROLE_HEAT_1},
-    {0.015, 0x2592, ROLE_HEAT_2},    {0.04, 0x2593, ROLE_HEAT_3},
-    {INFINITY, 0x2588, ROLE_HEAT_4},
-};
-static const char legend[] = "· <0.1  ░ <0.5  ▒ <1.5  ▓ <4  █ more";
-
-static const struct band *band_of(double lost)
-{
-    const struct band *band = bands;
-    while (lost >= band->below)
-        band++;
-    return band;
-}
 
 /* Where things are; everything follows from the size. */
 struct place {
@@ -111,10 +92,9 @@ static void draw_cell(const struct place *p, int row, int column,
     enum role role = ROLE_DIM;
     if (point >= 0) {
         double lost = p->land->baseline - found->curve.values[point];
-        const struct band *band = band_of(lost);
         points_text(text, lost);
-        role = band->role;
-        surface_put(p->surface, row, column + 1, role, band->glyph);
+        role = heat_role(lost);
+        surface_put(p->surface, row, column + 1, role, heat_glyph(lost));
     }
     widget_right(p->surface, row, column + 2, CELL - 2, role, text);
     if (selected)
@@ -352,7 +332,7 @@ static void add_point(struct side *side, const struct place *p,
     double lost = curve->baseline - curve->values[point];
     snprintf(text, sizeof text, "%.2f of %.2f", 100 * lost,
              100 * curve->baseline);
-    add(side, band_of(lost)->role, "lost", text);
+    add(side, heat_role(lost), "lost", text);
     snprintf(text, sizeof text, "%s", format_grouped(a, found->samples[point]));
     add(side, ROLE_TEXT, "samples", text);
 }
@@ -424,7 +404,7 @@ static void draw_lower(const struct place *p, int row, int rows)
 
 static void draw_legend(const struct place *p, int row)
 {
-    int used = surface_text(p->surface, row, 1, -1, ROLE_DIM, legend);
+    int used = surface_text(p->surface, row, 1, -1, ROLE_DIM, heat_legend);
     surface_printf(p->surface, row, used + 3, -1, ROLE_TEXT,
                    "s %s  r again  Enter set  E csv%s",
                    p->app->view.working ? "stop" : "start",

@@ -34,7 +34,7 @@ static const char *const mlp[] = {
 static const struct golden_mask narrow_masks[] = {
     {1, 36, 1, 25}, {3, 55, 10, 25}, {0}};
 static const struct golden_mask wide_masks[] = {
-    {0, 58, 1, 40}, {1, 66, 1, 29}, {4, 68, 23, 25}, {0}};
+    {0, 58, 1, 40}, {1, 66, 1, 29}, {4, 57, 23, 25}, {0}};
 
 static void start(int rows, int columns, const char *const *arguments,
                   const char *const *environment)
