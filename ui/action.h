@@ -105,6 +105,7 @@ void do_scan(struct app *app, int unused); /* starts, stops */
 void do_scan_again(struct app *app, int unused);
 void do_scan_set(struct app *app, int unused);
 void do_scan_file(struct app *app, int unused); /* asks */
+void do_cliff(struct app *app, int unused);
 void scan_accept_file(struct app *app, const char *path);
 
 /* action_session.c */

@@ -2,6 +2,7 @@
  * was found. */
 #include "action.h"
 
+#include "base/array.h"
 #include "prune/landscape.h"
 
 #include <stdio.h>
@@ -92,4 +93,27 @@ void scan_accept_file(struct app *app, const char *path)
     else
         app_say(app, ROLE_GOOD, "wrote %zu points to %s",
                 app->view.scan.table->count, path);
+}
+
+/* The rules of prune/cliff.h and prune/crossing.h, to be read in full. */
+void do_cliff(struct app *app, int unused)
+{
+    static const char *const rules[] = {
+        "The cliff of a curve is where accuracy leaves its plateau: the change",
+        "point of a plateau and a rising line, fitted to log(1 + drop / half a",
+        "point) up to the first drop of ten points. Its interval (95 %) is "
+        "drawn",
+        "beside it; a curve that never drops by 1.5 points has none.",
+        "A warning is given at the key press that takes a layer (with `global`",
+        "the model) above its cliff, as scanned. Where nothing was scanned, "
+        "once",
+        "both variants are measured: 1.5 points lost, clearly more than half a",
+        "point, each per cent added costing three times those before it.",
+        "Nobody is warned twice of one crossing.",
+    };
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_LENGTH(rules); i++)
+        app_say(app, ROLE_TEXT, "%s", rules[i]);
+    app->state.message_fresh = false;
+    app_open(app, SCREEN_MESSAGES);
 }

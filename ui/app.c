@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "key.h"
 #include "screen.h"
+#include "warn.h"
 
 #include <fnmatch.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@ void app_init(struct app *app, const struct backend *backend, void *context)
     app->view.weights.row = -1;
     app->view.snapshot_a = app->view.snapshot_b = -1;
     app->state.range_from = -1;
+    app->state.warn.watched = -1;
     app->state.mouse = true;
     app->state.show_dominated = true;
     app->state.plot_zoom = 1;
@@ -38,6 +40,8 @@ void app_release(struct app *app)
     free(state->order);
     free(state->marked);
     free(state->remembered);
+    free(state->warn.before);
+    free(state->warn.rearm);
     for (int i = 0; i < PROMPT_COUNT; i++)
         editor_release(&state->editors[i]);
     editor_release(&state->help_filter);
@@ -171,12 +175,17 @@ int app_sync(struct app *app)
         free(state->order);
         free(state->marked);
         free(state->remembered);
+        free(state->warn.before);
+        free(state->warn.rearm);
+        state->warn.before = array_create(count + 1, sizeof(double));
+        state->warn.rearm = array_create(count + 1, sizeof(double));
         state->order = array_create(count + 1, sizeof *state->order);
         state->marked = array_create(count + 1, sizeof *state->marked);
         state->remembered = array_create(count + 1, sizeof *state->remembered);
         state->layer_count = 0;
         if (state->order == NULL || state->marked == NULL ||
-            state->remembered == NULL)
+            state->remembered == NULL || state->warn.before == NULL ||
+            state->warn.rearm == NULL)
             return -1;
         state->layer_count = count;
         app_order(app);
@@ -206,6 +215,7 @@ bool app_execute(struct app *app, const char *line)
         app_say(app, ROLE_WARN, "this session is read-only");
         return false;
     }
+    warn_begin(app);
     if (app->backend->execute(app, line, &result, &err) != 0) {
         app_say(app, ROLE_ERROR, "%s", err.message);
         return false;
@@ -219,9 +229,13 @@ bool app_execute(struct app *app, const char *line)
     if (result.effect == COMMAND_WORK && app->backend->work != NULL &&
         app->backend->work(app, result.argument, &err) != 0)
         app_say(app, ROLE_ERROR, "%s", err.message);
+    bool edited = result.effect == COMMAND_EDITED;
     command_result_release(&result);
     if (app->backend->refresh != NULL)
         app->backend->refresh(app);
+    if (edited)
+        warn_edit(app, line);
+    warn_measured(app);
     for (int i = 0; i < app->state.lists[SCREEN_HISTORY].count; i++)
         if (app->view.branches[i].id == app->view.current)
             app->state.lists[SCREEN_HISTORY].cursor = i;

@@ -81,6 +81,18 @@ struct export_form {
     char error[256];
 };
 
+/* What warnings of a cliff remember (warn.c). */
+enum { WARN_MEMORY = 64 };
+struct warn_state {
+    double *before; /* per layer, owned: amounts before the edit */
+    double *rearm;  /* per layer, owned: warned, until the amount is below */
+    double sparsity;
+    size_t points;              /* variants before the edit */
+    uint64_t said[WARN_MEMORY]; /* hashes of variants that were warned of */
+    size_t next;
+    int watched; /* variant whose figures are awaited, -1 */
+};
+
 struct state {
     enum screen_id screen, back; /* where Esc leads */
     enum overlay_id overlay;
@@ -108,6 +120,7 @@ struct state {
 
     enum flip_choice flip_choice;
     int severity; /* looked at, 1 … 5 */
+    struct warn_state warn;
 
     struct list lists[SCREEN_COUNT]; /* DETAIL, SENSITIVITY use LAYERS' */
 

@@ -8,6 +8,7 @@
 #include "key.h"
 #include "screen.h"
 #include "term.h"
+#include "warn.h"
 
 #include "base/array.h"
 #include "base/clock.h"
@@ -321,6 +322,7 @@ static void run(struct explorer *e, bool asking)
             e->news = false;
             e->painted_ns = clock_now_ns();
             refresh(app);
+            warn_measured(app);
             poll_export(e);
             poll_work(e);
             collect_errors(e);

@@ -211,10 +211,13 @@ static void fill_snapshots(struct view *view, const struct session *session)
 /* --- layers of the current variant --- */
 
 /* What is said of a layer in one word each: of several choices the first. */
-static void fill_choice(struct view_layer *to, const struct decision *decision)
+static void fill_choice(struct view_layer *to, const struct layer *layer,
+                        const struct decision *decision)
 {
     struct choice choices[DECISION_CHOICES];
     size_t count = decision_choices(decision, choices);
+    int64_t units = count ? structure_units(choices[0].structure, layer) : 0;
+    to->amount = units > 0 ? (double)choices[0].remove / (double)units : 0;
     to->criterion = count ? choices[0].criterion->name : "";
     to->structure = count ? choices[0].structure->name : "";
 }
@@ -231,7 +234,8 @@ static void fill_layers(struct view *view, const struct session *session,
             total += result->layers[i].ms;
     for (size_t i = 0; i < view->layer_count; i++) {
         struct view_layer *to = &view->layers[i];
-        fill_choice(to, &now->decisions[i]);
+        fill_choice(to, &session_layers(session)->layers[i],
+                    &now->decisions[i]);
         fill_width(to, &session_layers(session)->layers[i], &now->decisions[i]);
         to->removed =
             decision_weights(now->decisions, session_layers(session), i);

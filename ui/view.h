@@ -21,6 +21,7 @@ struct view_layer {
     bool prunable;
     const char *reason; /* static; why not prunable */
     const char *criterion, *structure;
+    double amount;       /* share of the structure's units that goes */
     char width[80];      /* "4 of 16 channels go, 4 layers together", "" */
     char *group;         /* owned; who shares them, or why they stay; "" */
     double ms, dense_ms; /* NAN: not measured */
