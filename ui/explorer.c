@@ -53,7 +53,12 @@ static struct explorer *of(struct app *app)
 static int execute(struct app *app, const char *line,
                    struct command_result *result, struct error *err)
 {
-    return session_execute(of(app)->session, line, result, err);
+    struct explorer *e = of(app);
+    int status = session_execute(e->session, line, result, err);
+    if (status == 0 && result->effect == COMMAND_SETTING && e->engine != NULL)
+        engine_calibrate(e->engine, session_current(e->session),
+                         session_criterion(e->session));
+    return status;
 }
 
 static void show(struct app *app, int focus)

@@ -176,9 +176,13 @@ void title_draw(struct app *app, struct surface *surface, const char *path)
 /* --- status --- */
 
 static const char *const stage_names[ENGINE_STAGE_COUNT] = {
-    [ENGINE_IDLE] = "ready",        [ENGINE_BASELINE] = "dense model",
-    [ENGINE_PLANNING] = "planning", [ENGINE_EVALUATING] = "eval",
-    [ENGINE_MEASURING] = "timing",  [ENGINE_EXPORTING] = "export",
+    [ENGINE_IDLE] = "ready",
+    [ENGINE_BASELINE] = "dense model",
+    [ENGINE_PLANNING] = "planning",
+    [ENGINE_EVALUATING] = "eval",
+    [ENGINE_CALIBRATING] = "calibrating",
+    [ENGINE_MEASURING] = "timing",
+    [ENGINE_EXPORTING] = "export",
 };
 
 static const char *stage_text(const struct app *app)

@@ -133,10 +133,13 @@ static void sum_kept(struct view_weights *out, const struct cut *cut,
     free(cells);
 }
 
-/* Whether channels or blocks go anywhere: then a layer's mask follows from
- * all decisions. */
-static bool narrows(const struct variant *variant)
+/* Whether a layer's mask follows from more than its weights and decision:
+ * channels or blocks go somewhere, or samples are asked. */
+static bool needs_all(const struct variant *variant, int row)
 {
+    const struct criterion *criterion = variant->decisions[row].criterion;
+    if (criterion != NULL && (criterion->part || criterion->within_rows))
+        return true;
     for (size_t i = 0; i < variant->layer_count; i++)
         if (variant->decisions[i].width.remove || variant->decisions[i].skipped)
             return true;
@@ -157,16 +160,19 @@ static int take_mask(struct bitmask *mask, const struct session *session,
 }
 
 /* The layer's mask by its decision; words NULL where nothing is removed. */
-static int make_mask(struct bitmask *mask, const struct layer *layer,
-                     const struct decision *decision, const float *values)
+static int make_mask(struct bitmask *mask, const struct session *session,
+                     const struct layer *layer, const struct decision *decision,
+                     const float *values)
 {
+    const struct score_input input = {session_graph(session), layer, values,
+                                      NULL};
     *mask = (struct bitmask){0};
     if (decision->remove == 0 || decision->structure == NULL)
         return 0;
     float *score = array_create((size_t)layer->weights, sizeof *score);
     int status = -1;
-    if (score != NULL &&
-        decision->criterion->score(layer, values, score, NULL) == 0)
+    if (score != NULL && decision->criterion->score != NULL &&
+        decision->criterion->score(&input, score, NULL) == 0)
         status = decision->structure->select(decision->structure, layer, score,
                                              decision->remove, mask, NULL);
     free(score);
@@ -188,7 +194,7 @@ int view_fill_weights(struct view_weights *weights,
     uint64_t content = ((uint64_t)decision->remove << 8) ^
                        (uint64_t)(uintptr_t)decision->criterion ^
                        (uint64_t)(uintptr_t)decision->structure ^ with_map;
-    bool all = narrows(session_current(session));
+    bool all = needs_all(session_current(session), row);
     if (all)
         content ^= session_current(session)->hash;
     if (weights->row == row && weights->content == content)
@@ -212,12 +218,14 @@ int view_fill_weights(struct view_weights *weights,
     weights->filters = weights->map_rows = 0;
     if (with_map && layer->weights <= WEIGHTS_MASK_MAX) {
         status = all ? take_mask(&mask, session, (size_t)row)
-                     : make_mask(&mask, layer, decision, values.data);
+                     : make_mask(&mask, session, layer, decision, values.data);
         if (status == 0)
             status = allocate(weights, &cut);
         if (status == 0)
             sum_kept(weights, &cut, values.data, &mask);
     }
+    if (status != 0)
+        weights->content = ~content; /* samples are asked: try again */
     bitmask_release(&mask);
     tensor_release(&values);
     return status;

@@ -6,6 +6,7 @@
 #include "cli/print.h"
 #include "cli/run.h"
 #include "engine/bench.h"
+#include "engine/calibration.h"
 
 #include <version.h>
 
@@ -128,6 +129,13 @@ static char *default_model(char **folder)
     return *folder ? path_join(*folder, name) : NULL;
 }
 
+static int calibrate(void *context, const struct session *session,
+                     const struct weights *weights, enum calibration_part part,
+                     const struct calibration **out, struct error *err)
+{
+    return calibration_store_get(context, session, weights, part, out, err);
+}
+
 static enum cli_status explore_files(
     const struct cli_options *options, const char *model, const char *data,
     int (*explore)(const struct cli_explorer *))
@@ -145,11 +153,18 @@ static enum cli_status explore_files(
     /* The explorer's engine does such lines: here they are only checked. */
     struct session_worker worker = options->worker;
     worker.run = NULL;
+    if (calibration_store_create(&explorer.engine.calibration,
+                                 (int)options->threads, &err) < 0)
+        return complain(&err, NULL);
+    worker.calibrate = calibrate;
+    worker.context = explorer.engine.calibration;
     explorer.session.worker = &worker;
     explorer.session.journal = true;
     explorer.engine.foreground = false;
     explorer.engine.learn_latency = true;
-    return (enum cli_status)explore(&explorer);
+    enum cli_status status = (enum cli_status)explore(&explorer);
+    calibration_store_destroy(explorer.engine.calibration);
+    return status;
 }
 
 static enum cli_status open_explorer(

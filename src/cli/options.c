@@ -3,6 +3,7 @@
 #include "base/array.h"
 #include "cli/options_search.h"
 #include "cli/options_trust.h"
+#include "engine/calibration.h"
 
 #include <errno.h>
 #include <math.h>
@@ -481,6 +482,7 @@ int options_parse(struct cli_options *options, unsigned groups, int count,
 
 void options_release(struct cli_options *options)
 {
+    calibration_store_destroy(options->calibration);
     free(options->arguments);
     free(options->sets);
     free(options->with);

@@ -40,6 +40,7 @@ struct cli_options {
 
     const char *train;            /* data to calibrate and tune on */
     struct session_worker worker; /* does lines of work, with these options */
+    struct calibration_store *calibration; /* owned; NULL until it is asked */
     const char *output, *outputs, *recipe;
     const char **sets; /* owned array of borrowed LAYER=AMOUNT… */
     size_t set_count;

@@ -111,9 +111,13 @@ int run_open(struct session **out, const struct cli_options *options,
 }
 
 static const char *const stage_names[ENGINE_STAGE_COUNT] = {
-    [ENGINE_IDLE] = "done",           [ENGINE_BASELINE] = "evaluating",
-    [ENGINE_PLANNING] = "planning",   [ENGINE_EVALUATING] = "evaluating",
-    [ENGINE_MEASURING] = "measuring", [ENGINE_EXPORTING] = "verifying",
+    [ENGINE_IDLE] = "done",
+    [ENGINE_BASELINE] = "evaluating",
+    [ENGINE_PLANNING] = "planning",
+    [ENGINE_EVALUATING] = "evaluating",
+    [ENGINE_CALIBRATING] = "calibrating",
+    [ENGINE_MEASURING] = "measuring",
+    [ENGINE_EXPORTING] = "verifying",
 };
 
 static void show_progress(struct engine *engine, bool terminal)

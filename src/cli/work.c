@@ -1,6 +1,7 @@
 /* Work without a screen: an engine of its own, waited for, with progress. */
 #include "cli/run.h"
 
+#include "engine/calibration.h"
 #include "engine/work.h"
 
 #include <stdio.h>
@@ -73,7 +74,42 @@ static int run(void *context, const struct session *session,
     return run_work(session, variant, line, context, outcome, NULL, err);
 }
 
+/* --- calibration: in the foreground, with progress --- */
+
+static int show_calibration(void *context, const char *stage, int64_t done,
+                            int64_t total, struct error *err)
+{
+    const struct cli_options *options = context;
+    bool terminal = isatty(STDERR_FILENO), last = done + 1 >= total;
+    if (terminal)
+        fprintf(stderr, "\r\033[K");
+    if (terminal && !last)
+        fprintf(stderr, "calibrating: %s, %lld of %lld", stage, (long long)done,
+                (long long)total);
+    else if (!terminal && options->progress && done % PROGRESS_EVERY == 0)
+        fprintf(stderr, "calibrating: %s, %lld of %lld\n", stage,
+                (long long)done, (long long)total);
+    return run_check(err);
+}
+
+static int calibrate(void *context, const struct session *session,
+                     const struct weights *weights, enum calibration_part part,
+                     const struct calibration **out, struct error *err)
+{
+    struct cli_options *options = context;
+    if (!options->calibration) {
+        const struct calibration_watch watch = {show_calibration,
+                                                run_interrupt(), NULL, options};
+        if (calibration_store_create(&options->calibration,
+                                     (int)options->threads, err) < 0)
+            return -1;
+        calibration_store_watch(options->calibration, &watch);
+    }
+    return calibration_store_get(options->calibration, session, weights, part,
+                                 out, err);
+}
+
 struct session_worker run_worker(struct cli_options *options)
 {
-    return (struct session_worker){check, run, options};
+    return (struct session_worker){check, run, options, calibrate};
 }

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 
 #include "base/array.h"
+#include "engine/calibration.h"
 #include "engine/report.h"
 #include "engine/state.h"
 #include "engine/wait.h"
@@ -23,9 +24,10 @@ enum { OUTCOMES_BUDGET_BYTES = 64 << 20 };
 
 /* In order of preference. */
 static const struct job_kind *const job_kinds[] = {
-    &job_scan,    &job_export,   &job_variant,
-    &job_flipped, /* even during work */
-    &job_work,    &job_baseline, &job_calibrate};
+    &job_scan,     &job_export,
+    &job_variant,  &job_flipped, /* even during work */
+    &job_samples,  &job_work,
+    &job_baseline, &job_calibrate};
 enum { URGENT_KINDS = 4 };
 
 /* Locked. One of the first `kinds` kinds. */
@@ -235,6 +237,7 @@ int engine_create(struct engine **out, const struct session *session,
         engine_destroy(engine);
         return -1;
     }
+    engine_watch_calibration(engine);
     *out = engine;
     return 0;
 }
@@ -267,10 +270,13 @@ void engine_destroy(struct engine *engine)
     engine->ending = true;
     cancel_raise(&engine->cancel);
     cancel_raise(&engine->export_cancel);
+    cancel_raise(&engine->calibration_cancel);
     cancel_raise(&engine->work_state.cancel);
     pthread_cond_broadcast(&engine->work);
     pthread_mutex_unlock(&engine->mutex);
     thread_join(&engine->thread);
+    if (engine->setup.options.calibration)
+        calibration_store_watch(engine->setup.options.calibration, NULL);
     pool_destroy(engine->pool);
     report_drop(engine->report);
     if (engine->wanted.variant)
@@ -279,6 +285,7 @@ void engine_destroy(struct engine *engine)
     flipped_drop(engine->flipped);
     engine_robustness_release(engine);
     engine_forget_export(engine);
+    engine_forget_calibration(engine);
     engine_export_result_release(&engine->export.result);
     work_release(&engine->work_state);
     scan_snapshot_drop(engine->scan);
@@ -373,6 +380,8 @@ void engine_cancel(struct engine *engine)
     engine->baseline_wanted = false;
     cancel_raise(&engine->cancel);
     cancel_raise(&engine->export_cancel);
+    cancel_raise(&engine->calibration_cancel);
+    engine_forget_calibration(engine);
     if (engine->running == &job_work) {
         engine->stopping = false;
         cancel_raise(&engine->work_state.cancel);
@@ -397,7 +406,8 @@ static bool is_idle(struct engine *engine)
 {
     return !engine->running && !engine->wanted.variant &&
            !engine->export.pending && !engine->scan_wanted &&
-           !engine_flipped_due(engine) && !engine->work_state.status.queued &&
+           !engine->calibration.pending && !engine_flipped_due(engine) &&
+           !engine->work_state.status.queued &&
            !(engine->baseline_wanted && engine->generation == 0);
 }
 

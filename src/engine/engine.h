@@ -11,6 +11,7 @@
 #include "session/session.h"
 
 struct engine;
+struct calibration_store;
 
 struct engine_options {
     int workers;           /* evaluation threads; 0: one per processor */
@@ -22,12 +23,16 @@ struct engine_options {
     bool measure_latency;  /* false: accuracy only */
     bool learn_latency;    /* find out in idle time what zeros are worth */
     bool foreground; /* threads of normal priority: nobody draws meanwhile */
+    /* Where a session that edits on this thread looks up what samples say:
+     * collected by the engine, behind the screen. NULL: no such thing. */
+    struct calibration_store *calibration;
 };
 
 enum engine_stage {
     ENGINE_IDLE,
-    ENGINE_BASELINE, /* the dense model on the whole data, once */
-    ENGINE_PLANNING, /* masks, kernels */
+    ENGINE_BASELINE,    /* the dense model on the whole data, once */
+    ENGINE_PLANNING,    /* masks, kernels */
+    ENGINE_CALIBRATING, /* what samples say, for criteria that ask */
     ENGINE_EVALUATING,
     ENGINE_MEASURING, /* latency */
     ENGINE_EXPORTING, /* writing and verifying */
@@ -75,6 +80,11 @@ void engine_show(struct engine *engine, const struct variant *variant,
 void engine_pause(struct engine *engine, bool paused);
 /* Cancels what runs; the report says how far it came. */
 void engine_cancel(struct engine *engine);
+
+/* Collects what a criterion wants to know of samples about a variant's weights,
+ * unless it is known; without data to calibrate on nothing happens. */
+void engine_calibrate(struct engine *engine, const struct variant *variant,
+                      const struct criterion *criterion);
 
 /* The newest report, retained (report_drop); NULL before the first. */
 const struct report *engine_report(struct engine *engine);

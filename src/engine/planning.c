@@ -119,7 +119,8 @@ static int prepare(struct work_on_plan *w, struct error *err)
     enum budget_kind kind =
         r->kind == BUDGET_NONE ? BUDGET_PARAMETERS : r->kind;
     a->source = (struct mask_source){.graph = session_graph(session),
-                                     .layers = session_layers(session)};
+                                     .layers = session_layers(session),
+                                     .calibrator = session_calibrator(session)};
     a->structure = r->structure ? r->structure : structures[0];
     a->criterion = r->criterion ? r->criterion : criteria[0];
     if (choose_rows(w, err) < 0 || scan_layers(w, err) < 0)

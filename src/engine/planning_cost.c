@@ -25,7 +25,9 @@ static int masked(struct graph **out, const struct probe *probe,
     struct mask_set masks;
     struct mask_source source = {.graph = session_graph(setup->session),
                                  .layers = session_layers(setup->session),
-                                 .decisions = decisions};
+                                 .decisions = decisions,
+                                 .calibrator =
+                                     session_calibrator(setup->session)};
     if (!decisions) {
         *out = graph_retain(instance);
         return 0;
@@ -46,7 +48,9 @@ static int crew_of(struct crew **out, const struct probe *probe,
     struct mask_set masks = {0};
     struct mask_source source = {.graph = session_graph(setup->session),
                                  .layers = session_layers(setup->session),
-                                 .decisions = decisions};
+                                 .decisions = decisions,
+                                 .calibrator =
+                                     session_calibrator(setup->session)};
     if (decisions && mask_set_init(&masks, &source, err) < 0)
         return -1;
     int code = setup_crew(setup, out, dense, decisions ? &masks : NULL, NULL,

@@ -147,7 +147,9 @@ static int plan_decisions(const struct probe *probe, struct plan **plan,
     struct graph *graph = NULL;
     struct mask_source source = {.graph = session_graph(setup->session),
                                  .layers = session_layers(setup->session),
-                                 .decisions = decisions};
+                                 .decisions = decisions,
+                                 .calibrator =
+                                     session_calibrator(setup->session)};
     if (mask_set_init(&masks, &source, err) < 0)
         return -1;
     int code = setup_masked(setup, &graph, setup->eval_graph,

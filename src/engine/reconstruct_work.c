@@ -251,6 +251,7 @@ static int masks_of(struct mask_set *masks, struct graph **start,
         .layers = session_layers(setup->session),
         .decisions = variant->decisions,
         .weights = variant->weights,
+        .calibrator = session_calibrator(setup->session),
     };
     if (mask_set_init(masks, &source, err) < 0)
         return -1;

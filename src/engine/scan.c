@@ -122,7 +122,8 @@ static int decide(struct scan *scan, size_t place,
     memset(scan->decisions, 0, layers->count * sizeof *scan->decisions);
     if (is_whole(scan, place) && r->structure == structures[0]) {
         struct mask_source source = {.graph = session_graph(session),
-                                     .layers = layers};
+                                     .layers = layers,
+                                     .calibrator = session_calibrator(session)};
         return allocate_global(scan->decisions, &source, r->rows, r->row_count,
                                r->criterion, point->amount, err);
     }

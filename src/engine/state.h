@@ -28,7 +28,7 @@ struct job_kind {
     void (*requeue)(struct engine *engine, struct job *job);
 };
 extern const struct job_kind job_baseline, job_variant, job_export, job_work,
-    job_calibrate, job_scan, job_flipped;
+    job_calibrate, job_scan, job_flipped, job_samples;
 
 struct job {
     const struct job_kind *kind;
@@ -50,6 +50,13 @@ struct export_state {
     struct engine_export request;  /* owned path */
     struct engine_export_result result;
     bool any;
+};
+
+/* What samples are to be asked. */
+struct calibration_wish {
+    bool pending;
+    const struct weights *weights; /* retained while pending; may be NULL */
+    enum calibration_part part;
 };
 
 /* The one piece of work that is queued, done or finished. */
@@ -99,6 +106,7 @@ struct engine {
     struct work work_state;
     bool scan_wanted;                 /* read what is known */
     const struct scan_snapshot *scan; /* retained; NULL: nothing yet */
+    struct calibration_wish calibration;
     struct store store;
     const struct variant *flipped_wanted; /* retained; NULL: none */
     const struct flipped *flipped;        /* retained; what is known last */
@@ -108,8 +116,9 @@ struct engine {
     struct result baseline;  /* written by the engine thread, locked */
     bool baseline_exact;
 
-    struct cancel cancel;        /* baseline and variant jobs */
-    struct cancel export_cancel; /* export jobs */
+    struct cancel cancel;             /* baseline and variant jobs */
+    struct cancel export_cancel;      /* export jobs */
+    struct cancel calibration_cancel; /* collecting; not raised by edits */
 
     /* The engine thread's own. */
     struct robustness_cache robustness_cache;
@@ -184,6 +193,11 @@ bool engine_flipped_due(struct engine *engine);
 void engine_find_flipped(struct engine *engine);
 /* Locked. */
 void engine_flipped_forget(struct engine *engine);
+
+/* Watches what the store collects, on behalf of the thread that edits. */
+void engine_watch_calibration(struct engine *engine);
+/* Drops a wish that waits. Locked. */
+void engine_forget_calibration(struct engine *engine);
 
 /* Drops an export that waits; it has failed then. Locked. */
 void engine_forget_export(struct engine *engine);

@@ -35,7 +35,9 @@ static int make(struct tune_masks *masks, struct work *work, struct error *err)
     const struct mask_source source = {.graph = masks->own,
                                        .layers = masks->layers,
                                        .decisions = masks->decisions,
-                                       .weights = variant->weights};
+                                       .weights = variant->weights,
+                                       .calibrator =
+                                           session_calibrator(setup->session)};
     struct graph *template;
     if (mask_set_init(&masks->set, &source, err) < 0)
         return -1;

@@ -85,7 +85,9 @@ static int read_plain(struct tune_order *order, const char *word,
         o->rate.kind = rate;
     } else if (course_find(&course, word, NULL) == 0) {
         order->course = course;
-    } else if (criterion_find(word) && !criterion_find(word)->needs_data) {
+    } else if (criterion_find(word) &&
+               criterion_find(word)->part == CALIBRATION_NONE &&
+               criterion_find(word)->score) {
         order->criterion = criterion_find(word);
     } else {
         return error_set(err, ERROR_USAGE, "'%s' is not understood", word);

@@ -499,6 +499,7 @@ static bool take_variant(struct engine *engine, struct job *job)
     job->variant = engine->wanted.variant;
     job->focus = engine->wanted.focus;
     engine->wanted = (struct job){0};
+    cancel_reset(&engine->calibration_cancel);
     cancel_reset(&engine->cancel);
     return true;
 }

@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "engine/state.h"
+#include "engine/training.h"
 #include "engine/tune.h"
 #include "session/words.h"
 
@@ -324,30 +325,7 @@ int work_training_data(struct work *work, const struct dataset **data,
                        struct error *err)
 {
     struct engine *engine = work->engine;
-    const struct session_options *options =
-        session_options(engine->setup.session);
-    const struct dataset *tested = session_dataset(engine->setup.session);
-    const struct dataset *aside = session_training(engine->setup.session);
-    if (!aside && !engine->training) {
-        struct dataset_options train = {.split = "train"};
-        const char *path = options->train_path;
-        bool split = tested && *dataset_split(tested) &&
-                     strcmp(dataset_split(tested), "train");
-        if (!path && !split)
-            return error_set(err, ERROR_UNSUPPORTED,
-                             "no data to calibrate or tune on: '%s' has no "
-                             "training split; name data with --train, or set a "
-                             "share of it aside with --train 20%%",
-                             options->data_path ? options->data_path : "");
-        if (!path)
-            path = options->data_path;
-        else
-            train.split = NULL;
-        if (dataset_open(&engine->training, path, &train, err) < 0)
-            return -1;
-    }
-    *data = aside ? aside : engine->training;
-    return 0;
+    return training_data(data, &engine->training, engine->setup.session, err);
 }
 
 static void finish(struct work *work, int code, const struct error *err)

@@ -7,15 +7,11 @@
 #include "prune/allocate_error.h"
 
 #include "base/array.h"
-#include "prune/batch_norm.h"
 #include "prune/criteria.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Traces of wider layers would take minutes: one look stands for them. */
-enum { TRACE_COLUMNS = 640 };
 
 struct curve {
     double *increases; /* non-decreasing shares, one per weight; owned */
@@ -28,68 +24,29 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* w^2 / [H^-1]_jj of every weight, in order. */
-static double *look_once(const struct fit *fit, int64_t *count,
-                         struct error *err)
-{
-    size_t n = (size_t)fit->columns, rows = (size_t)fit->rows;
-    double *costs = array_create(rows * n, sizeof *costs);
-    if (!costs) {
-        error_memory(err, rows * n * sizeof *costs);
-        return NULL;
-    }
-    for (size_t r = 0; r < rows; r++) {
-        size_t group = r / (rows / (size_t)fit->groups);
-        const double *inverse = fit->inverse + group * n * n;
-        for (size_t j = 0; j < n; j++) {
-            double w = fit->wanted[r * n + j];
-            costs[r * n + j] = fit->scale[r] * w * w / inverse[j * n + j];
-        }
-    }
-    *count = (int64_t)(rows * n);
-    qsort(costs, rows * n, sizeof *costs, compare);
-    return costs;
-}
-
 static int make_curve(struct curve *curve, const struct trace *trace,
                       const struct layer *layer,
                       const struct reconstruct_request *request,
                       struct error *err)
 {
-    const struct graph *graph = trace->dense;
-    const struct node *node = &graph->nodes[layer->node];
-    struct tensor weight = {0};
-    struct batch_norm norm = {0};
-    struct hessian hessian = {0};
     struct fit fit = {0};
-    int result = tensor_convert(&weight, &graph->values[layer->weight].constant,
-                                DTYPE_FLOAT32, err);
+    size_t count = (size_t)layer->weights;
+    float *costs = array_create(count, sizeof *costs);
+    curve->increases = array_create(count, sizeof *curve->increases);
+    int result =
+        costs && curve->increases
+            ? fit_own_outputs(&fit, trace, layer, request->damping, err)
+            : error_memory(err, count * sizeof *curve->increases);
     if (!result)
-        result = batch_norm_behind(&norm, graph, node->outputs[0], err);
-    if (!result)
-        result = hessian_init(&hessian, trace, layer, TRACE_DENSE, NULL, err);
-    struct fit_options options = {
-        .damping = request->damping,
-        .centred = true,
-        .row_scale = norm.scale,
-    };
-    if (!result)
-        result = fit_init(&fit, layer, weight.data, &hessian, &options, err);
-    bool traced = fit.columns <= TRACE_COLUMNS;
-    if (!result && traced)
-        result = fit_trace(&fit, &structure_weight, &request->parallel,
-                           request->cancel, err);
+        result = fit_costs(&fit, costs, err);
+    for (size_t i = 0; !result && i < count; i++)
+        curve->increases[i] = (double)costs[i];
     if (!result) {
-        curve->increases = traced ? fit_increases(&fit, &curve->count, err)
-                                  : look_once(&fit, &curve->count, err);
-        result = curve->increases ? 0 : -1;
+        curve->count = layer->weights;
+        qsort(curve->increases, count, sizeof *curve->increases, compare);
     }
-    for (int64_t i = 0; !result && i < curve->count; i++)
-        curve->increases[i] /= fit.total > 0 ? fit.total : 1;
     fit_release(&fit);
-    hessian_release(&hessian);
-    batch_norm_release(&norm);
-    tensor_release(&weight);
+    free(costs);
     return result;
 }
 

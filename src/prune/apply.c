@@ -124,6 +124,9 @@ static int choose_weights(const struct masking *masking, size_t row,
                                "layer '%s' keeps other weights than its mask",
                                layer.name);
     }
+    if (result == 0 && decision->criterion->within_rows && layer.matrix.rows &&
+        decision->structure == structures[0])
+        result = score_rank_rows(&layer.matrix, scores, err);
     if (result == 0)
         result = decision->structure->select(decision->structure, &layer,
                                              scores, remove, &chosen, err);

@@ -20,6 +20,8 @@ struct mask_set {
 
 void mask_set_release(struct mask_set *set);
 
+struct calibrator;
+
 /* What masks are made from; all of it borrowed. */
 struct mask_source {
     const struct graph *graph; /* with the variant's weights */
@@ -30,11 +32,13 @@ struct mask_source {
      * over. NULL: none. */
     const struct mask_set *previous;
     const struct decision *previous_decisions;
+    /* Who knows what samples say; NULL: criteria that ask are refused. */
+    const struct calibrator *calibrator;
 };
 
 /*
- * Deterministic: the same graph, weights and decisions give the same masks on
- * any machine.
+ * Deterministic: the same graph, weights and decisions (and samples, where a
+ * criterion looks at them) give the same masks on any number of threads.
  */
 int mask_set_init(struct mask_set *set, const struct mask_source *source,
                   struct error *err);

@@ -41,7 +41,9 @@ int decision_choose(struct decision *decisions,
 {
     const struct layer *layer = &layers->layers[row];
     const struct structure *structure = choice->structure;
-    if (structure_fits(structure, layer, err) < 0)
+    if (structure_fits(structure, layer, err) < 0 ||
+        (choice->remove &&
+         criterion_fits(choice->criterion, structure, err) < 0))
         return -1;
     struct choice put = *choice;
     int64_t units = structure_units(structure, layer);

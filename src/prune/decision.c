@@ -8,16 +8,40 @@
 const struct criterion *const criteria[] = {
     &criterion_magnitude,
     &criterion_lamp,
+    &criterion_l2,
+    &criterion_normalised,
+    &criterion_wanda,
+    &criterion_taylor,
+    &criterion_snip,
+    &criterion_fisher,
+    &criterion_obs,
+    &criterion_bn_scale,
+    &criterion_fpgm,
+    &criterion_apoz,
+    &criterion_mean_activation,
     &criterion_random,
     NULL,
 };
 
 const struct criterion *criterion_find(const char *name)
 {
+    if (!strcmp(name, "l1"))
+        return &criterion_magnitude;
     for (size_t i = 0; criteria[i]; i++)
         if (!strcmp(criteria[i]->name, name))
             return criteria[i];
     return NULL;
+}
+
+int criterion_fits(const struct criterion *criterion,
+                   const struct structure *structure, struct error *err)
+{
+    if (criterion->score || structure->narrows || structure->skips)
+        return 0;
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "criterion '%s' ranks channels and heads, found structure "
+                     "'%s'",
+                     criterion->name, structure->name);
 }
 
 int64_t decision_units(double share, int64_t units)

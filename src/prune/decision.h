@@ -5,17 +5,50 @@
 #include "prune/layer.h"
 #include "tensor/bitmask.h"
 
+struct structure;
+
+/* What samples can tell about layers (prune/calibration.h). */
+enum calibration_part {
+    CALIBRATION_NONE,
+    CALIBRATION_INPUTS,    /* norms of inputs */
+    CALIBRATION_OUTPUTS,   /* what channels give */
+    CALIBRATION_GRADIENTS, /* of the loss of batches, per weight */
+    CALIBRATION_FISHER,    /* of the loss of single samples */
+    CALIBRATION_ORDER,     /* what removing weights costs (ExactOBS) */
+    CALIBRATION_PARTS,
+};
+
+struct layer_calibration;
+
+/* What a criterion looks at; borrowed. */
+struct score_input {
+    const struct graph *graph; /* with the weights that are judged */
+    const struct layer *layer;
+    const float *weight;                  /* (layer->shape) */
+    const struct layer_calibration *data; /* NULL: the criterion needs none */
+};
+
 /* A criterion: how important is each weight? Higher = keep. One file and one
  * row each (prune/score_<name>.c). */
 struct criterion {
     const char *name, *help;
-    bool needs_data;
-    /* weight (layer->shape), score same shape, written */
-    int (*score)(const struct layer *layer, const float *weight, float *score,
+    enum calibration_part part; /* of the samples' figures that it needs */
+    bool within_rows; /* single weights are compared inside their output row */
+    /* score (layer->weights), written; NULL: ranks whole channels only */
+    int (*score)(const struct score_input *input, float *score,
                  struct error *err);
+    /* rows (layer->matrix.rows), written: how important are the outputs? NAN:
+     * this layer does not know. NULL: as important as their weights together
+     */
+    int (*score_rows)(const struct score_input *input, float *rows,
+                      struct error *err);
 };
 extern const struct criterion *const criteria[]; /* NULL-terminated */
+/* Also by a second name: "l1" is magnitude. */
 const struct criterion *criterion_find(const char *name);
+/* 0 when it ranks units of this structure, else -1 and why not. */
+int criterion_fits(const struct criterion *criterion,
+                   const struct structure *structure, struct error *err);
 
 /*
  * A structure: which weights fall together. A row of structures[] may stand

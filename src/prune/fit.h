@@ -72,6 +72,26 @@ int fit_select(const struct fit *fit, int64_t remove, struct bitmask *mask,
 double *fit_increases(const struct fit *fit, int64_t *count, struct error *err);
 
 /*
+ * What each single weight costs when it falls, as shares of what the layer
+ * gives; no two are equal, and their order is that of fit_select. Of layers
+ * with more than FIT_TRACE_COLUMNS one look stands for the trace:
+ * w^2 / [H^-1]_jj, fit_trace was not called then.
+ *
+ * cost  (layer->weights) as stored, written
+ */
+enum { FIT_TRACE_COLUMNS = 640 };
+int fit_costs(const struct fit *fit, float *cost, struct error *err);
+
+/*
+ * The fit of a layer to its own outputs on the dense side of a trace, an error
+ * counted as much as the batch norm behind it scales it, traced for single
+ * weights unless it is too wide: what obs ranks by.
+ */
+int fit_own_outputs(struct fit *fit, const struct trace *trace,
+                    const struct layer *layer, double damping,
+                    struct error *err);
+
+/*
  * The least-squares weights on a mask, one row at a time, as stored.
  *
  * error  the scaled mean square error of the result on the data, may be NULL

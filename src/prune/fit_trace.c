@@ -348,3 +348,49 @@ double *fit_increases(const struct fit *fit, int64_t *count, struct error *err)
     heap_release(&heap);
     return increases;
 }
+
+static void cost_of_look(const struct fit *fit, float *cost)
+{
+    const struct layer_matrix *m = &fit->layer->matrix;
+    size_t n = (size_t)fit->columns;
+    for (int r = 0; r < fit->rows; r++) {
+        int group = r / (fit->rows / fit->groups);
+        const double *inverse = fit->inverse + (size_t)group * n * n;
+        for (int j = 0; j < fit->columns; j++) {
+            double w = fit->wanted[(size_t)r * n + (size_t)j];
+            cost[layer_matrix_at(m, r, j / m->places, j % m->places)] =
+                (float)(fit->scale[r] * w * w /
+                        inverse[(size_t)j * n + (size_t)j]);
+        }
+    }
+}
+
+static int cost_of_trace(const struct fit *fit, float *cost, struct error *err)
+{
+    const struct layer_matrix *m = &fit->layer->matrix;
+    struct heap heap = {0};
+    float most = 0;
+    double share = fit->total > 0 ? 1 / fit->total : 1;
+    int code = heap_init(&heap, fit, err), step, band;
+    while (code == 0 && (band = heap_take(&heap, &step)) >= 0) {
+        size_t at = (size_t)band * (size_t)fit->steps + (size_t)step;
+        int column = fit->order[at];
+        float next = (float)(fit->increase[at] * share);
+        most = next > most ? next : nextafterf(most, INFINITY);
+        cost[layer_matrix_at(m, band, column / m->places, column % m->places)] =
+            most;
+    }
+    heap_release(&heap);
+    return code;
+}
+
+int fit_costs(const struct fit *fit, float *cost, struct error *err)
+{
+    if (fit->order)
+        return cost_of_trace(fit, cost, err);
+    double share = fit->total > 0 ? 1 / fit->total : 1;
+    cost_of_look(fit, cost);
+    for (int64_t i = 0; i < fit->layer->weights; i++)
+        cost[i] = (float)((double)cost[i] * share);
+    return 0;
+}

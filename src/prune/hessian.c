@@ -1,7 +1,9 @@
 /*
- * Every batch is one piece of work: input vectors become columns of a matrix
- * (im2col) a few images at a time, products of such matrices are summed in
- * float over the batch and in double over batches. A worker owns its sums.
+ * Batches are dealt to a number of strands that only the layer decides, and
+ * strands are summed in order: the result does not depend on the number of
+ * threads. Input vectors become columns of a matrix (im2col) a few images at a
+ * time, products of such matrices are summed in float over the batch and in
+ * double over batches.
  */
 #include "prune/hessian.h"
 
@@ -13,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POSITIONS_WANTED = 512 };
+enum { POSITIONS_WANTED = 512, STRANDS_LEAST = 2, STRANDS_MOST = 16 };
+
+/* Of the sums of all strands together. */
+static const int64_t strands_bytes = INT64_C(1) << 28;
 
 /* How vectors come out of a batch, for convolutions and products alike. */
 struct geometry {
@@ -89,15 +94,15 @@ int hessian_serves(const struct graph *instance, const struct layer *layer,
     return 0;
 }
 
-/* --- one worker --- */
+/* --- one strand --- */
 
-struct worker {
+struct strand {
     struct hessian sums;
     float *vectors, *targets; /* of a few images */
     float *second, *cross;    /* float sums of one batch */
 };
 
-static void worker_release(struct worker *w)
+static void strand_release(struct strand *w)
 {
     hessian_release(&w->sums);
     free(w->vectors);
@@ -112,7 +117,8 @@ struct reading {
     const struct hessian_target *target;
     enum trace_side side;
     int64_t chunk; /* images at a time */
-    struct worker *workers;
+    int64_t strand_count;
+    struct strand *strands;
 };
 
 static int sums_init(struct hessian *h, const struct geometry *g, bool target,
@@ -136,7 +142,7 @@ static int sums_init(struct hessian *h, const struct geometry *g, bool target,
     return error_memory(err, (unsigned long long)(groups * n) * n * 8);
 }
 
-static int worker_init(struct worker *w, const struct reading *r,
+static int strand_init(struct strand *w, const struct reading *r,
                        struct error *err)
 {
     const struct geometry *g = r->geometry;
@@ -242,7 +248,7 @@ static void add_rows(double *sums, double *squares, const float *values,
     }
 }
 
-static int add_images(const struct reading *r, struct worker *w, int64_t b,
+static int add_images(const struct reading *r, struct strand *w, int64_t b,
                       int64_t first, int64_t images, struct error *err)
 {
     const struct geometry *g = r->geometry;
@@ -273,7 +279,7 @@ static int add_images(const struct reading *r, struct worker *w, int64_t b,
 }
 
 /* Products have vectors as rows already. */
-static int add_vectors(const struct reading *r, struct worker *w, int64_t b,
+static int add_vectors(const struct reading *r, struct strand *w, int64_t b,
                        struct error *err)
 {
     const struct geometry *g = r->geometry;
@@ -306,15 +312,14 @@ static void add_floats(double *sums, const float *values, size_t count)
         sums[i] += (double)values[i];
 }
 
-static int read_batch(void *context, int index, int64_t b, struct error *err)
+static int read_batch(struct reading *r, struct strand *w, int64_t b,
+                      struct error *err)
 {
-    struct reading *r = context;
     const struct geometry *g = r->geometry;
-    struct worker *w = &r->workers[index];
     if (cancel_raised(r->trace->cancel))
         return error_set(err, ERROR_CANCELLED, "cancelled");
     onednn_set_threads(1);
-    if (!w->vectors && worker_init(w, r, err) < 0)
+    if (!w->vectors && strand_init(w, r, err) < 0)
         return -1;
     int result = 0;
     if (g->spec.kind == KERNEL_PRODUCT)
@@ -334,7 +339,28 @@ static int read_batch(void *context, int index, int64_t b, struct error *err)
     return 0;
 }
 
+static int read_strand(void *context, int worker, int64_t strand,
+                       struct error *err)
+{
+    struct reading *r = context;
+    (void)worker;
+    for (int64_t b = strand; b < r->trace->batches; b += r->strand_count)
+        if (read_batch(r, &r->strands[strand], b, err) < 0)
+            return -1;
+    return 0;
+}
+
 /* --- all together --- */
+
+static int64_t strands_for(const struct geometry *g, int64_t batches)
+{
+    int64_t bytes = (int64_t)g->groups * g->columns * (g->columns + g->rows) *
+                    (int64_t)(sizeof(double) + sizeof(float));
+    int64_t room = strands_bytes / (bytes > 0 ? bytes : 1);
+    room = room > STRANDS_MOST ? STRANDS_MOST : room;
+    room = room < STRANDS_LEAST ? STRANDS_LEAST : room;
+    return room < batches ? room : batches;
+}
 
 static void merge(struct hessian *to, const struct hessian *from)
 {
@@ -361,27 +387,27 @@ int hessian_init(struct hessian *hessian, const struct trace *trace,
     *hessian = (struct hessian){0};
     if (geometry_of(&g, trace->dense, layer, err) < 0)
         return -1;
-    size_t count = (size_t)trace->parallel.workers;
-    struct reading reading = {trace, &g, target, side, 1, NULL};
+    size_t count = (size_t)strands_for(&g, trace->batches);
+    struct reading reading = {trace, &g, target, side, 1, (int64_t)count, NULL};
     while (reading.chunk < g.images &&
            reading.chunk * g.positions < POSITIONS_WANTED)
         reading.chunk++;
-    reading.workers = array_create(count, sizeof *reading.workers);
-    if (!reading.workers)
-        return error_memory(err, count * sizeof *reading.workers);
-    int result = parallel_pieces(&trace->parallel, trace->batches, read_batch,
+    reading.strands = array_create(count + 1, sizeof *reading.strands);
+    if (!reading.strands)
+        return error_memory(err, count * sizeof *reading.strands);
+    int result = parallel_pieces(&trace->parallel, (int64_t)count, read_strand,
                                  &reading, err);
     for (size_t i = 0; i < count; i++) {
-        struct worker *w = &reading.workers[i];
+        struct strand *w = &reading.strands[i];
         if (!result && w->sums.second && hessian->second)
             merge(hessian, &w->sums);
         else if (!result && w->sums.second) {
             *hessian = w->sums;
             w->sums = (struct hessian){0};
         }
-        worker_release(w);
+        strand_release(w);
     }
-    free(reading.workers);
+    free(reading.strands);
     return result;
 }
 

@@ -3,6 +3,7 @@
 #include "base/array.h"
 #include "prune/score.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,15 +81,48 @@ static double *axis_sums(const float *scores, const struct shape *shape,
     return sums;
 }
 
-static int add_axis(struct weighing *w, const struct layer *layer,
-                    const int *slab, int axis, struct error *err)
+/* Scores of outputs, where they are those of the axis; NULL without an error:
+ * the axis is another, or the layer knows nothing. */
+static double *row_scores(const struct weighing *w, size_t row, int axis,
+                          int *code, struct error *err)
 {
+    const struct layer *layer = &w->source->layers->layers[row];
+    const struct layer_matrix *m = &layer->matrix;
+    int64_t stride = 1;
+    for (int i = axis + 1; i < layer->shape.rank; i++)
+        stride *= layer->shape.dims[i];
+    *code = 0;
+    if (layer->shape.dims[axis] != m->rows || stride != m->row_stride)
+        return NULL;
+    float *rows = score_rows(w->source, row, w->criterion, err);
+    double *sums = array_create((size_t)m->rows + 1, sizeof *sums);
+    if (!rows || !sums)
+        *code = rows ? error_memory(err, (size_t)m->rows * sizeof *sums) : -1;
+    bool known = false;
+    for (int64_t r = 0; rows && sums && r < m->rows; r++) {
+        known = known || !isnan(rows[r]);
+        sums[r] = rows[r] > 0 ? (double)rows[r] : 0;
+    }
+    free(rows);
+    if (known)
+        return sums;
+    free(sums);
+    return NULL;
+}
+
+static int add_axis(struct weighing *w, size_t row, const int *slab, int axis,
+                    struct error *err)
+{
+    const struct layer *layer = &w->source->layers->layers[row];
     int64_t size = layer->shape.dims[axis], units = w->group->unit_count;
     double total = 0;
     int64_t count = 0;
-    double *sums = axis_sums(w->scores, &layer->shape, axis, err);
+    int code = -1;
+    double *sums = w->criterion->score_rows
+                       ? row_scores(w, row, axis, &code, err)
+                       : axis_sums(w->scores, &layer->shape, axis, err);
     if (!sums)
-        return -1;
+        return code;
     memset(w->one, 0, (size_t)units * sizeof *w->one);
     memset(w->met, 0, (size_t)units * sizeof *w->met);
     for (int64_t p = 0; p < size; p++) {
@@ -146,13 +180,26 @@ static int add_use(struct weighing *w, const struct label_use *use,
     for (int d = 0; d < use->map.shape.rank && result == 0; d++) {
         if (!has_units(w, slabs.labels[d], use->map.shape.dims[d]))
             continue;
-        result = score_row(w, (size_t)row, err);
+        if (!w->criterion->score_rows)
+            result = score_row(w, (size_t)row, err);
         if (result == 0)
-            result = add_axis(w, &layers->layers[row], slabs.labels[d], axes[d],
-                              err);
+            result = add_axis(w, (size_t)row, slabs.labels[d], axes[d], err);
     }
     arena_release(&arena);
     return result;
+}
+
+/* A criterion that looks at outputs must have seen some. */
+static int check_known(const struct weighing *w, struct error *err)
+{
+    for (int64_t u = 0; u < w->group->unit_count; u++)
+        if (w->counts[u])
+            return 0;
+    const struct layer *first = &w->source->layers->layers[w->group->layers[0]];
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "layer '%s': criterion '%s' knows nothing about its "
+                     "outputs",
+                     first->name, w->criterion->name);
 }
 
 float *group_importance(const struct mask_source *source,
@@ -170,6 +217,8 @@ float *group_importance(const struct mask_source *source,
         if (op && op->weight_input == use->input)
             result = add_use(&w, use, err);
     }
+    if (result == 0 && w.criterion->score_rows)
+        result = check_known(&w, err);
     float *importance =
         array_create((size_t)group->unit_count + 1, sizeof *importance);
     if (!importance && result == 0)

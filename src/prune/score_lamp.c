@@ -53,10 +53,10 @@ static void score_sorted(const uint64_t *order, int64_t count,
     }
 }
 
-static int score(const struct layer *layer, const float *weight, float *out,
-                 struct error *err)
+static int score(const struct score_input *input, float *out, struct error *err)
 {
-    int64_t count = layer->weights;
+    const float *weight = input->weight;
+    int64_t count = input->layer->weights;
     if (count > UINT32_MAX)
         return error_set(err, ERROR_UNSUPPORTED,
                          "lamp ranks at most 2^32 weights of a layer");

@@ -1,19 +1,19 @@
-/* Magnitude: the size of a weight is its importance. */
+/* Magnitude: the size of a weight is its importance, that of several the sum
+ * of their sizes (L1). */
 #include "prune/criteria.h"
 
 #include <math.h>
 
-static int score(const struct layer *layer, const float *weight, float *out,
-                 struct error *err)
+static int score(const struct score_input *input, float *out, struct error *err)
 {
     (void)err;
-    for (int64_t i = 0; i < layer->weights; i++)
-        out[i] = fabsf(weight[i]);
+    for (int64_t i = 0; i < input->layer->weights; i++)
+        out[i] = fabsf(input->weight[i]);
     return 0;
 }
 
 const struct criterion criterion_magnitude = {
     .name = "magnitude",
-    .help = "small weights go first: |w|",
+    .help = "small weights go first: |w|, of several the sum (l1)",
     .score = score,
 };

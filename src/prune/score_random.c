@@ -10,10 +10,9 @@
 
 #include <string.h>
 
-static int score(const struct layer *layer, const float *weight, float *out,
-                 struct error *err)
+static int score(const struct score_input *input, float *out, struct error *err)
 {
-    (void)weight;
+    const struct layer *layer = input->layer;
     (void)err;
     struct rng rng;
     rng_init(&rng, hash_bytes(0, layer->name, strlen(layer->name)));

@@ -191,6 +191,11 @@ static int decide(struct decision *draft, const struct state *state, size_t row,
     struct choice next = next_choice(&draft[row], state, request);
     if (structure_fits(next.structure, layer, err) < 0)
         return -1;
+    if (next.criterion->part && !state->calibrator)
+        return error_set(err, ERROR_USAGE,
+                         "criterion '%s' needs samples to calibrate on, there "
+                         "is no data",
+                         next.criterion->name);
     int64_t units = structure_units(next.structure, layer);
     int64_t most = structure_most(next.structure, layer);
     if (request->natural)
@@ -339,6 +344,7 @@ static int rank_rows(struct decision *draft, const struct state *state,
         .graph = graph,
         .layers = state->layers,
         .weights = state_current(state)->weights,
+        .calibrator = state->calibrator,
     };
     if (narrows)
         result =

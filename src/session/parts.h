@@ -2,6 +2,7 @@
 #ifndef SESSION_PARTS_H
 #define SESSION_PARTS_H
 
+#include "prune/calibration.h"
 #include "session/command.h"
 #include "session/journal.h"
 
@@ -18,6 +19,7 @@ struct session {
     uint64_t model_hash;
     struct state state;
     struct work_check check;
+    struct calibrator calibrator;
     struct journal journal; /* descriptor -1: none */
     int journaled;          /* lines in the journal behind its head */
 };

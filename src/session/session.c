@@ -93,6 +93,15 @@ static int check_work(void *context, const char *line, struct error *err)
     return error_set(err, ERROR_UNSUPPORTED, "nobody does such work here");
 }
 
+static int calibrate(void *context, const struct weights *weights,
+                     enum calibration_part part, const struct calibration **out,
+                     struct error *err)
+{
+    const struct session *session = context;
+    const struct session_worker *worker = session->options.worker;
+    return worker->calibrate(worker->context, session, weights, part, out, err);
+}
+
 /* The sizes of data set input `from` for a dynamic model input: images may
  * be wanted with their channels last, or in colour when they are grey. */
 static void declare_input(struct session *session, size_t input, size_t from)
@@ -159,6 +168,8 @@ static int open_parts(struct session *session, struct error *err)
         return -1;
     session->check = (struct work_check){check_work, session};
     session->state.check = &session->check;
+    session->calibrator = (struct calibrator){calibrate, session};
+    session->state.calibrator = session_calibrator(session);
     return 0;
 }
 
@@ -365,6 +376,13 @@ const char *session_path(const struct session *session)
     return session->journal.path ? session->journal.path : "";
 }
 
+const struct calibrator *session_calibrator(const struct session *session)
+{
+    const struct session_worker *worker = session->options.worker;
+    bool known = worker && worker->calibrate && session->dataset;
+    return known ? &session->calibrator : NULL;
+}
+
 const struct variant *session_current(const struct session *session)
 {
     return state_current(&session->state);
@@ -409,6 +427,7 @@ int session_masks(const struct session *session, const struct variant *variant,
         .layers = &session->layers,
         .decisions = variant->decisions,
         .weights = variant->weights,
+        .calibrator = session_calibrator(session),
     };
     if (previous && previous_variant &&
         previous_variant->weights == variant->weights) {

@@ -13,6 +13,7 @@
 #include "session/variant.h"
 
 struct session;
+struct calibration;
 
 /* What work on a variant came to. Owned: session_outcome_release. */
 struct session_outcome {
@@ -33,6 +34,11 @@ struct session_worker {
                const struct variant *variant, const char *line,
                struct session_outcome *outcome, struct error *err);
     void *context;
+    /* What samples say about the model with these weights, for criteria that
+     * ask; any thread. NULL: nobody knows. */
+    int (*calibrate)(void *context, const struct session *session,
+                     const struct weights *weights, enum calibration_part part,
+                     const struct calibration **out, struct error *err);
 };
 
 struct session_options {
@@ -78,6 +84,8 @@ const struct preprocess_result *session_preprocess(
     const struct session *session);
 const struct session_options *session_options(const struct session *session);
 const char *session_path(const struct session *session); /* journal or "" */
+/* For mask_source; NULL: nobody knows what samples say. */
+const struct calibrator *session_calibrator(const struct session *session);
 
 /* --- variants --- */
 const struct variant *session_current(const struct session *session);

@@ -38,6 +38,7 @@ struct state {
     const struct work_check *check; /* borrowed; NULL: not checked */
     const struct graph *graph;      /* borrowed; batch 1 */
     const struct layer_table *layers;
+    const struct calibrator *calibrator; /* borrowed; NULL: none */
     struct variant **variants;
     size_t capacity;
     struct position at;

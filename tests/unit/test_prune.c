@@ -62,8 +62,8 @@ static void mask_of(struct bitmask *mask, const float *weights, int64_t count,
 {
     struct layer layer = {.weights = count, .prunable = true};
     float *scores = array_create((size_t)count, sizeof *scores);
-    assert_int_equal(criterion_magnitude.score(&layer, weights, scores, NULL),
-                     0);
+    const struct score_input input = {.layer = &layer, .weight = weights};
+    assert_int_equal(criterion_magnitude.score(&input, scores, NULL), 0);
     assert_int_equal(structure_weight.select(&structure_weight, &layer, scores,
                                              remove, mask, NULL),
                      0);
@@ -364,7 +364,8 @@ static void lamp_scores_share_what_is_left(void **state)
     const float expected[] = {0, 1, 1.0f / 15, 4.0f / 13, 1.0f / 14, NAN, 0};
     struct layer layer = {.weights = 7, .prunable = true};
     float scores[7];
-    assert_int_equal(criterion_lamp.score(&layer, weights, scores, NULL), 0);
+    const struct score_input input = {.layer = &layer, .weight = weights};
+    assert_int_equal(criterion_lamp.score(&input, scores, NULL), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(scores); i++)
         assert_true(isnan(expected[i]) ? isnan(scores[i])
                                        : scores[i] == expected[i]);
@@ -380,7 +381,8 @@ static void lamp_equals_its_definition(void **state)
     for (int i = 0; i < COUNT; i++)
         weights[i] = (float)rng_normal(&rng) * (i % 3 ? 1 : 1e-3f);
     struct layer layer = {.weights = COUNT, .prunable = true};
-    assert_int_equal(criterion_lamp.score(&layer, weights, scores, NULL), 0);
+    const struct score_input input = {.layer = &layer, .weight = weights};
+    assert_int_equal(criterion_lamp.score(&input, scores, NULL), 0);
     for (int i = 0; i < COUNT; i++) {
         double square = (double)weights[i] * (double)weights[i], rest = 0;
         for (int j = 0; j < COUNT; j++) {

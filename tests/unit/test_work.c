@@ -294,7 +294,7 @@ static void a_missing_checkpoint_is_done_again(void **state)
     struct session *session = adopted_session(folder), *again;
     struct error err = {0};
     int runs = 0;
-    const struct session_worker worker = {NULL, worker_run, &runs};
+    const struct session_worker worker = {.run = worker_run, .context = &runs};
     char *path = strdup(session_path(session));
     uint64_t hash = session_current(session)->hash;
     session_leave(session);
