@@ -98,6 +98,7 @@ enum {
     EDIT = CONTEXT_EDIT,
     PLOT = CONTEXT_TRADEOFF,
     SENS = CONTEXT_SENSITIVITY,
+    COMPARE = CONTEXT_COMPARE,
     HISTORY = CONTEXT_HISTORY,
     FLIPS = CONTEXT_FLIPS,
     WORSE = CONTEXT_ROBUSTNESS,
@@ -139,6 +140,10 @@ const struct action actions[] = {
      why_seen, NULL},
     {"next-layer", "]", DETAIL, "next layer", do_other_layer, 1, why_seen,
      NULL},
+
+    /* two variants side by side */
+    {"other-side", "d", COMPARE, "against dense, A, B, parent", do_other_side,
+     0, NULL, NULL},
 
     /* sensitivity */
     {"amount-left", "h Left", SENS, "smaller amount", do_scan_column, -1, NULL,
@@ -237,8 +242,10 @@ const struct action actions[] = {
     {"set-b", "B", ALL, "snapshot as B", do_snapshot, 'B', why_readonly, NULL},
     {"a-b", "F8 ^B", ALL, "switch between A and B", do_compare, 0, why_compare,
      "A/B"},
-    {"reference", "d", ALL, "differences: dense, A, B", do_reference, 0, NULL,
+    {"reference", "D", ALL, "differences: dense, A, B", do_reference, 0, NULL,
      NULL},
+    {"compare", "d", ALL & ~COMPARE, "compare with another variant",
+     do_side_by_side, 0, NULL, NULL},
     {"evaluate", "e", ALL, "evaluate again", do_evaluate, 0, NULL, NULL},
     {"pause", "P", ALL, "pause the work", do_pause, 0, NULL, NULL},
     {"cancel", "^C", ALL, "stop the work", do_cancel, 0, NULL, NULL},

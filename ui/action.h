@@ -18,6 +18,7 @@ enum context {
     CONTEXT_HISTORY = 1 << SCREEN_HISTORY,
     CONTEXT_MESSAGES = 1 << SCREEN_MESSAGES,
     CONTEXT_FLIPS = 1 << SCREEN_FLIPS,
+    CONTEXT_COMPARE = 1 << SCREEN_COMPARE,
     CONTEXT_ROBUSTNESS = 1 << SCREEN_ROBUSTNESS,
     CONTEXT_EDIT = CONTEXT_LAYERS | CONTEXT_DETAIL,
     CONTEXT_ALL = (1 << SCREEN_COUNT) - 1,
@@ -99,6 +100,10 @@ void do_plot_zoom(struct app *app, int step); /* 0: everything */
 void do_flip_choice(struct app *app, int unused);
 void do_severity(struct app *app, int step);
 void do_robustness(struct app *app, int unused); /* measures it */
+/* action_compare.c */
+void do_side_by_side(struct app *app, int unused);
+void do_other_side(struct app *app, int unused);
+
 /* action_scan.c */
 void do_scan_column(struct app *app, int step);
 void do_scan(struct app *app, int unused); /* starts, stops */

@@ -21,6 +21,7 @@ enum screen_id {
     SCREEN_MESSAGES,
     SCREEN_FLIPS,
     SCREEN_ROBUSTNESS,
+    SCREEN_COMPARE,
     SCREEN_COUNT,
 };
 
@@ -121,6 +122,7 @@ struct state {
     enum flip_choice flip_choice;
     int severity; /* looked at, 1 … 5 */
     struct warn_state warn;
+    int compare_with; /* variant id */
 
     struct list lists[SCREEN_COUNT]; /* DETAIL, SENSITIVITY use LAYERS' */
 

@@ -138,6 +138,9 @@ static void refresh(struct app *app)
          view_fill_flips(&app->view.flips, e->session, e->engine,
                          app->state.flip_choice,
                          app->state.lists[SCREEN_FLIPS].cursor) != 0) ||
+        (app->state.screen == SCREEN_COMPARE &&
+         view_fill_compare(&app->view, e->session, e->engine,
+                           app->state.compare_with) != 0) ||
         app_sync(app) != 0)
         app_say(app, ROLE_ERROR, "out of memory: the screen may be stale");
 }

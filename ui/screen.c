@@ -11,6 +11,7 @@ const struct screen screens[SCREEN_COUNT] = {
     [SCREEN_MESSAGES] = {"messages", messages_draw},
     [SCREEN_FLIPS] = {"what flipped", flips_draw},
     [SCREEN_ROBUSTNESS] = {"robustness", robustness_draw},
+    [SCREEN_COMPARE] = {"compare", compare_draw},
 };
 
 const struct overlay overlays[OVERLAY_COUNT] = {

@@ -22,6 +22,7 @@ extern const struct overlay overlays[OVERLAY_COUNT];
 void layers_draw(struct app *app, struct surface *surface);
 void detail_draw(struct app *app, struct surface *surface);
 void tradeoff_draw(struct app *app, struct surface *surface);
+void compare_draw(struct app *app, struct surface *surface);
 void sensitivity_draw(struct app *app, struct surface *surface);
 void tune_draw(struct app *app, struct surface *surface);
 void history_draw(struct app *app, struct surface *surface);

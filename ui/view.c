@@ -175,6 +175,7 @@ void view_release(struct view *view)
     free(view->data);
     free(view->work_points);
     view_release_scan(&view->scan);
+    view_release_compare(&view->compare);
     view_release_weights(&view->weights);
     view_release_flips(&view->flips);
     robustness_known_drop(view->robustness);

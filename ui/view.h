@@ -10,6 +10,7 @@
 #include "engine/robustness_known.h"
 #include "engine/scan_known.h"
 #include "engine/work.h"
+#include "eval/paired.h"
 
 enum { VIEW_BINS = 1024, VIEW_NAME_BYTES = 24, VIEW_SHAPE_BYTES = 40 };
 
@@ -116,6 +117,25 @@ struct view_scan {
     bool narrows; /* layers that lose channels together are one */
 };
 
+/* What was decided for a layer, in words. */
+struct view_choice {
+    const char *structure, *criterion; /* "" dense */
+    double amount;                     /* share of the structure's units */
+    double share;                      /* of the variant's latency, NAN */
+};
+
+/* Two variants side by side (fill_compare.c). */
+struct view_compare {
+    int from, to; /* variant ids */
+    size_t layer_count;
+    struct view_choice *before, *after; /* per layer, owned */
+    int *order;                         /* owned: layers that differ first */
+    size_t differing;
+    bool known;           /* both have answered all samples */
+    struct paired paired; /* owned */
+    uint64_t hashes[2];   /* that `paired` was made from */
+};
+
 enum view_reference { REFERENCE_BASE, REFERENCE_A, REFERENCE_B };
 
 struct view {
@@ -144,6 +164,7 @@ struct view {
     /* Retained; of the current variant or of an older one; NULL: nothing. */
     const struct robustness_known *robustness;
     struct view_scan scan;
+    struct view_compare compare; /* while its screen is open */
 
     /* progress */
     enum engine_stage stage;
@@ -208,6 +229,11 @@ int view_fill_flips(struct view_flips *flips, const struct session *session,
 int view_fill_picture(struct view_picture *picture,
                       const struct dataset *dataset, int64_t sample);
 void view_release_flips(struct view_flips *flips);
+/* Brings the comparison of the current variant with another up to date. */
+int view_fill_compare(struct view *view, const struct session *session,
+                      struct engine *engine, int from);
+void view_release_compare(struct view_compare *compare);
+
 /* What is known of sensitivity (view_scan.c). */
 int view_fill_scan(struct view *view, struct engine *engine);
 void view_release_scan(struct view_scan *scan);

@@ -207,6 +207,53 @@ void sample_scan(struct app *app)
     assert_int_equal(view_make_landscape(&app->view), 0);
 }
 
+/* Class c has 200 + c samples and loses (4 - c) * 5. */
+static void add_answers(struct paired *paired)
+{
+    enum { CLASSES = 10 };
+    static struct outcome before[2100], after[2100];
+    static int64_t right[2100];
+    int64_t n = 0;
+    for (int c = 0; c < CLASSES; c++)
+        for (int i = 0; i < 200 + c; i++, n++) {
+            int change = (4 - c) * 5;
+            right[n] = c;
+            before[n].predicted = i % 12 && i >= -change ? c : (c + 1) % 10;
+            after[n].predicted = i % 12 && i >= change ? c : (c + 3) % 10;
+        }
+    assert_int_equal(paired_init(paired, before, after, right, n, NULL), 0);
+}
+
+void sample_compare(struct app *app, int from)
+{
+    struct view *view = &app->view;
+    struct view_compare *c = &view->compare;
+    c->from = from;
+    c->to = view->current;
+    c->layer_count = LAYERS;
+    c->before = array_create(LAYERS, sizeof *c->before);
+    c->after = array_create(LAYERS, sizeof *c->after);
+    c->order = array_create(LAYERS, sizeof *c->order);
+    assert_true(c->before && c->after && c->order);
+    for (int i = 0; i < LAYERS; i++) {
+        bool dense = layers[i].sparsity <= 0;
+        struct view_choice now = {dense ? "" : "weight",
+                                  dense ? "" : "magnitude", layers[i].sparsity,
+                                  layers[i].ms / 2.36};
+        c->before[i] = c->after[i] = now;
+    }
+    c->before[7].amount = 0.75;
+    c->before[6].structure = "2:4";
+    c->before[4].criterion = "lamp";
+    c->before[3] = (struct view_choice){"", "", 0, 0.2};
+    c->differing = 4;
+    for (int i = 0; i < LAYERS; i++)
+        c->order[i] = i < 4 ? (int[]){3, 4, 6, 7}[i] : i < 7 ? i - 4 : i;
+    c->order[7] = 5;
+    add_answers(&c->paired);
+    c->known = true;
+}
+
 void sample_scan_release(void)
 {
     sensitivity_release(&scanned);

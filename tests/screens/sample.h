@@ -11,6 +11,9 @@
 void sample_scan(struct app *app);
 void sample_scan_release(void);
 
+/* The current variant beside `from`, with the answers of both. */
+void sample_compare(struct app *app, int from);
+
 void sample_init(struct app *app);
 
 #endif

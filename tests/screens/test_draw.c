@@ -281,6 +281,40 @@ static void robustness_is_a_table_and_a_curve(void **state)
         assert_true(surface.cells[c].glyph < 0x80);
 }
 
+static void two_variants_stand_side_by_side(void **state)
+{
+    (void)state;
+    sample_compare(&app, 1);
+    press("d");
+    assert_int_equal(app.state.screen, SCREEN_COMPARE);
+    assert_drawn("draw-compare-80x24", 24, 80);
+    assert_drawn("draw-compare-140x40", 40, 140);
+    app.view.compare.known = false;
+    app.state.ascii = true;
+    assert_drawn("draw-compare-unknown-ascii-80x24", 24, 80);
+    for (int c = 0; c < 24 * 80; c++)
+        assert_true(surface.cells[c].glyph < 0x80);
+}
+
+static void any_variant_can_be_the_other_side(void **state)
+{
+    (void)state;
+    sample_compare(&app, 0);
+    app.view.current = 6; /* made from 5; A is 3, B is 1 */
+    static const int sides[] = {3, 1, 5, 0};
+    press("d");
+    assert_int_equal(app.state.compare_with, 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(sides); i++) {
+        press("d");
+        assert_int_equal(app.state.compare_with, sides[i]);
+    }
+    press("6 g j d");
+    assert_int_equal(app.state.screen, SCREEN_COMPARE);
+    assert_int_equal(app.state.compare_with, app.view.branches[1].id);
+    press("Esc");
+    assert_int_equal(app.state.screen, SCREEN_HISTORY);
+}
+
 static void unknown_figures_are_marked_not_invented(void **state)
 {
     (void)state;
@@ -349,6 +383,8 @@ int main(void)
         TEST(sensitivity_is_a_map_with_gaps),
         TEST(channels_are_one_row_for_their_group),
         TEST(robustness_is_a_table_and_a_curve),
+        TEST(two_variants_stand_side_by_side),
+        TEST(any_variant_can_be_the_other_side),
         TEST(unknown_figures_are_marked_not_invented),
         TEST(model_without_data_says_so),
         TEST(failure_is_told_on_the_status_line),
