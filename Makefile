@@ -30,7 +30,7 @@ SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null)
 ALL_CFLAGS = $(STD) $(WARN) -Isrc -Iui -Itests -Ibuild/gen $(CFLAGS) $(SANFLAGS) -pthread
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
-LIBS     ?= -ldnnl -lprotobuf-c -lgsl -lgslcblas -lcjson -lz -lgomp -lm
+LIBS     ?= -ldnnl -lprotobuf-c -lgsl -lgslcblas -lcjson -lz -lpng -lturbojpeg -lgomp -lm
 UI_LIBS  ?= -lncursesw -ltinfo
 
 # Files: a folder's .c files are found, never listed.

@@ -14,6 +14,8 @@ run    libgsl-dev            h:gsl/gsl_version.h
 run    libncurses-dev        h:curses.h
 run    libcjson-dev          h:cjson/cJSON.h
 run    zlib1g-dev            h:zlib.h
+run    libpng-dev            h:png.h
+run    libturbojpeg0-dev     h:turbojpeg.h
 run    dataset-fashion-mnist f:/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz
 check  libcmocka-dev         h:cmocka.h
 check  libvterm-dev          h:vterm.h

@@ -128,7 +128,8 @@ static int run(const struct cli_options *options, struct error *err)
 {
     struct dataset *dataset;
     struct dataset_options wanted = {.split = options->split,
-                                     .limit = options->samples};
+                                     .limit = options->samples,
+                                     .shape = options->shape};
     run_interrupt();
     if (dataset_open(&dataset, options->arguments[0], &wanted, err) < 0)
         return -1;

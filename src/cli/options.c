@@ -78,6 +78,21 @@ static int take_split(struct cli_options *o, const char *t, struct error *e)
     return 0;
 }
 
+static int take_resize(struct cli_options *o, const char *t, struct error *e)
+{
+    return picture_shape_word(&o->shape, "resize", t, e);
+}
+
+static int take_crop(struct cli_options *o, const char *t, struct error *e)
+{
+    return picture_shape_word(&o->shape, "crop", t, e);
+}
+
+static int take_channels(struct cli_options *o, const char *t, struct error *e)
+{
+    return picture_shape_word(&o->shape, "channels", t, e);
+}
+
 /* "a", "a,b,c": one number for all channels or one each. */
 static int number_list(double *list, int *count, const char *text,
                        struct error *err)
@@ -371,6 +386,12 @@ static const struct option_row rows[] = {
      "data to calibrate and tune on (default: the training split)", take_train},
     {"split", 0, "NAME", OPTION_SAMPLES, "train or test (default: test)",
      take_split},
+    {"resize", 0, "HxW", OPTION_SAMPLES,
+     "resize pictures; one number: their shorter side", take_resize},
+    {"crop", 0, "HxW", OPTION_SAMPLES, "then crop them about the centre",
+     take_crop},
+    {"channels", 0, "rgb|bgr", OPTION_SAMPLES,
+     "order of the colours that the model wants", take_channels},
     {"preprocess", 0, "auto|none", OPTION_PIXELS,
      "find the pixels' normalisation (default) or take them raw",
      take_preprocess},

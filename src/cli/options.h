@@ -33,6 +33,7 @@ struct cli_options {
     int64_t samples, threads, batch;
     uint64_t seed;
     const char *split;
+    struct picture_shape shape;
     bool preprocess_none, user_pixels, user_scale;
     struct transform transform;
     int64_t memory_bytes;

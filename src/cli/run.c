@@ -49,7 +49,8 @@ static int default_scale(struct transform *transform,
                          const struct cli_options *options, const char *data,
                          struct error *err)
 {
-    struct dataset_options first = {.split = options->split, .limit = 1};
+    struct dataset_options first = {
+        .split = options->split, .limit = 1, .shape = options->shape};
     struct dataset *dataset;
     if (dataset_open(&dataset, data, &first, err) < 0)
         return -1;
@@ -66,6 +67,7 @@ int run_session_options(struct session_options *out,
         .model_path = model,
         .data_path = data,
         .split = options->split,
+        .shape = options->shape,
         .samples = options->samples,
         .seed = options->seed,
         .train_path = options->train,

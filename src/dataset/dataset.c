@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct dataset_format *const formats[] = {&dataset_format_npz,
-                                                       &dataset_format_idx};
+/* The first that recognises a path opens it; IDX claims every folder. */
+static const struct dataset_format *const formats[] = {
+    &dataset_format_npz, &dataset_format_cifar, &dataset_format_image_folder,
+    &dataset_format_csv, &dataset_format_idx,
+};
 
 static const char INSTALLED[] = "/usr/share/datasets/fashion-mnist";
 static const char SAMPLE[] = "fashion-mnist-sample";
@@ -44,6 +47,26 @@ static const struct dataset_format *format_of(const struct dataset_probe *probe)
     return NULL;
 }
 
+/* What the format left to do of sizes and channels. */
+static int shape_all(struct dataset *dataset,
+                     const struct dataset_format *format,
+                     const struct picture_shape *shape, struct error *err)
+{
+    bool sizes =
+        !format->shapes && (shape->resize_height || shape->crop_height);
+    int result = 0;
+    for (size_t i = 0; i < dataset->input_count && !result; i++) {
+        struct dataset_input *input = &dataset->inputs[i];
+        if (!input->image)
+            continue;
+        if (sizes)
+            result = dataset_shape_images(input, shape, err);
+        if (!result && shape->bgr)
+            result = dataset_swap_channels(input, err);
+    }
+    return result < 0 ? error_prefix(err, "%s", dataset->path) : 0;
+}
+
 int dataset_open(struct dataset **out, const char *path,
                  const struct dataset_options *options, struct error *err)
 {
@@ -55,7 +78,8 @@ int dataset_open(struct dataset **out, const char *path,
     if (!format)
         return error_set(err, ERROR_UNSUPPORTED,
                          "%s: not a data set, expected an IDX pair (.gz or "
-                         "not), .npz or .npy",
+                         "not), .npz, .npy, .csv, CIFAR's binary files or a "
+                         "folder of class folders with PNG or JPEG",
                          path);
     struct dataset *dataset = calloc(1, sizeof *dataset);
     if (!dataset)
@@ -67,7 +91,10 @@ int dataset_open(struct dataset **out, const char *path,
         dataset_close(dataset);
         return error_memory(err, strlen(path));
     }
-    if (format->open(dataset, path, options ? options : &usual, err) < 0) {
+    options = options ? options : &usual;
+    dataset->shape = options->shape;
+    if (format->open(dataset, path, options, err) < 0 ||
+        shape_all(dataset, format, &options->shape, err) < 0) {
         dataset_close(dataset);
         return -1;
     }
@@ -192,6 +219,11 @@ const char *dataset_path(const struct dataset *dataset)
 const char *dataset_format(const struct dataset *dataset)
 {
     return dataset->format;
+}
+
+const struct picture_shape *dataset_shape(const struct dataset *dataset)
+{
+    return &dataset->shape;
 }
 
 const char *dataset_split(const struct dataset *dataset)

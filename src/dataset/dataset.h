@@ -7,21 +7,45 @@
 #define DATASET_DATASET_H
 
 #include "base/error.h"
+#include "base/strbuf.h"
 #include "tensor/tensor.h"
 
 #include <stdbool.h>
 
 struct dataset;
 
+/* How picture files of any size become samples of one size; zeros: as they
+ * are. Resizing comes first, as in torchvision's transforms. */
+struct picture_shape {
+    int resize_height, resize_width; /* width 0: the shorter side has height */
+    int crop_height, crop_width;     /* about the centre */
+    bool bgr; /* channels in the order blue, green, red */
+};
+
+/*
+ * Takes one word: name resize (256: the shorter side; HxW), crop (224: a
+ * square; HxW) or channels (rgb, bgr). Errors: ERROR_USAGE without a path.
+ */
+int picture_shape_word(struct picture_shape *shape, const char *name,
+                       const char *value, struct error *err);
+/* Adds " PREFIXresize 256 PREFIXcrop 224x224 ..." as far as it says anything.
+ */
+void picture_shape_text(struct strbuf *out, const struct picture_shape *shape,
+                        const char *prefix);
+
 struct dataset_options {
     const char *split; /* "train", "test"; NULL: "test" where there are two */
-    int64_t limit;     /* only the first `limit` samples; 0: all */
+    int64_t limit;     /* only `limit` samples: the first, of classes in
+                          folders evenly spread ones; 0: all */
+    struct picture_shape shape; /* of picture files */
 };
 
 /*
  * Opens what `path` names: an IDX image file or a folder with an IDX pair
- * (.gz or not), .npz with arrays named as the model's inputs and `labels`, or
- * .npy with one nameless array.
+ * (.gz or not), .npz with arrays named as the model's inputs and `labels`,
+ * .npy with one nameless array, CIFAR-10 or CIFAR-100 in its binary version
+ * (a folder or one file), a folder with a folder of PNG and JPEG pictures per
+ * class, or .csv with a column `label`.
  * out is owned by the caller (dataset_close).
  * Errors "PATH: ...": ERROR_IO, ERROR_FORMAT (truncated gzip or file, wrong
  * magic, counts of images and labels differ), ERROR_UNSUPPORTED.
@@ -43,6 +67,8 @@ const char *dataset_path(const struct dataset *dataset);
 const char *dataset_format(const struct dataset *dataset); /* "idx", "npz" */
 const char *dataset_split(const struct dataset *dataset);  /* "" if none */
 int64_t dataset_count(const struct dataset *dataset);
+/* As it was opened. */
+const struct picture_shape *dataset_shape(const struct dataset *dataset);
 
 /* Inputs: an IDX set has one nameless; .npz one per array but labels. */
 size_t dataset_input_count(const struct dataset *dataset);

@@ -17,6 +17,7 @@ struct dataset {
     const char *format, *split; /* static */
     size_t input_count;
     struct dataset_input *inputs;
+    struct picture_shape shape; /* as asked for */
     int64_t count, classes;
     int64_t *labels; /* count, owned; NULL: none */
 };
@@ -35,9 +36,18 @@ struct dataset_format {
      * it filled before an error is released by the caller. */
     int (*open)(struct dataset *dataset, const char *path,
                 const struct dataset_options *options, struct error *err);
+    bool shapes; /* open obeys options->shape's sizes itself */
 };
 
-extern const struct dataset_format dataset_format_idx, dataset_format_npz;
+extern const struct dataset_format dataset_format_idx, dataset_format_npz,
+    dataset_format_cifar, dataset_format_image_folder, dataset_format_csv;
+
+/* Resizes and crops an input's images, all of one size. Errors name no path:
+ * ERROR_SHAPE, ERROR_MEMORY. */
+int dataset_shape_images(struct dataset_input *input,
+                         const struct picture_shape *shape, struct error *err);
+/* Turns the order of an input's three planes around. */
+int dataset_swap_channels(struct dataset_input *input, struct error *err);
 
 /* Room for `count` inputs. Returns 0, or -1 with ERROR_MEMORY. */
 int dataset_add_inputs(struct dataset *dataset, size_t count,

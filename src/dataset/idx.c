@@ -383,5 +383,5 @@ static int idx_open(struct dataset *dataset, const char *path,
     return result;
 }
 
-const struct dataset_format dataset_format_idx = {"idx", idx_recognises,
-                                                  idx_open};
+const struct dataset_format dataset_format_idx = {
+    .name = "idx", .recognises = idx_recognises, .open = idx_open};

@@ -100,5 +100,5 @@ static int npz_open(struct dataset *dataset, const char *path,
     return result;
 }
 
-const struct dataset_format dataset_format_npz = {"npz", npz_recognises,
-                                                  npz_open};
+const struct dataset_format dataset_format_npz = {
+    .name = "npz", .recognises = npz_recognises, .open = npz_open};

@@ -254,7 +254,8 @@ static int run_condition(struct run *run, struct robustness *out,
     const struct condition *condition = run->condition;
     const struct dataset *dataset = request->dataset;
     struct dataset *own = NULL;
-    struct dataset_options options = {.limit = request->samples};
+    struct dataset_options options = {.limit = request->samples,
+                                      .shape = *dataset_shape(dataset)};
     int code = 0;
     if (condition->path) {
         code = dataset_open(&own, condition->path, &options, err);

@@ -105,8 +105,9 @@ int engine_exam(struct robustness *out, const struct session *session,
     struct pair pair = {session, session, variant, session_variant(session, 0),
                         session_holdout(session)};
     if (!pair.dataset) {
-        if (dataset_open(&own, session_options(session)->holdout, NULL, err) <
-            0)
+        const struct session_options *opened = session_options(session);
+        const struct dataset_options same = {.shape = opened->shape};
+        if (dataset_open(&own, opened->holdout, &same, err) < 0)
             return -1;
         pair.dataset = own;
     }

@@ -79,6 +79,11 @@ static uint64_t hash_data(uint64_t hash, const struct setup *setup)
     hash = hash_bytes(hash, t->std, sizeof t->std);
     for (int64_t i = 0; i < setup->samples; i++)
         hash = hash_u64(hash, (uint64_t)dataset_label(data, i));
+    const struct picture_shape *shape = dataset_shape(data);
+    hash = hash_u64(hash, (uint64_t)shape->resize_height << 32 |
+                              (uint64_t)shape->resize_width);
+    hash = hash_u64(hash, (uint64_t)shape->crop_height << 33 |
+                              (uint64_t)shape->crop_width << 1 | shape->bgr);
     hash = hash_text(hash, path_name(dataset_path(data)));
     return hash_text(hash, dataset_split(data));
 }

@@ -9,7 +9,8 @@ int training_data(const struct dataset **data, struct dataset **opened,
     const struct dataset *tested = session_dataset(session);
     const struct dataset *aside = session_training(session);
     if (!aside && !*opened) {
-        struct dataset_options train = {.split = "train"};
+        struct dataset_options train = {.split = "train",
+                                        .shape = options->shape};
         const char *path = options->train_path;
         bool split = tested && *dataset_split(tested) &&
                      strcmp(dataset_split(tested), "train");

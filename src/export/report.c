@@ -280,6 +280,8 @@ static void add_command(struct strbuf *out, const struct session *session,
         strbuf_add(out, " --split");
         add_word(out, dataset_split(data));
     }
+    if (data)
+        picture_shape_text(out, dataset_shape(data), "--");
     if (options->samples)
         strbuf_addf(out, " --samples %" PRId64, options->samples);
     if (data) {

@@ -4,7 +4,7 @@
  *
  *     session 1
  *     model "/path/model.onnx" 0123456789abcdef
- *     data "/path/images" split test
+ *     data "/path/images" split "test" resize 256 crop 224x224
  *     train "20%"
  *     samples 0
  *     seed 1
@@ -57,6 +57,7 @@ bool journal_is_live(const char *path);
 struct journal_head {
     char *model_path;
     char *data_path, *split, *train; /* NULL when absent */
+    struct picture_shape shape;
     uint64_t model_hash;
     int64_t samples;
     uint64_t seed;

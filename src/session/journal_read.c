@@ -63,6 +63,7 @@ static void add_head(struct strbuf *s, const struct journal_head *head)
             strbuf_add(s, " split");
             add_quoted(s, head->split);
         }
+        picture_shape_text(s, &head->shape, "");
         strbuf_add(s, "\n");
     }
     if (head->train) {
@@ -175,11 +176,20 @@ static int read_model(struct journal_head *head, struct head_line line,
 static int read_data(struct journal_head *head, struct head_line line,
                      struct error *err)
 {
-    bool split = line.count == 3 && !strcmp(line.words[1], "split");
-    if (line.count != 1 && !split)
-        return bad_line(err, "data \"PATH\" [split NAME]");
-    if (split && keep_string(&head->split, line.words[2], err) < 0)
-        return -1;
+    static const char form[] = "data \"PATH\" [split NAME] [resize HxW] [crop "
+                               "HxW] [channels bgr]";
+    if (line.count % 2 == 0)
+        return bad_line(err, form);
+    for (size_t i = 1; i < line.count; i += 2) {
+        const char *name = line.words[i], *value = line.words[i + 1];
+        bool shape = !strcmp(name, "resize") || !strcmp(name, "crop") ||
+                     !strcmp(name, "channels");
+        if (!shape && strcmp(name, "split"))
+            return bad_line(err, form);
+        if (shape ? picture_shape_word(&head->shape, name, value, err) < 0
+                  : keep_string(&head->split, value, err) < 0)
+            return -1;
+    }
     return keep_string(&head->data_path, line.words[0], err);
 }
 

@@ -140,7 +140,8 @@ static void declare_inputs(struct session *session)
 static int open_data(struct session *session, struct error *err)
 {
     const struct session_options *options = &session->options;
-    struct dataset_options data = {options->split, options->samples};
+    struct dataset_options data = {options->split, options->samples,
+                                   options->shape};
     if (!options->data_path)
         return 0;
     if (dataset_open(&session->dataset, options->data_path, &data, err) < 0)
@@ -247,6 +248,7 @@ static int start_journal(struct session *session, struct error *err)
         .data_path =
             options->data_path ? session_real_path(options->data_path) : NULL,
         .split = string_copy(options->split),
+        .shape = options->shape,
         .train = train_text(options->train_path),
         .model_hash = session->model_hash,
         .samples = options->samples,

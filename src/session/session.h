@@ -43,9 +43,10 @@ struct session_worker {
 
 struct session_options {
     const char *model_path;
-    const char *data_path; /* NULL: no data (inspect, bench) */
-    const char *split;     /* NULL: default */
-    int64_t samples;       /* 0: all */
+    const char *data_path;      /* NULL: no data (inspect, bench) */
+    const char *split;          /* NULL: default */
+    struct picture_shape shape; /* of pictures */
+    int64_t samples;            /* 0: all */
     uint64_t seed;
     bool preprocess_auto; /* else `transform` as given */
     struct transform transform;
