@@ -115,9 +115,14 @@ static const char *unused_name(struct shrink *shrink, const char *hint,
     }
 }
 
-static int set_operand(struct shrink *shrink, struct draft *draft, size_t input,
-                       const char *name, struct error *err)
+int shrink_operand(struct shrink *shrink, struct draft *draft, size_t input,
+                   const char *hint, const struct tensor *tensor,
+                   struct error *err)
 {
+    const char *name = unused_name(shrink, hint, err);
+    int id = name ? graph_add_value(shrink->out, name, err) : -1;
+    if (id < 0 || graph_set_constant(shrink->out, id, tensor, err) < 0)
+        return -1;
     size_t count = draft->input_count > input ? draft->input_count : input + 1;
     const char **inputs = arena_array(&shrink->arena, count, sizeof *inputs);
     if (!inputs)
@@ -130,27 +135,6 @@ static int set_operand(struct shrink *shrink, struct draft *draft, size_t input,
     return 0;
 }
 
-int shrink_operand(struct shrink *shrink, struct draft *draft, size_t input,
-                   const char *hint, const struct tensor *tensor,
-                   struct error *err)
-{
-    const char *name = unused_name(shrink, hint, err);
-    int id = name ? graph_add_value(shrink->out, name, err) : -1;
-    if (id < 0 || graph_set_constant(shrink->out, id, tensor, err) < 0)
-        return -1;
-    return set_operand(shrink, draft, input, name, err);
-}
-
-/* A constant that was cut for one of its readers; others that lose the same
- * share it, as they shared the whole (perhaps through an Identity). */
-struct cut_constant {
-    struct cut_constant *next;
-    int stored;
-    uint64_t content_hash; /* of the whole */
-    keeps keep;
-    const char *name;
-};
-
 static bool same_keep(const struct shape *shape, keeps a, keeps b)
 {
     for (int d = 0; d < shape->rank; d++)
@@ -160,31 +144,67 @@ static bool same_keep(const struct shape *shape, keeps a, keeps b)
     return true;
 }
 
-static const char *find_cut(const struct shrink *shrink, int value, keeps keep)
+/* What an operand loses; uses of one operand stand together (a convolution's
+ * inputs and outputs). Returns the first use behind them, 0 after an error. */
+static size_t operand_keep(struct shrink *shrink, size_t first, keeps keep,
+                           struct error *err)
 {
-    const struct value *whole = &shrink->graph->values[value];
-    int stored = graph_stored(shrink->graph, value);
-    for (struct cut_constant *c = shrink->cuts; c; c = c->next)
-        if (c->stored == stored && c->content_hash == whole->content_hash &&
-            same_keep(&whole->constant.shape, c->keep, keep))
-            return c->name;
-    return NULL;
+    const struct group_table *table = shrink->table;
+    const struct label_use *use = &table->uses[first];
+    size_t next = first;
+    for (; next < table->use_count; next++) {
+        const struct label_use *other = &table->uses[next];
+        if (other->node != use->node || other->input != use->input)
+            break;
+        if ((shrink->mode == SHRINK_COMPACT || other->masked) &&
+            shrink_take(shrink, &other->map, keep, err) < 0)
+            return 0;
+    }
+    return next;
 }
 
-static int note_cut(struct shrink *shrink, int value, keeps keep,
-                    const char *name, struct error *err)
+/* Operands that read a stored constant, also through nodes that move it. */
+static int count_operands(const struct graph *graph, int stored)
 {
-    struct cut_constant *c = arena_alloc(&shrink->arena, sizeof *c);
-    if (!c)
-        return error_memory(err, sizeof *c);
-    *c = (struct cut_constant){.next = shrink->cuts,
-                               .stored = graph_stored(shrink->graph, value),
-                               .content_hash =
-                                   shrink->graph->values[value].content_hash,
-                               .name = name};
-    memcpy(c->keep, keep, sizeof c->keep);
-    shrink->cuts = c;
-    return 0;
+    int count = 0;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const struct node *node = &graph->nodes[n];
+        for (int i = 0; i < node->input_count; i++)
+            count += !(graph->folded && graph->folded[n]) &&
+                     node->inputs[i] >= 0 &&
+                     graph_stored(graph, node->inputs[i]) == stored;
+    }
+    return count;
+}
+
+/*
+ * Whether all readers of what `use` reads lose the same of it, perhaps through
+ * Identities (exporters store equal tensors once): 1; 0; -1 after an error.
+ * Then the stored constant is cut, and they go on sharing it.
+ */
+static int lose_alike(struct shrink *shrink, const struct label_use *use,
+                      keeps keep, struct error *err)
+{
+    const struct graph *graph = shrink->graph;
+    const struct group_table *table = shrink->table;
+    int stored = graph_stored(graph, use->value), readers = 0;
+    const struct value *whole = &graph->values[stored];
+    for (size_t i = 0, next; i < table->use_count; i = next) {
+        const struct label_use *other = &table->uses[i];
+        const struct value *value = &graph->values[other->value];
+        keeps theirs = {NULL};
+        next = i + 1;
+        if (graph_stored(graph, other->value) != stored)
+            continue;
+        if (!(next = operand_keep(shrink, i, theirs, err)))
+            return -1;
+        if (value->content_hash != whole->content_hash ||
+            !shape_equal(&value->constant.shape, &whole->constant.shape) ||
+            !same_keep(&whole->constant.shape, keep, theirs))
+            return 0;
+        readers++;
+    }
+    return readers == count_operands(graph, stored);
 }
 
 /* The weight of a layer changes where it is stored. */
@@ -214,20 +234,20 @@ static int cut_operand(struct shrink *shrink, const struct label_use *use,
     if (value->initializer && shrink->readers[use->value] == 1)
         return cut(&shrink->constants[use->value], &value->constant, keep,
                    compact, err);
-    const char *same = find_cut(shrink, use->value, keep);
-    struct draft *draft = &shrink->drafts[use->node];
-    size_t input = (size_t)use->input;
-    if (same)
-        return set_operand(shrink, draft, input, same, err);
+    int alike = lose_alike(shrink, use, keep, err);
+    int stored = graph_stored(graph, use->value);
+    if (alike < 0 || (alike && shrink->constants[stored].data))
+        return alike < 0 ? -1 : 0;
+    if (alike)
+        return cut(&shrink->constants[stored], &graph->values[stored].constant,
+                   keep, compact, err);
     struct tensor tensor;
     if (cut(&tensor, &value->constant, keep, compact, err) < 0)
         return -1;
-    int result =
-        shrink_operand(shrink, draft, input, value->name, &tensor, err);
+    int result = shrink_operand(shrink, &shrink->drafts[use->node],
+                                (size_t)use->input, value->name, &tensor, err);
     tensor_release(&tensor);
-    return result < 0
-               ? -1
-               : note_cut(shrink, use->value, keep, draft->inputs[input], err);
+    return result;
 }
 
 static bool is_empty(keeps keep)
@@ -238,25 +258,15 @@ static bool is_empty(keeps keep)
     return true;
 }
 
-/* Uses of one operand stand together: a convolution's inputs and outputs. */
 int shrink_constants(struct shrink *shrink, struct error *err)
 {
     const struct group_table *table = shrink->table;
     for (size_t i = 0, next; i < table->use_count; i = next) {
         const struct label_use *use = &table->uses[i];
         keeps keep = {NULL};
-        for (next = i; next < table->use_count; next++) {
-            const struct label_use *other = &table->uses[next];
-            if (other->node != use->node || other->input != use->input)
-                break;
-            if ((shrink->mode == SHRINK_COMPACT || other->masked) &&
-
-                shrink_take(shrink, &other->map, keep, err) < 0)
-                return -1;
-        }
-        if (is_empty(keep))
-            continue;
-        if (cut_operand(shrink, use, keep, err) < 0)
+        if (!(next = operand_keep(shrink, i, keep, err)))
+            return -1;
+        if (!is_empty(keep) && cut_operand(shrink, use, keep, err) < 0)
             return error_prefix(err, "'%.200s'",
                                 shrink->graph->values[use->value].name);
     }

@@ -21,13 +21,12 @@ struct shrink {
     enum shrink_mode mode;
     struct arena arena;
     struct graph *out;
-    struct draft *drafts;      /* per node */
-    struct tensor *constants;  /* per value of the model: what takes the place
-                                  of its constant; data NULL: nothing */
-    const char **placeholder;  /* the only input of nodes that do nothing */
-    int *readers;              /* per value: operands that read it */
-    struct cut_constant *cuts; /* of constants with several readers */
-    struct graph *pair;        /* of two samples, made when asked for */
+    struct draft *drafts;     /* per node */
+    struct tensor *constants; /* per value of the model: what takes the place
+                                 of its constant; data NULL: nothing */
+    const char **placeholder; /* the only input of nodes that do nothing */
+    int *readers;             /* per value: operands that read it */
+    struct graph *pair;       /* of two samples, made when asked for */
     bool pair_tried;
 };
 

@@ -154,8 +154,6 @@ void norm_meet_forward(struct network *network, struct step *step)
         set_factors(network, step, c, mean + (double)norm->shift[c], variance);
         statistics->batch_variance[c] = (float)variance;
     }
-    /* The next batch's sums are taken about this mean: no digits are lost. */
-    memcpy(norm->shift, norm->mean, (size_t)norm->channels * sizeof(float));
 }
 
 /* Statistics that are kept, as inference does it. */
@@ -166,8 +164,9 @@ void norm_refresh(struct network *network, struct step *step)
     for (int64_t c = 0; c < s->channels; c++)
         set_factors(network, step, c, (double)s->mean[c],
                     (double)s->variance[c]);
-    if (!step->norm.shift[0])
-        memcpy(step->norm.shift, s->mean, (size_t)s->channels * sizeof(float));
+    /* The next batch's sums are taken about the running mean: few digits are
+     * lost, and what was saved goes on bit for bit. */
+    memcpy(step->norm.shift, s->mean, (size_t)s->channels * sizeof(float));
 }
 
 void norm_forward_item(struct network *n, struct step *s, int64_t shard)

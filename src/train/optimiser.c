@@ -176,6 +176,23 @@ void optimiser_forget(struct optimiser *optimiser)
     }
 }
 
+struct optimiser_memory optimiser_memory(const struct optimiser *optimiser,
+                                         size_t parameter)
+{
+    const struct memory *memory = &optimiser->memories[parameter];
+    return (struct optimiser_memory){memory->first, memory->second};
+}
+
+int64_t optimiser_steps(const struct optimiser *optimiser)
+{
+    return optimiser->steps;
+}
+
+void optimiser_set_steps(struct optimiser *optimiser, int64_t steps)
+{
+    optimiser->steps = steps;
+}
+
 static int64_t count_masked(const struct optimiser *optimiser, bool changed)
 {
     int64_t count = 0;

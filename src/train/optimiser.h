@@ -42,6 +42,16 @@ void optimiser_step(struct optimiser *optimiser, double rate, double scale);
 /* As if no step had been made; masks stay and are applied. */
 void optimiser_forget(struct optimiser *optimiser);
 
+/* What is remembered about a parameter, as long as it has elements; second:
+ * NULL with SGD. */
+struct optimiser_memory {
+    float *first, *second;
+};
+struct optimiser_memory optimiser_memory(const struct optimiser *optimiser,
+                                         size_t parameter);
+int64_t optimiser_steps(const struct optimiser *optimiser);
+void optimiser_set_steps(struct optimiser *optimiser, int64_t steps);
+
 /* How many weights are masked, and how many of them are not zero (none). */
 int64_t optimiser_masked(const struct optimiser *optimiser);
 int64_t optimiser_violations(const struct optimiser *optimiser);

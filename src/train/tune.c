@@ -1,4 +1,4 @@
-#include "train/tune.h"
+#include "train/tune_parts.h"
 
 #include "base/array.h"
 #include "base/rng.h"
@@ -6,19 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct tune {
-    struct tune_options options;
-    struct network *network, *teacher;
-    struct optimiser *optimiser;
-    struct samples samples;
-    int64_t count; /* samples of an epoch */
-    int64_t steps, epoch_steps, done, epoch;
-    int64_t *order, *ids;     /* of the epoch, of the batch */
-    double *losses, *correct; /* per shard */
-    float **gradients;        /* accumulated; NULL: one batch a step */
-    struct tune_state state;
-};
 
 struct tune_options tune_defaults(void)
 {
@@ -65,10 +52,11 @@ static void count_steps(struct tune *tune)
 {
     int64_t each = tune->options.batch * tune->options.accumulate;
     tune->epoch_steps = tune->count / each;
-    tune->steps =
+    tune->course =
         (int64_t)llround(tune->options.epochs * (double)tune->epoch_steps);
-    if (tune->steps < 1)
-        tune->steps = 1;
+    if (tune->course < 1)
+        tune->course = 1;
+    tune->steps = tune->course + tune->options.more * tune->epoch_steps;
 }
 
 static int make_buffers(struct tune *tune, struct error *err)
@@ -162,6 +150,7 @@ void tune_destroy(struct tune *tune)
     for (size_t i = 0; tune->gradients && i < count; i++)
         free(tune->gradients[i]);
     free(tune->gradients);
+    tune_forget_best(tune);
     optimiser_destroy(tune->optimiser);
     network_destroy(tune->teacher);
     network_destroy(tune->network);
@@ -187,9 +176,14 @@ int64_t tune_done(const struct tune *tune)
     return tune->done;
 }
 
-void tune_extend(struct tune *tune, double epochs)
+int64_t tune_course_steps(const struct tune *tune)
 {
-    tune->options.epochs += epochs;
+    return tune->course;
+}
+
+void tune_extend(struct tune *tune)
+{
+    tune->options.more++;
     count_steps(tune);
 }
 
@@ -323,6 +317,18 @@ static void note(struct tune *tune, double losses, double correct)
     s->images += (int64_t)samples;
 }
 
+/* Behind the course every epoch anneals from a tenth of the peak. */
+static double rate_now(const struct tune *tune)
+{
+    const struct rate *rate = &tune->options.rate;
+    const struct rate again = {RATE_COSINE, rate->peak / 10, 0};
+    int64_t behind = tune->done - tune->course;
+    if (behind < 0)
+        return rate_at(rate, (double)tune->done / (double)tune->course);
+    return rate_at(&again, (double)(behind % tune->epoch_steps) /
+                               (double)tune->epoch_steps);
+}
+
 int tune_step(struct tune *tune, struct tune_state *state,
               const struct cancel *cancel, struct error *err)
 {
@@ -342,8 +348,7 @@ int tune_step(struct tune *tune, struct tune_state *state,
                          "the loss is no number any more at step %lld: try a "
                          "lower learning rate",
                          (long long)tune->done + 1);
-    tune->state.rate =
-        rate_at(&tune->options.rate, (double)tune->done / (double)tune->steps);
+    tune->state.rate = rate_now(tune);
     optimiser_step(tune->optimiser, tune->state.rate, 1 / size);
     if (network_refresh(tune->network, err) < 0)
         return -1;

@@ -5,6 +5,7 @@
 #ifndef TRAIN_TUNE_H
 #define TRAIN_TUNE_H
 
+#include "dataset/npz.h"
 #include "train/loss.h"
 #include "train/optimiser.h"
 #include "train/rate.h"
@@ -12,6 +13,7 @@
 
 struct tune_options {
     double epochs;
+    int more; /* epochs behind the course, each from a tenth of the peak rate */
     int64_t batch;
     int accumulate; /* batches to a step; 1: each */
     struct rate rate;
@@ -44,10 +46,11 @@ int tune_create(struct tune **out, const struct tune_request *request,
                 struct error *err);
 void tune_destroy(struct tune *tune);
 
-int64_t tune_steps(const struct tune *tune); /* of the whole course */
+int64_t tune_steps(const struct tune *tune); /* with the epochs behind */
+int64_t tune_course_steps(const struct tune *tune);
 int64_t tune_epoch_steps(const struct tune *tune);
 int64_t tune_done(const struct tune *tune);
-void tune_extend(struct tune *tune, double epochs); /* the course grows */
+void tune_extend(struct tune *tune); /* by an epoch behind the course */
 int64_t tune_bytes(const struct tune *tune);
 
 /* What the last step saw. */
@@ -74,6 +77,28 @@ int64_t tune_violations(const struct tune *tune); /* 0: masks held */
 /* Puts the constants of `graph` back under the masks (rewinding). */
 int tune_rewind(struct tune *tune, const struct graph *graph,
                 struct error *err);
+
+/*
+ * Remembers the model as it is now, in place of what was remembered before;
+ * recalling puts it back under the masks of now, and what remembers the way
+ * (momentum) is forgotten. Recalling nothing does nothing.
+ */
+int tune_remember(struct tune *tune, struct error *err);
+int tune_recall(struct tune *tune, struct error *err);
+
+/*
+ * Everything that goes on: weights, statistics, moments, what is remembered,
+ * how far it is, but no masks. A tune made by the same request that reads it
+ * takes the same steps as if it had never stopped.
+ *
+ * arrays  appended to an array of `capacity`; names and tensors owned by the
+ *         caller
+ *
+ * Errors: ERROR_MEMORY; reading also ERROR_FORMAT (of another tune).
+ */
+int tune_save(const struct tune *tune, struct npz_array **arrays, size_t *count,
+              size_t *capacity, struct error *err);
+int tune_load(struct tune *tune, const struct npz *npz, struct error *err);
 
 /* What was trained: ids and tensors of all parameters and running
  * statistics, ready for graph_with_constants. Owned by the caller

@@ -170,6 +170,20 @@ static void mask_all(struct tune *tune, const struct graph *graph)
     }
 }
 
+static void assert_same_result(const struct tune *a, const struct tune *b)
+{
+    struct tune_result x, y;
+    struct error err = {0};
+    good(tune_result_init(&x, a, &err), &err);
+    good(tune_result_init(&y, b, &err), &err);
+    assert_int_equal(x.count, y.count);
+    for (size_t i = 0; i < x.count; i++)
+        assert_memory_equal(x.tensors[i].data, y.tensors[i].data,
+                            tensor_bytes(&x.tensors[i]));
+    tune_result_release(&x);
+    tune_result_release(&y);
+}
+
 static void masks_hold_through_every_step(void **state)
 {
     (void)state;
@@ -200,6 +214,106 @@ static void masks_hold_through_every_step(void **state)
         tune_destroy(tune);
         close_fixture(&f);
     }
+}
+
+/* Half of the steps, saved, read by another: as if it had never stopped. */
+static void what_is_saved_goes_on_bit_for_bit(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"data/lenet5.onnx",
+                                         "data/resnet20-bn.onnx"};
+    for (size_t m = 0; m < ARRAY_LENGTH(models); m++) {
+        struct fixture f;
+        struct tune *whole, *half, *rest;
+        struct tune_state a, b;
+        struct error err = {0};
+        struct npz npz = {0};
+        size_t capacity = 0;
+        open_fixture(&f, models[m]);
+        if (m == 0) {
+            f.request.options.optimiser = optimiser_defaults(OPTIMISER_ADAMW);
+            f.request.options.rate.peak = 1e-3;
+        }
+        f.request.options.augment.shift = 1;
+        good(tune_create(&whole, &f.request, &err), &err);
+        good(tune_create(&half, &f.request, &err), &err);
+        good(tune_create(&rest, &f.request, &err), &err);
+        tune_extend(whole);
+        tune_extend(half);
+        int64_t stop = tune_course_steps(half) - 1;
+        while (tune_done(half) < stop)
+            good(tune_step(half, NULL, NULL, &err), &err);
+        good(tune_remember(half, &err), &err);
+        good(tune_save(half, &npz.arrays, &npz.count, &capacity, &err), &err);
+        good(tune_load(rest, &npz, &err), &err);
+        assert_int_equal(tune_done(rest), stop);
+        assert_int_equal(tune_steps(rest), tune_steps(whole));
+        while (tune_done(whole) < tune_steps(whole))
+            good(tune_step(whole, &a, NULL, &err), &err);
+        while (tune_done(rest) < tune_steps(rest))
+            good(tune_step(rest, &b, NULL, &err), &err);
+        assert_memory_equal(&a, &b, sizeof a);
+        assert_same_result(whole, rest);
+        good(tune_recall(rest, &err), &err);
+        assert_same_result(half, rest);
+        npz_release(&npz);
+        tune_destroy(whole);
+        tune_destroy(half);
+        tune_destroy(rest);
+        close_fixture(&f);
+    }
+}
+
+static void another_tunes_state_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct tune *tune;
+    struct error err = {0};
+    struct npz npz = {0};
+    size_t capacity = 0;
+    open_fixture(&f, "data/lenet5.onnx");
+    good(tune_create(&tune, &f.request, &err), &err);
+    good(tune_save(tune, &npz.arrays, &npz.count, &capacity, &err), &err);
+    tune_destroy(tune);
+    close_fixture(&f);
+    open_fixture(&f, "data/mlp.onnx");
+    good(tune_create(&tune, &f.request, &err), &err);
+    assert_int_equal(tune_load(tune, &npz, &err), -1);
+    assert_non_null(strstr(err.message, "array 'value:0': found 500 elements, "
+                                        "expected 235200"));
+    tune_destroy(tune);
+    npz_release(&npz);
+    close_fixture(&f);
+}
+
+/* Behind the course an epoch begins at a tenth of the peak. */
+static void an_epoch_more_anneals_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct tune *tune;
+    struct tune_state s;
+    struct error err = {0};
+    open_fixture(&f, "data/mlp.onnx");
+    good(tune_create(&tune, &f.request, &err), &err);
+    int64_t course = tune_steps(tune), each = tune_epoch_steps(tune);
+    tune_extend(tune);
+    assert_int_equal(tune_steps(tune), course + each);
+    assert_int_equal(tune_course_steps(tune), course);
+    double last = 1;
+    while (tune_done(tune) < tune_steps(tune)) {
+        int64_t done = tune_done(tune);
+        good(tune_step(tune, &s, NULL, &err), &err);
+        if (done == course)
+            assert_true(fabs(s.rate - f.request.options.rate.peak / 10) <
+                        1e-12);
+        if (done > course)
+            assert_true(s.rate < last);
+        last = s.rate;
+    }
+    tune_destroy(tune);
+    close_fixture(&f);
 }
 
 static double loss_after(struct fixture *f, struct tune_state *state)
@@ -348,6 +462,9 @@ int main(void)
         cmocka_unit_test(rates_begin_and_end_where_they_should),
         cmocka_unit_test(amounts_grow_to_the_target),
         cmocka_unit_test(masks_hold_through_every_step),
+        cmocka_unit_test(what_is_saved_goes_on_bit_for_bit),
+        cmocka_unit_test(another_tunes_state_is_refused),
+        cmocka_unit_test(an_epoch_more_anneals_again),
         cmocka_unit_test(the_loss_falls_and_a_seed_repeats_it),
         cmocka_unit_test(distillation_needs_a_teacher),
         cmocka_unit_test(rewinding_brings_the_weights_back_under_the_masks),
