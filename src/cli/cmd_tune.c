@@ -1,4 +1,5 @@
 /* espalier tune: fine-tune under the masks, evaluate, write, verify. */
+#include "base/file.h"
 #include "base/strbuf.h"
 #include "cli/command.h"
 #include "cli/figures.h"
@@ -9,6 +10,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 /* The options as the line of the command language that they stand for. */
 static char *line_of(const struct cli_options *options)
@@ -58,13 +61,13 @@ struct tuned {
 static int print_json(const struct tuned *t, struct error *err)
 {
     const struct tune_row *first = &t->history->rows[0];
-    const struct tune_row *last = &t->history->rows[t->history->count - 1];
+    const struct tune_row *kept = &t->history->rows[t->history->kept];
     cJSON *document = cJSON_CreateObject();
     json_string(document, "model", onnx_path(session_model(t->session)));
     json_string(document, "output", t->written.path);
     json_number(document, "before", first->value, 6);
-    json_number(document, "after", last->value, 6);
-    json_number(document, "epochs", last->epoch, 6);
+    json_number(document, "after", kept->value, 6);
+    json_number(document, "epochs", kept->epoch, 6);
     add_history(document, t->history);
     figures_json(document, t->session, t->variant, t->report);
     json_integer(document, "size_bytes", t->written.file_bytes);
@@ -85,7 +88,9 @@ static int print_text(const struct tuned *t, struct error *err)
                100 * row->value, 100 * row->low, 100 * row->high);
         if (isfinite(row->train_loss))
             printf(", train loss %.4f", row->train_loss);
-        printf("\n");
+        printf("%s\n", i == t->history->kept && i + 1 < t->history->count
+                           ? ", kept"
+                           : "");
     }
     figures_text(t->session, t->variant, t->report);
     printf("verified    %s: %lld samples read back and run, %lld answers "
@@ -118,26 +123,56 @@ static int finish(struct session *session, const struct cli_options *options,
     return code;
 }
 
-static int tune(struct session *session, const struct cli_options *options,
+/* A tune that was interrupted goes on, if it is the one that is wanted. */
+static int check_kept(const struct cli_options *options, const char *line,
+                      bool *resumes, struct error *err)
+{
+    char *kept;
+    *resumes = options->checkpoint && file_exists(options->checkpoint);
+    if (!*resumes)
+        return 0;
+    if (tune_kept_line(&kept, options->checkpoint, err) < 0)
+        return -1;
+    int code =
+        strcmp(kept, line) == 0
+            ? 0
+            : error_set(err, ERROR_MISMATCH, "%s: was kept by '%s', found '%s'",
+                        options->checkpoint, kept, line);
+    free(kept);
+    return code;
+}
+
+static int work(struct session *session, const char *line,
+                const struct cli_options *options, void **history,
                 struct error *err)
 {
     struct session_outcome outcome = {0};
-    void *history = NULL;
-    if (run_decide(session, options, err) < 0)
-        return -1;
+    bool resumes;
     const struct variant *variant = session_current(session);
-    char *line = line_of(options);
-    int code =
-        line ? engine_work_check(session, line, err) : error_memory(err, 1);
-    if (code == 0)
-        code =
-            run_work(session, variant, line, options, &outcome, &history, err);
+    if (engine_work_check(session, line, err) < 0 ||
+        check_kept(options, line, &resumes, err) < 0)
+        return -1;
+    int code = run_work(session, variant, resumes ? "tune resume" : line,
+                        options, &outcome, history, err);
     if (code == 0 &&
         session_adopt(session, variant->id, line, &outcome, err) < 0)
         code = -1;
+    session_outcome_release(&outcome);
+    return code;
+}
+
+static int tune(struct session *session, const struct cli_options *options,
+                struct error *err)
+{
+    void *history = NULL;
+    char *line = line_of(options);
+    int code = line ? run_decide(session, options, err) : error_memory(err, 1);
+    if (code == 0)
+        code = work(session, line, options, &history, err);
     if (code == 0)
         code = finish(session, options, history, err);
-    session_outcome_release(&outcome);
+    if (code == 0 && options->checkpoint)
+        unlink(options->checkpoint);
     free(history);
     free(line);
     return code;

@@ -269,6 +269,14 @@ static int take_schedule(struct cli_options *o, const char *t, struct error *e)
     return 0;
 }
 
+static int take_checkpoint(struct cli_options *o, const char *t,
+                           struct error *e)
+{
+    (void)e;
+    o->checkpoint = t;
+    return 0;
+}
+
 static int take_target(struct cli_options *o, const char *t, struct error *e)
 {
     (void)e;
@@ -346,6 +354,9 @@ static const struct option_row rows[] = {
      take_schedule},
     {"target", 0, "AMOUNT", OPTION_TUNE,
      "prune on while tuning until this share is removed (90%)", take_target},
+    {"checkpoint", 0, "FILE", OPTION_TUNE,
+     "keep what was trained so far; where FILE is there, go on from it",
+     take_checkpoint},
     {"with", 0, "WORDS", OPTION_TUNE,
      "more words of the command 'tune' (distill, adamw, 'shift 2' ...); may be "
      "repeated",

@@ -54,6 +54,7 @@ struct cli_options {
     const char *structure, *criterion;
 
     const char *dense, *corruptions; /* to compare with; "all" or names */
+    const char *checkpoint;          /* of a tune, to go on from */
     const char *holdout;             /* share or path for the exam */
     unsigned severities;             /* bit s: severity s; 0: all */
     const char **also;               /* owned array of borrowed paths */

@@ -56,6 +56,8 @@ int run_work(const struct session *session, const struct variant *variant,
 {
     struct engine *engine;
     struct engine_options wanted = run_engine_options(options, false);
+    if (data) /* of the command itself, not of a line of its recipe */
+        wanted.checkpoint = options->checkpoint;
     if (engine_create(&engine, session, &wanted, err) < 0)
         return -1;
     int code = engine_work_start(engine, variant, line, err);

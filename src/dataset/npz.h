@@ -28,6 +28,15 @@ int npz_parse(struct npz *npz, const void *bytes, size_t count,
 void npz_release(struct npz *npz);
 const struct tensor *npz_find(const struct npz *npz, const char *name);
 
+/*
+ * Adds an array of one dimension.
+ * capacity  of npz->arrays, 0 at first
+ * data      (elements), copied
+ */
+int npz_add(struct npz *npz, size_t *capacity, const char *name,
+            enum dtype dtype, size_t elements, const void *data,
+            struct error *err);
+
 /* Writes arrays to a deflated .npz that numpy.load reads, atomically. Names
  * are used as they are (initializer names with '/' and ':' are fine). */
 int npz_write(const char *path, const struct npz_array *arrays, size_t count,

@@ -178,6 +178,28 @@ static int add_end(struct zip *zip, struct error *err)
     return result;
 }
 
+int npz_add(struct npz *npz, size_t *capacity, const char *name,
+            enum dtype dtype, size_t elements, const void *data,
+            struct error *err)
+{
+    const struct shape shape = {1, {(int64_t)elements}};
+    if (array_reserve(&npz->arrays, capacity, npz->count + 1,
+                      sizeof *npz->arrays) < 0)
+        return error_memory(err, sizeof *npz->arrays);
+    struct npz_array *array = &npz->arrays[npz->count];
+    *array = (struct npz_array){.name = string_copy(name)};
+    if (!array->name)
+        return error_memory(err, strlen(name));
+    if (tensor_init(&array->tensor, dtype, &shape, err) < 0) {
+        free(array->name);
+        return -1;
+    }
+    if (elements)
+        memcpy(array->tensor.data, data, tensor_bytes(&array->tensor));
+    npz->count++;
+    return 0;
+}
+
 int npz_write(const char *path, const struct npz_array *arrays, size_t count,
               struct error *err)
 {

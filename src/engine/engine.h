@@ -22,6 +22,9 @@ struct engine_options {
     const char *kernels;   /* "auto" (NULL), "dense", "sparse" */
     bool measure_latency;  /* false: accuracy only */
     bool learn_latency;    /* find out in idle time what zeros are worth */
+    /* Where long work keeps what it has done so far, borrowed; NULL: beside
+     * the session's journal, if there is one. */
+    const char *checkpoint;
     bool foreground; /* threads of normal priority: nobody draws meanwhile */
     /* Where a session that edits on this thread looks up what samples say:
      * collected by the engine, behind the screen. NULL: no such thing. */

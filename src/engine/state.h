@@ -69,6 +69,8 @@ struct work {
     struct work_status status;
     size_t point_capacity;
     struct cancel cancel;
+    struct work_asked asked;
+    bool discarded;
     int64_t start_ns;
     /* The engine thread's own until status.ready. */
     double seconds_left; /* NAN: not said */

@@ -15,7 +15,12 @@ struct tune_row {
 struct tune_history {
     struct tune_row rows[TUNE_HISTORY];
     size_t count;
+    size_t kept; /* the row of what was kept: the last, or the best */
 };
+
+/* The line of the tune that a checkpoint is of; owned by the caller.
+ * Errors "PATH: ...". */
+int tune_kept_line(char **line, const char *path, struct error *err);
 
 extern const struct work_kind work_tune;
 

@@ -1,8 +1,10 @@
 #include "engine/tune_order.h"
 
 #include "base/array.h"
+#include "base/strbuf.h"
 #include "session/amount.h"
 #include "session/session.h"
+#include "session/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,6 +42,8 @@ static int read_setting(struct tune_order *order, const char *word,
         {"accumulate", NULL, &o->accumulate},
         {"shift", NULL, &o->augment.shift},
         {"cutout", NULL, &o->augment.cutout},
+        {"more", NULL, &o->more},
+        {"stop", &order->stop, NULL},
         {"seed", NULL, &seed},
     };
     double number;
@@ -81,6 +85,10 @@ static int read_plain(struct tune_order *order, const char *word,
         o->frozen_statistics = true;
     } else if (strcmp(word, "rewind") == 0) {
         order->rewinds = true;
+    } else if (strcmp(word, "best") == 0) {
+        order->best = true;
+    } else if (strcmp(word, "resume") == 0) {
+        order->resumes = true;
     } else if (rate_find(&rate, word, NULL) == 0) {
         o->rate.kind = rate;
     } else if (course_find(&course, word, NULL) == 0) {
@@ -145,6 +153,32 @@ int tune_order_parse(void **options, const struct session *session,
         }
         i += (size_t)read;
     }
+    if (order->resumes && count > 1) {
+        free(order);
+        return error_set(err, ERROR_USAGE, "'resume' stands alone");
+    }
     *options = order;
     return 0;
+}
+
+char *tune_order_line(const char *line, int more, double stop)
+{
+    struct words words;
+    struct strbuf text = {0};
+    if (words_parse(&words, line, NULL) < 0)
+        return NULL;
+    for (size_t i = 0; i < words.count && words.items[i]; i++) {
+        if (!strcmp(words.items[i], "more") || !strcmp(words.items[i], "stop"))
+            i++; /* and its number */
+        else
+            words_add(&text, words.items[i]);
+    }
+    if (more)
+        strbuf_addf(&text, " more %d", more);
+    if (stop > 0)
+        strbuf_addf(&text, " stop %.9g", stop);
+    words_release(&words);
+    char *taken = strbuf_take(&text);
+    strbuf_release(&text);
+    return taken;
 }

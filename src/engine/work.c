@@ -6,6 +6,8 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/strbuf.h"
 #include "engine/state.h"
 #include "engine/training.h"
 #include "engine/tune.h"
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct work_kind *const work_kinds[] = {
     &work_tune,       &work_budget, &work_reconstruct,
@@ -178,6 +181,65 @@ void engine_work_cancel(struct engine *engine)
     pthread_mutex_unlock(&engine->mutex);
 }
 
+static int ask(struct engine *engine, bool finish, struct error *err)
+{
+    pthread_mutex_lock(&engine->mutex);
+    struct work *work = &engine->work_state;
+    bool able = work->status.running && work->kind->steerable;
+    if (able) {
+        work->asked.finish |= finish;
+        work->asked.grow += !finish;
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return able ? 0
+                : error_set(err, ERROR_USAGE,
+                            "no work is running that could be told so");
+}
+
+int engine_work_finish(struct engine *engine, struct error *err)
+{
+    return ask(engine, true, err);
+}
+
+int engine_work_grow(struct engine *engine, struct error *err)
+{
+    return ask(engine, false, err);
+}
+
+/* Removes the checkpoint. */
+static void forget(const struct work *work)
+{
+    char *path = work_checkpoint_path(work);
+    if (path)
+        unlink(path);
+    free(path);
+}
+
+void engine_work_discard(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    struct work *work = &engine->work_state;
+    bool idle = !work->status.running;
+    work->discarded = !idle; /* then it goes when the work ends */
+    pthread_mutex_unlock(&engine->mutex);
+    if (idle)
+        forget(work);
+    engine_work_cancel(engine);
+}
+
+void engine_work_adopted(struct engine *engine)
+{
+    forget(&engine->work_state);
+}
+
+const char *engine_work_interrupted(struct engine *engine)
+{
+    char *path = work_checkpoint_path(&engine->work_state);
+    bool found = path && file_exists(path);
+    free(path);
+    return found ? "tune resume" : NULL;
+}
+
 bool engine_work_poll(struct engine *engine, struct work_status *status)
 {
     pthread_mutex_lock(&engine->mutex);
@@ -285,6 +347,46 @@ void work_left(struct work *work, double seconds)
     work->seconds_left = seconds;
 }
 
+struct work_asked work_asked(struct work *work)
+{
+    struct engine *engine = work->engine;
+    pthread_mutex_lock(&engine->mutex);
+    struct work_asked asked = work->asked;
+    work->asked = (struct work_asked){0};
+    pthread_mutex_unlock(&engine->mutex);
+    return asked;
+}
+
+const char *work_line(const struct work *work)
+{
+    return work->status.line;
+}
+
+void work_note(struct work *work, const char *note)
+{
+    struct engine *engine = work->engine;
+    pthread_mutex_lock(&engine->mutex);
+    snprintf(work->status.note, sizeof work->status.note, "%s", note);
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+char *work_checkpoint_path(const struct work *work)
+{
+    const struct setup *setup = &work->engine->setup;
+    const char *journal = session_path(setup->session);
+    if (setup->options.checkpoint)
+        return string_copy(setup->options.checkpoint);
+    if (!*journal)
+        return NULL;
+    struct strbuf path = {0};
+    size_t folder = (size_t)(path_name(journal) - journal);
+    strbuf_addf(&path, "%.*s%.*s-tune.npz", (int)folder, journal,
+                (int)strcspn(journal + folder, "."), journal + folder);
+    char *taken = strbuf_take(&path);
+    strbuf_release(&path);
+    return taken;
+}
+
 void work_point(struct work *work, const struct work_point *point)
 {
     struct engine *engine = work->engine;
@@ -313,6 +415,12 @@ void work_give_summary(struct work *work, const char *summary)
 {
     free(work->outcome.summary);
     work->outcome.summary = string_copy(summary);
+}
+
+void work_give_line(struct work *work, char *line)
+{
+    free(work->outcome.line);
+    work->outcome.line = line;
 }
 
 void work_give_data(struct work *work, void *data, void (*drop)(void *data))
@@ -347,6 +455,8 @@ static void run_work(struct engine *engine, struct job *job)
     (void)job;
     int code = work->kind->run(work, &err);
     pthread_mutex_lock(&engine->mutex);
+    if (work->discarded)
+        forget(work);
     finish(work, code, &err);
     notify(engine);
     pthread_mutex_unlock(&engine->mutex);

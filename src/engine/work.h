@@ -12,7 +12,7 @@
 
 #include "engine/engine.h"
 
-enum { WORK_STAGE_BYTES = 64, WORK_SERIES = 6 };
+enum { WORK_STAGE_BYTES = 64, WORK_NOTE_BYTES = 160, WORK_SERIES = 6 };
 
 /* A point of a curve that work draws: loss, accuracy, ... */
 struct work_point {
@@ -28,6 +28,9 @@ struct work_kind {
      */
     const char *const *series;
     bool needs_data;
+    /* Ends early with what it has, and grows, when the user asks for it
+     * (work_asked). */
+    bool steerable;
     /* Reads the words behind the name (options owned: free_options). Must not
      * read files: it answers while the user types Enter. NULL: no words. */
     int (*parse)(void **options, const struct session *session, size_t count,
@@ -72,6 +75,20 @@ int work_step(struct work *work, const char *stage, int64_t done, int64_t total,
 void work_left(struct work *work, double seconds);
 /* Whether the user asked for something that work_step would do first. */
 bool work_is_awaited(struct work *work);
+/* Reads and clears what the user asked for since: to end with what is best,
+ * to go on for so many more. */
+struct work_asked {
+    bool finish;
+    int grow;
+};
+struct work_asked work_asked(struct work *work);
+/* The line that ordered it. */
+const char *work_line(const struct work *work);
+/* Says in a line of its own what else is known, copied. */
+void work_note(struct work *work, const char *note);
+/* The file that keeps what was done so far: owned by the caller; NULL: none
+ * is kept here. */
+char *work_checkpoint_path(const struct work *work);
 /* Adds a point to a curve. */
 void work_point(struct work *work, const struct work_point *point);
 
@@ -81,6 +98,9 @@ void work_give_decisions(struct work *work, struct decision *decisions);
 void work_give_weights(struct work *work, struct weights *weights);
 /* One line for history and status, copied. */
 void work_give_summary(struct work *work, const char *summary);
+/* The line that gives the outcome again, where it is not the one that ordered
+ * it; taken over. */
+void work_give_line(struct work *work, char *line);
 /* A result of the kind's own, for its screen; freed by `drop`. */
 void work_give_data(struct work *work, void *data, void (*drop)(void *data));
 
@@ -99,7 +119,7 @@ struct work_status {
     char *line;                   /* owned */
     bool queued, running, finished, failed;
     struct error error;
-    char stage[WORK_STAGE_BYTES];
+    char stage[WORK_STAGE_BYTES], note[WORK_NOTE_BYTES];
     int64_t done, total;
     double seconds;
     double seconds_left;       /* NAN: as the share that is done says */
@@ -117,6 +137,17 @@ int engine_work_check(const struct session *session, const char *line,
 int engine_work_start(struct engine *engine, const struct variant *variant,
                       const char *line, struct error *err);
 void engine_work_cancel(struct engine *engine);
+/* Asks steerable work to end now with what is best, or to go on for one more
+ * (epoch). Errors: ERROR_USAGE when no such work runs. */
+int engine_work_finish(struct engine *engine, struct error *err);
+int engine_work_grow(struct engine *engine, struct error *err);
+/* Cancels, and what was kept of it (its checkpoint) goes as well. */
+void engine_work_discard(struct engine *engine);
+/* The outcome that was taken is safe: its checkpoint goes. */
+void engine_work_adopted(struct engine *engine);
+/* Whether work was interrupted and can go on: the line that does so, else
+ * NULL. Of the session's own checkpoint; static text. */
+const char *engine_work_interrupted(struct engine *engine);
 /* A copy of how it stands; false when there was no work yet. */
 bool engine_work_poll(struct engine *engine, struct work_status *status);
 /* Takes the outcome of finished work, once. data may be NULL (then it is

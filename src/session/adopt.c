@@ -17,6 +17,7 @@ void session_outcome_release(struct session_outcome *outcome)
     free(outcome->decisions);
     weights_drop(outcome->weights);
     free(outcome->summary);
+    free(outcome->line);
     *outcome = (struct session_outcome){0};
 }
 
@@ -32,6 +33,8 @@ static int add_outcome(struct state *state, int parent, const char *line,
 {
     int here = state->at.current;
     const struct variant *from = state_variant(state, parent);
+    if (outcome->line)
+        line = outcome->line;
     state_go(state, parent);
     int result = state_add(
         state, outcome->decisions ? outcome->decisions : from->decisions,

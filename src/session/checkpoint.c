@@ -3,8 +3,8 @@
 #include "base/array.h"
 #include "base/strbuf.h"
 #include "dataset/npz.h"
+#include "session/decision_lines.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,14 +75,7 @@ static int add_decisions(struct writer *writer, const char *name,
                          struct error *err)
 {
     struct strbuf text = {0};
-    for (size_t i = 0; i < count; i++) {
-        struct choice choices[DECISION_CHOICES];
-        size_t made = decision_choices(&decisions[i], choices);
-        for (size_t j = 0; j < made; j++)
-            strbuf_addf(&text, "%zu %s %s %" PRId64 "\n", i + 1,
-                        choices[j].structure->name, choices[j].criterion->name,
-                        choices[j].remove);
-    }
+    decision_lines_add(&text, decisions, count);
     int result = add_text(writer, name, &text, err);
     strbuf_release(&text);
     return result;
@@ -160,24 +153,6 @@ static int unlike(const char *what, const char *name, struct error *err)
                      name);
 }
 
-static int read_line(const char *line, const struct state *state,
-                     struct decision *decisions, struct error *err)
-{
-    char structure[64], criterion[64];
-    size_t row;
-    int64_t remove;
-    if (sscanf(line, "%zu %63s %63s %" SCNd64, &row, structure, criterion,
-               &remove) != 4 ||
-        row < 1 || row > state->layers->count || remove < 0)
-        return unlike("decision", line, err);
-    struct choice choice = {structure_find(structure),
-                            criterion_find(criterion), remove};
-    if (!choice.structure || !choice.criterion)
-        return unlike("decision", line, err);
-    decision_put(&decisions[row - 1], &choice);
-    return 0;
-}
-
 /* An array of bytes as text; NULL after an error. Owned by the caller. */
 static char *read_text(const struct npz *npz, const char *name,
                        struct error *err)
@@ -201,13 +176,7 @@ static int read_decisions(const struct npz *npz, const char *name,
     char *text = read_text(npz, name, err);
     if (!text)
         return -1;
-    for (size_t i = 0; i < state->layers->count; i++)
-        decisions[i] = decision_dense();
-    int result = 0;
-    char *rest = text;
-    for (const char *line;
-         !result && (line = strsep(&rest, "\n")) != NULL && *line;)
-        result = read_line(line, state, decisions, err);
+    int result = decision_lines_read(decisions, text, state->layers, err);
     free(text);
     return result;
 }

@@ -20,6 +20,7 @@ struct session_outcome {
     struct decision *decisions; /* one per layer; NULL: unchanged */
     struct weights *weights;    /* NULL: unchanged */
     char *summary;              /* for history and status; NULL: the line */
+    char *line; /* that gives this again; NULL: the line that ordered it */
 };
 void session_outcome_release(struct session_outcome *outcome);
 

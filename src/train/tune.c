@@ -176,6 +176,11 @@ int64_t tune_done(const struct tune *tune)
     return tune->done;
 }
 
+int64_t tune_images(const struct tune *tune)
+{
+    return tune->state.images;
+}
+
 int64_t tune_course_steps(const struct tune *tune)
 {
     return tune->course;

@@ -50,6 +50,7 @@ int64_t tune_steps(const struct tune *tune); /* with the epochs behind */
 int64_t tune_course_steps(const struct tune *tune);
 int64_t tune_epoch_steps(const struct tune *tune);
 int64_t tune_done(const struct tune *tune);
+int64_t tune_images(const struct tune *tune); /* so far */
 void tune_extend(struct tune *tune); /* by an epoch behind the course */
 int64_t tune_bytes(const struct tune *tune);
 
@@ -91,13 +92,12 @@ int tune_recall(struct tune *tune, struct error *err);
  * how far it is, but no masks. A tune made by the same request that reads it
  * takes the same steps as if it had never stopped.
  *
- * arrays  appended to an array of `capacity`; names and tensors owned by the
- *         caller
+ * npz  arrays are added; the caller's (npz_release)
  *
  * Errors: ERROR_MEMORY; reading also ERROR_FORMAT (of another tune).
  */
-int tune_save(const struct tune *tune, struct npz_array **arrays, size_t *count,
-              size_t *capacity, struct error *err);
+int tune_save(const struct tune *tune, struct npz *npz, size_t *capacity,
+              struct error *err);
 int tune_load(struct tune *tune, const struct npz *npz, struct error *err);
 
 /* What was trained: ids and tensors of all parameters and running

@@ -1,6 +1,5 @@
 /* What a tune remembers, writes down and reads again. */
 #include "base/array.h"
-#include "base/strbuf.h"
 #include "train/tune_parts.h"
 
 #include <stdio.h>
@@ -108,31 +107,6 @@ enum number {
     NUMBER_COUNT,
 };
 
-struct writer {
-    struct npz_array **arrays;
-    size_t *count, *capacity;
-};
-
-static int add(const struct writer *writer, const char *name, enum dtype dtype,
-               size_t elements, const void *data, struct error *err)
-{
-    const struct shape shape = {1, {(int64_t)elements}};
-    if (array_reserve(writer->arrays, writer->capacity, *writer->count + 1,
-                      sizeof **writer->arrays) < 0)
-        return error_memory(err, sizeof **writer->arrays);
-    struct npz_array *array = &(*writer->arrays)[*writer->count];
-    *array = (struct npz_array){.name = string_copy(name)};
-    if (!array->name)
-        return error_memory(err, strlen(name));
-    if (tensor_init(&array->tensor, dtype, &shape, err) < 0) {
-        free(array->name);
-        return -1;
-    }
-    memcpy(array->tensor.data, data, tensor_bytes(&array->tensor));
-    ++*writer->count;
-    return 0;
-}
-
 static void name_field(char *name, size_t room, const struct tune_field *field,
                        bool best)
 {
@@ -140,10 +114,9 @@ static void name_field(char *name, size_t room, const struct tune_field *field,
              field->index);
 }
 
-int tune_save(const struct tune *tune, struct npz_array **arrays, size_t *count,
-              size_t *capacity, struct error *err)
+int tune_save(const struct tune *tune, struct npz *npz, size_t *capacity,
+              struct error *err)
 {
-    const struct writer writer = {arrays, count, capacity};
     const struct tune_state *s = &tune->state;
     const double numbers[NUMBER_COUNT] = {
         [NUMBER_DONE] = (double)tune->done,
@@ -157,18 +130,19 @@ int tune_save(const struct tune *tune, struct npz_array **arrays, size_t *count,
     };
     struct tune_field field;
     char name[64];
-    int code =
-        add(&writer, "numbers", DTYPE_FLOAT64, NUMBER_COUNT, numbers, err);
+    int code = npz_add(npz, capacity, "numbers", DTYPE_FLOAT64, NUMBER_COUNT,
+                       numbers, err);
     for (size_t i = 0; code == 0 && tune_field_at(tune, i, &field); i++) {
         if (!field.count)
             continue;
         name_field(name, sizeof name, &field, false);
-        code = add(&writer, name, DTYPE_FLOAT32, field.count, field.data, err);
+        code = npz_add(npz, capacity, name, DTYPE_FLOAT32, field.count,
+                       field.data, err);
         if (code < 0 || !tune->best || !field.is_result)
             continue;
         name_field(name, sizeof name, &field, true);
-        code =
-            add(&writer, name, DTYPE_FLOAT32, field.count, tune->best[i], err);
+        code = npz_add(npz, capacity, name, DTYPE_FLOAT32, field.count,
+                       tune->best[i], err);
     }
     return code;
 }

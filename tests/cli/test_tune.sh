@@ -23,6 +23,33 @@ ok 'a recipe' prune data/mlp.onnx $data \
 	--recipe "$work/tune.recipe" -o "$work/again.onnx" --json
 same 'verified again' "$(value verified)" true
 
+# Killed in the middle it goes on from its checkpoint, bit for bit.
+long() { # OUT
+	"$ESPALIER" tune data/mlp.onnx $data --set 'fc*=90%' --epochs 100 \
+		--batch 32 --lr 0.02 --samples 100 --with best \
+		--checkpoint "$work/kept.npz" -o "$1" --json
+}
+long "$out" >/dev/null 2>&1 &
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	sleep 0.5
+	[ -s "$work/kept.npz" ] && break
+done
+kill -9 $!
+wait $! 2>/dev/null
+[ -s "$work/kept.npz" ] || fail 'no checkpoint was kept'
+refuse 'another tune' 1 "was kept by 'tune 100 epochs .*', found 'tune 3 epochs'" \
+	tune data/mlp.onnx $data --set 'fc*=90%' --epochs 3 \
+	--checkpoint "$work/kept.npz" -o "$out"
+refuse 'another variant' 1 'was kept of another variant' \
+	tune data/mlp.onnx $data --set 'fc*=80%' --epochs 100 --batch 32 \
+	--lr 0.02 --with best --checkpoint "$work/kept.npz" -o "$out"
+long "$out" >"$work/resumed.json" 2>/dev/null || fail 'it does not go on'
+[ -e "$work/kept.npz" ] && fail 'a checkpoint is left when all is done'
+long "$work/whole.onnx" >"$work/whole.json" 2>/dev/null
+cmp -s "$out" "$work/whole.onnx" || fail 'a killed tune ends otherwise'
+refuse 'resume without a session' 2 "'resume' stands alone" \
+	tune data/mlp.onnx $data --epochs 2 --with resume -o "$out"
+
 refuse 'no output' 2 'tune needs -o OUT' tune data/mlp.onnx $data
 refuse 'a schedule' 2 "'zigzag' is not understood" tune data/mlp.onnx $data \
 	--schedule zigzag -o "$out"

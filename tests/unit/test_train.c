@@ -244,7 +244,7 @@ static void what_is_saved_goes_on_bit_for_bit(void **state)
         while (tune_done(half) < stop)
             good(tune_step(half, NULL, NULL, &err), &err);
         good(tune_remember(half, &err), &err);
-        good(tune_save(half, &npz.arrays, &npz.count, &capacity, &err), &err);
+        good(tune_save(half, &npz, &capacity, &err), &err);
         good(tune_load(rest, &npz, &err), &err);
         assert_int_equal(tune_done(rest), stop);
         assert_int_equal(tune_steps(rest), tune_steps(whole));
@@ -274,7 +274,7 @@ static void another_tunes_state_is_refused(void **state)
     size_t capacity = 0;
     open_fixture(&f, "data/lenet5.onnx");
     good(tune_create(&tune, &f.request, &err), &err);
-    good(tune_save(tune, &npz.arrays, &npz.count, &capacity, &err), &err);
+    good(tune_save(tune, &npz, &capacity, &err), &err);
     tune_destroy(tune);
     close_fixture(&f);
     open_fixture(&f, "data/mlp.onnx");

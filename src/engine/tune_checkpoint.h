@@ -1,0 +1,47 @@
+/*
+ * A tune on disk while it runs: an .npz of the line, the variant, what the
+ * trainer keeps (train/tune.h), the figures so far, and the masks where it
+ * prunes on. With the same line on the same variant it goes on as if it had
+ * never stopped.
+ */
+#ifndef ENGINE_TUNE_CHECKPOINT_H
+#define ENGINE_TUNE_CHECKPOINT_H
+
+#include "dataset/npz.h"
+#include "engine/tune.h"
+#include "engine/tune_masks.h"
+
+/* What is kept beside the trainer's own. */
+struct tune_progress {
+    struct tune_history *history;
+    double best_epoch, best_value; /* of what is remembered; 0: nothing */
+    int64_t noted; /* the step after which accuracy was measured last */
+};
+
+/* Everything borrowed. */
+struct tune_checkpoint {
+    const char *line;
+    const struct variant *variant;
+    bool prunes; /* masks change on the way */
+    struct tune *tune;
+    struct tune_masks *masks;
+    struct tune_progress *progress;
+};
+
+/* Atomic. Errors "PATH: ...". */
+int tune_checkpoint_write(const struct tune_checkpoint *checkpoint,
+                          const char *path, struct error *err);
+
+/*
+ * The line of an opened checkpoint, owned by the caller.
+ * variant  that it must be of; NULL: any
+ * Errors: ERROR_MISMATCH (of another variant), ERROR_FORMAT.
+ */
+int tune_checkpoint_line(char **line, const struct npz *npz,
+                         const struct variant *variant, struct error *err);
+
+/* Puts everything in its place; masks are not yet held by the trainer. */
+int tune_checkpoint_read(const struct tune_checkpoint *checkpoint,
+                         const struct npz *npz, struct error *err);
+
+#endif
