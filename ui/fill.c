@@ -20,8 +20,10 @@ static const char *base_name(const char *path)
 
 /* --- once: model, data, layers --- */
 
-static int fill_names(struct view *view, const struct session *session)
+static int fill_names(struct view *view, const struct session *session,
+                      const struct engine *engine)
 {
+    const char *device = engine ? engine_device(engine) : NULL;
     const struct dataset *data = session_dataset(session);
     char text[256] = "";
     view->model = string_copy(base_name(onnx_path(session_model(session))));
@@ -41,6 +43,10 @@ static int fill_names(struct view *view, const struct session *session)
     cpu_isa_select(&isa, NULL);
     snprintf(view->machine, sizeof view->machine, "%s, %d cores",
              cpu_isa_name(isa), cpu_count());
+    view->device = device != NULL;
+    if (device != NULL)
+        snprintf(view->machine, sizeof view->machine, "%.48s, predicted",
+                 device);
     const struct preprocess_result *found = session_preprocess(session);
     if (data != NULL && found != NULL && found->count > 1)
         snprintf(view->preprocess, sizeof view->preprocess,
@@ -324,7 +330,7 @@ int view_fill(struct view *view, const struct session *session,
               bool with_map, enum view_reference reference)
 {
     const struct variant *now = session_current(session);
-    if (view->model == NULL && (fill_names(view, session) != 0 ||
+    if (view->model == NULL && (fill_names(view, session, engine) != 0 ||
                                 fill_layer_names(view, session) != 0))
         return -1;
     int before = (int)view->point_count;

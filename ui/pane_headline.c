@@ -66,9 +66,9 @@ static void draw_names(const struct app *app, struct surface *surface)
         add(&line, ROLE_TEXT, " · %s", view->data);
     if (wide && view->samples > 0)
         add(&line, ROLE_DIM, " %lld", (long long)view->samples);
-    if (wide)
-        add(&line, ROLE_DIM, " · %s", view->machine);
-    if (view->criterion != NULL)
+    if (wide || view->device)
+        add(&line, view->device ? ROLE_WARN : ROLE_DIM, " · %s", view->machine);
+    if (view->criterion != NULL && (wide || !view->device))
         add(&line, ROLE_DIM, "   %s·%s", view->criterion, view->structure);
     draw_corner(app, surface);
 }

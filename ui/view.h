@@ -143,7 +143,8 @@ struct view {
     char *model, *data; /* owned: file name; "fashion-mnist/test" or "" */
     int64_t samples;
     bool fidelity; /* no labels: agreement with the dense model */
-    char machine[64];
+    char machine[80];
+    bool device;          /* latencies are predicted for that machine */
     char preprocess[160]; /* what was found, for the messages */
     const char *criterion, *structure;
     bool unsaved, can_undo, can_redo;

@@ -15,8 +15,8 @@
 #include <string.h>
 
 enum {
-    EXPLORER_GROUPS =
-        OPTION_EXPLORER | OPTION_SAMPLES | OPTION_PIXELS | OPTION_ENGINE
+    EXPLORER_GROUPS = OPTION_EXPLORER | OPTION_SAMPLES | OPTION_PIXELS |
+                      OPTION_ENGINE | OPTION_DEVICE
 };
 
 static enum cli_status status_of(const struct error *err)

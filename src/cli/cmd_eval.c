@@ -132,6 +132,9 @@ static int print_json(const struct session *session,
     json_number(document, "loss", result->loss.value, 6);
     json_number(document, "top5", result->top5.value, 6);
     add_classes(document, counts, dataset_classes(dataset));
+    if (result->has_latency)
+        json_latency(document, result);
+    json_energy(document, result);
     json_number(document, "seconds", report->seconds, 3);
     cJSON_AddItemToObject(document, "preprocess", run_transform_json(session));
     beside_json(document, beside, options);
@@ -175,6 +178,10 @@ static int print_text(const struct session *session,
                    100 * (double)counts[c].correct / (double)counts[c].samples);
         printf("\n");
     }
+    if (result->has_latency)
+        printf("latency   %.4f ms on %s, predicted\n",
+               result->latency_ms.median, result->device);
+    printf("energy    %s\n", energy_text(result, text, sizeof text));
     printf("time      %.2f s\n", report->seconds);
     if (was_pruned(session, result))
         printf("note      %.0f %% of the parameters are zero. A pruned model "
@@ -248,7 +255,7 @@ static int run(const struct cli_options *options, struct error *err)
 {
     struct session *session;
     struct engine *engine = NULL;
-    struct engine_options wanted = run_engine_options(options, false);
+    struct engine_options wanted = run_engine_options(options, options->device);
     if (run_open(&session, options, options->arguments[0],
                  options->arguments[1], err) < 0)
         return -1;
@@ -279,6 +286,6 @@ const struct cli_command command_eval = {
     .least = 2,
     .most = 2,
     .groups = OPTION_COMMON | OPTION_SAMPLES | OPTION_PIXELS | OPTION_ENGINE |
-              OPTION_EVAL | OPTION_FLIPS | OPTION_PROGRESS,
+              OPTION_EVAL | OPTION_FLIPS | OPTION_PROGRESS | OPTION_DEVICE,
     .run = run,
 };

@@ -1,9 +1,13 @@
 /* espalier inspect: layers, shapes, costs, what can be pruned. */
+#include "base/array.h"
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/run.h"
+#include "engine/appraise.h"
+#include "measure/energy.h"
 #include "prune/group.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static cJSON *shape_json(const struct shape *shape)
@@ -14,7 +18,18 @@ static cJSON *shape_json(const struct shape *shape)
     return array;
 }
 
-static cJSON *layer_json(const struct layer *layer)
+/* Joules of one sample, by the model. */
+static double layer_joules(const struct layer *layer,
+                           const struct layer_result *result)
+{
+    double weights = (double)layer->weights, kept = (double)result->nonzeros;
+    return energy_model(
+        weights > 0 ? (double)layer->macs * kept / weights : 0,
+        (double)cost_encoded_bytes(layer->weights, result->nonzeros));
+}
+
+static cJSON *layer_json(const struct layer *layer,
+                         const struct layer_result *result)
 {
     cJSON *object = cJSON_CreateObject();
     json_string(object, "name", layer->name);
@@ -24,6 +39,9 @@ static cJSON *layer_json(const struct layer *layer)
     json_integer(object, "macs", layer->macs);
     cJSON_AddBoolToObject(object, "prunable", layer->prunable);
     json_string(object, "reason", layer->reason);
+    json_number(object, "joules", layer_joules(layer, result), 12);
+    if (isfinite(result->ms))
+        json_number(object, "ms", result->ms, 6);
     return object;
 }
 
@@ -53,9 +71,10 @@ static cJSON *group_json(const struct layer_table *layers,
     return object;
 }
 
-static int print_json(const struct session *session, const struct cost *cost,
-                      struct error *err)
+static int print_json(const struct session *session,
+                      const struct result *result, struct error *err)
 {
+    const struct cost *cost = &result->cost;
     const struct onnx_model *model = session_model(session);
     const struct layer_table *layers = session_layers(session);
     cJSON *document = cJSON_CreateObject();
@@ -66,9 +85,13 @@ static int print_json(const struct session *session, const struct cost *cost,
     json_integer(document, "parameters", cost->parameters);
     json_integer(document, "nonzeros", cost->nonzeros);
     json_integer(document, "macs", cost->macs);
+    if (result->has_latency)
+        json_latency(document, result);
+    json_energy(document, result);
     cJSON *list = cJSON_AddArrayToObject(document, "layers");
     for (size_t i = 0; i < layers->count; i++)
-        cJSON_AddItemToArray(list, layer_json(&layers->layers[i]));
+        cJSON_AddItemToArray(
+            list, layer_json(&layers->layers[i], &result->layers[i]));
     cJSON *groups = cJSON_AddArrayToObject(document, "groups");
     for (size_t i = 0; i < layers->groups->count; i++)
         if (layers->groups->groups[i].layer_count)
@@ -77,23 +100,28 @@ static int print_json(const struct session *session, const struct cost *cost,
     return json_print(document, err);
 }
 
-static int print_text(const struct session *session, const struct cost *cost,
-                      struct error *err)
+static int print_text(const struct session *session,
+                      const struct result *result, struct error *err)
 {
+    const struct cost *cost = &result->cost;
     static const char *const headings[] = {
-        ">#",          "layer", "operator", "shape",
-        ">parameters", ">MACs", "channels", "prunable"};
+        ">#",    "layer",   "operator", "shape",    ">parameters",
+        ">MACs", ">energy", ">ms",      "channels", "prunable"};
     const struct onnx_model *model = session_model(session);
     const struct layer_table *layers = session_layers(session);
-    char text[SHAPE_TEXT_BYTES], size[32];
+    char text[SHAPE_TEXT_BYTES], size[32], energy[160];
     printf("model       %s\n", onnx_path(model));
     printf("file        opset %lld, %s%s%s\n", (long long)onnx_opset(model),
            bytes_text(onnx_file_bytes(model), size, sizeof size),
            onnx_producer(model)[0] ? ", by " : "", onnx_producer(model));
     printf("parameters  %s\n", count_text(cost->parameters, size, sizeof size));
-    printf("MACs        %s\n\n", count_text(cost->macs, size, sizeof size));
+    printf("MACs        %s\n", count_text(cost->macs, size, sizeof size));
+    if (result->has_latency)
+        printf("latency     %.4f ms on %s, predicted\n",
+               result->latency_ms.median, result->device);
+    printf("energy      %s\n\n", energy_text(result, energy, sizeof energy));
     struct table table;
-    table_init(&table, headings, 8);
+    table_init(&table, headings, ARRAY_LENGTH(headings));
     for (size_t i = 0; i < layers->count; i++) {
         const struct layer *layer = &layers->layers[i];
         table_add(&table, "%d", layer->row);
@@ -103,6 +131,11 @@ static int print_text(const struct session *session, const struct cost *cost,
         table_add(&table, "%s",
                   count_text(layer->parameters, size, sizeof size));
         table_add(&table, "%s", count_text(layer->macs, size, sizeof size));
+        table_add(&table, "%s",
+                  joules_text(layer_joules(layer, &result->layers[i]), size,
+                              sizeof size));
+        table_add(&table, isfinite(result->layers[i].ms) ? "%.4f" : "-",
+                  result->layers[i].ms);
         if (layer->group && layer->group->most)
             table_add(&table, "%lld, group %d",
                       (long long)layer->group->channels, layer->group->id);
@@ -120,10 +153,13 @@ static int run(const struct cli_options *options, struct error *err)
     struct session *session;
     if (run_open(&session, options, options->arguments[0], NULL, err) < 0)
         return -1;
-    struct cost cost;
-    cost_of_graph(session_graph(session), &cost);
-    int code = options->json ? print_json(session, &cost, err)
-                             : print_text(session, &cost, err);
+    struct result result;
+    struct engine_options wanted = {.device = options->device};
+    int code = engine_appraise(&result, session, &wanted, err);
+    if (code == 0)
+        code = options->json ? print_json(session, &result, err)
+                             : print_text(session, &result, err);
+    result_release(&result);
     session_close(session);
     return code;
 }
@@ -134,6 +170,6 @@ const struct cli_command command_inspect = {
     .help = "layers, shapes, parameters, MACs, what can be pruned and why not",
     .least = 1,
     .most = 1,
-    .groups = OPTION_COMMON,
+    .groups = OPTION_COMMON | OPTION_DEVICE,
     .run = run,
 };

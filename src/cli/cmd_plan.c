@@ -109,6 +109,8 @@ static int print_json(const struct planning *p,
     json_number(baseline, "value", p->baseline, 6);
     json_number(baseline, "latency_ms", p->dense_latency_ms, 6);
     json_integer(baseline, "size_bytes", llround(p->dense_bytes));
+    if (p->device[0])
+        json_string(document, "device", p->device);
     add_figures(document, "predicted", &p->predicted);
     add_figures(document, "measured", &p->measured);
     cJSON *error = cJSON_AddObjectToObject(document, "prediction_error");
@@ -152,6 +154,8 @@ static int print_text(const struct planning *p,
            bytes_text(llround(p->dense_bytes), size, sizeof size));
     print_row("predicted", &p->predicted);
     print_row("measured", &p->measured);
+    if (p->device[0])
+        printf("latency     of %s, predicted\n", p->device);
     printf("error       %+.2f points",
            100 * (p->predicted.value - p->measured.value));
     if (isfinite(p->predicted.latency_ms))
@@ -268,6 +272,6 @@ const struct cli_command command_plan = {
     .least = 2,
     .most = 2,
     .groups = OPTION_COMMON | OPTION_SAMPLES | OPTION_PIXELS | OPTION_ENGINE |
-              OPTION_PLAN | OPTION_PROGRESS,
+              OPTION_PLAN | OPTION_PROGRESS | OPTION_DEVICE,
     .run = run,
 };

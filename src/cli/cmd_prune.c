@@ -101,6 +101,6 @@ const struct cli_command command_prune = {
     .least = 2,
     .most = 2,
     .groups = OPTION_COMMON | OPTION_SAMPLES | OPTION_PIXELS | OPTION_ENGINE |
-              OPTION_PRUNE | OPTION_EXAM | OPTION_PROGRESS,
+              OPTION_PRUNE | OPTION_EXAM | OPTION_PROGRESS | OPTION_DEVICE,
     .run = run,
 };

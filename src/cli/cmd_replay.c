@@ -63,6 +63,6 @@ const struct cli_command command_replay = {
     .help = "run a session's commands again and print its figures",
     .least = 1,
     .most = 1,
-    .groups = OPTION_COMMON | OPTION_ENGINE | OPTION_PROGRESS,
+    .groups = OPTION_COMMON | OPTION_ENGINE | OPTION_PROGRESS | OPTION_DEVICE,
     .run = run,
 };

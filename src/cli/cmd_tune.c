@@ -198,6 +198,6 @@ const struct cli_command command_tune = {
     .least = 2,
     .most = 2,
     .groups = OPTION_COMMON | OPTION_SAMPLES | OPTION_PIXELS | OPTION_ENGINE |
-              OPTION_PRUNE | OPTION_PROGRESS | OPTION_TUNE,
+              OPTION_PRUNE | OPTION_PROGRESS | OPTION_TUNE | OPTION_DEVICE,
     .run = run,
 };

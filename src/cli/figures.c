@@ -26,12 +26,8 @@ void figures_json(cJSON *document, const struct session *session,
             json_number(baseline, "latency_ms",
                         report->baseline.latency_ms.median, 6);
     }
-    if (result->has_latency)
-        json_number(document, "latency_ms", result->latency_ms.median, 6);
-    else
-        cJSON_AddNullToObject(document, "latency_ms");
-    if (result->has_latency)
-        json_noise(document, &result->noise);
+    json_latency(document, result);
+    json_energy(document, result);
 }
 
 static void print_pair(const char *what, const char *before, const char *after)
@@ -43,7 +39,7 @@ void figures_text(const struct session *session, const struct variant *variant,
                   const struct report *report)
 {
     const struct result *result = &report->result;
-    char before[64], after[96];
+    char before[64], after[160];
     printf("sparsity    %.2f %% of the prunable weights\n",
            100 * variant_sparsity(variant, session_layers(session)));
     print_pair("parameters",
@@ -64,6 +60,7 @@ void figures_text(const struct session *session, const struct variant *variant,
             100 * result->difference.high, result->p_value,
             (long long)result->difference.samples);
     }
+    printf("energy      %s\n", energy_text(result, after, sizeof after));
     if (!result->has_latency)
         return;
     snprintf(before, sizeof before, "%.4f ms", result->dense_latency_ms.median);
@@ -71,6 +68,8 @@ void figures_text(const struct session *session, const struct variant *variant,
              result->latency_ms.median,
              result->dense_latency_ms.median / result->latency_ms.median);
     print_pair("latency", before, after);
+    if (result->device[0])
+        printf("device      %s, predicted\n", result->device);
     if (result->noise.kind > NOISE_QUIET)
         printf("machine     %s\n",
                noise_text(&result->noise, after, sizeof after));

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "base/array.h"
+#include "cli/options_device.h"
 #include "cli/options_search.h"
 #include "cli/options_trust.h"
 #include "engine/calibration.h"
@@ -316,8 +317,16 @@ FLAG(no_mouse)
 enum { ANY = ~0 };
 
 static const struct option_row rows[] = {
-    {"output", 'o', "OUT", OPTION_PRUNE | OPTION_PLAN,
-     "write the pruned model, or the recipe, here", take_output},
+    {"output", 'o', "OUT", OPTION_PRUNE | OPTION_PLAN | OPTION_PROFILE,
+     "write the pruned model, the recipe or the profile here", take_output},
+    {"name", 0, "TEXT", OPTION_PROFILE,
+     "what the device is called (default: board or processor)",
+     options_take_name},
+    {"brief", 0, NULL, OPTION_PROFILE, "a few small problems only, to try it",
+     options_take_brief},
+    {"device", 0, "FILE", OPTION_DEVICE,
+     "latencies are predicted for the device of this profile",
+     options_take_device},
     {"recipe", 0, "FILE", OPTION_PRUNE, "run the command lines of a recipe",
      take_recipe},
     {"set", 0, "LAYER=AMOUNT[:STRUCTURE[:CRITERION]]", OPTION_PRUNE,

@@ -21,8 +21,10 @@ enum option_group {
     OPTION_SCAN = 1 << 9,  /* what is scanned and how */
     OPTION_TUNE = 1 << 14, /* how it is tuned */
     OPTION_PLAN = 1 << 10,
-    OPTION_FLIPS = 1 << 15, /* --flips */
-    OPTION_EXAM = 1 << 16,  /* --holdout */
+    OPTION_FLIPS = 1 << 15,   /* --flips */
+    OPTION_EXAM = 1 << 16,    /* --holdout */
+    OPTION_PROFILE = 1 << 20, /* what is measured of a device */
+    OPTION_DEVICE = 1 << 21,  /* --device */
 };
 
 struct cli_options {
@@ -42,6 +44,9 @@ struct cli_options {
     const char *train;            /* data to calibrate and tune on */
     struct session_worker worker; /* does lines of work, with these options */
     struct calibration_store *calibration; /* owned; NULL until it is asked */
+    const char *device;                    /* a profile: latencies are its */
+    const char *name;                      /* of the device that is measured */
+    bool brief;                            /* a profile of a few problems */
     const char *output, *outputs, *recipe;
     const char **sets; /* owned array of borrowed LAYER=AMOUNT… */
     size_t set_count;

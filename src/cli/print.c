@@ -1,6 +1,7 @@
 #include "cli/print.h"
 
 #include "base/array.h"
+#include "measure/energy.h"
 
 #include <errno.h>
 #include <math.h>
@@ -61,6 +62,78 @@ const char *noise_text(const struct noise *noise, char *text, size_t bytes)
     if (noise->kind != NOISE_QUIET)
         snprintf(text + n, bytes - (size_t)n, ", runs differ by %.0f %%",
                  100 * noise->spread);
+    return text;
+}
+
+void json_latency(cJSON *object, const struct result *result)
+{
+    json_number(object, "latency_ms",
+                result->has_latency ? result->latency_ms.median : NAN, 6);
+    if (!result->has_latency)
+        return;
+    cJSON_AddBoolToObject(object, "latency_predicted",
+                          result->latency_predicted);
+    if (result->device[0])
+        json_string(object, "device", result->device);
+    else
+        json_noise(object, &result->noise);
+}
+
+static bool has_joules(const struct result *result)
+{
+    return result->has_latency && result->joules > 0;
+}
+
+static const char *model_text(char *text, size_t bytes)
+{
+    snprintf(text, bytes,
+             "%.3g pJ a multiply-accumulate, %.3g pJ a byte of weights",
+             energy_prices[ENERGY_MAC].picojoules,
+             energy_prices[ENERGY_BYTE].picojoules);
+    return text;
+}
+
+/* Joules to so many digits that they tell small networks apart. */
+void json_energy(cJSON *object, const struct result *result)
+{
+    char text[96];
+    cJSON *energy = cJSON_AddObjectToObject(object, "energy");
+    bool measured = has_joules(result);
+    json_number(energy, "joules",
+                measured ? result->joules : energy_of_cost(&result->cost), 12);
+    cJSON_AddBoolToObject(energy, "measured", measured);
+    if (measured)
+        return;
+    json_number(energy, "dense_joules", energy_of_cost(&result->dense_cost),
+                12);
+    json_string(energy, "model", model_text(text, sizeof text));
+    json_string(energy, "source", energy_prices[ENERGY_MAC].source);
+}
+
+const char *joules_text(double joules, char *text, size_t bytes)
+{
+    static const char *const units[] = {"nJ", "uJ", "mJ", "J"};
+    double value = joules * 1e9;
+    size_t unit = 0;
+    while (value >= 1000 && unit + 1 < ARRAY_LENGTH(units)) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(text, bytes, "%.3g %s", value, units[unit]);
+    return text;
+}
+
+const char *energy_text(const struct result *result, char *text, size_t bytes)
+{
+    char joules[32], model[96];
+    if (has_joules(result))
+        snprintf(text, bytes, "%s a run, by the machine's counters",
+                 joules_text(result->joules, joules, sizeof joules));
+    else
+        snprintf(
+            text, bytes, "%s a sample (model: %s)",
+            joules_text(energy_of_cost(&result->cost), joules, sizeof joules),
+            model_text(model, sizeof model));
     return text;
 }
 

@@ -16,6 +16,16 @@ void json_estimate(cJSON *object, const struct estimate *estimate);
 void json_noise(cJSON *object, const struct noise *noise);
 /* The same as a sentence for people; "" when it is not known. */
 const char *noise_text(const struct noise *noise, char *text, size_t bytes);
+/* "latency_ms" (null: not known), and how it came about: "noise" where it was
+ * measured, "device" where it was predicted. */
+void json_latency(cJSON *object, const struct result *result);
+/* "energy" of one sample: "joules", "measured" (else by the model, which is
+ * stated), "dense_joules". */
+void json_energy(cJSON *object, const struct result *result);
+/* "12.3 uJ". */
+const char *joules_text(double joules, char *text, size_t bytes);
+/* "12.3 uJ a sample (model: ...)". */
+const char *energy_text(const struct result *result, char *text, size_t bytes);
 /* The name of the metric as JSON has it. */
 const char *metric_name(enum metric metric);
 

@@ -92,6 +92,7 @@ struct engine_options run_engine_options(const struct cli_options *options,
         .eval_batch = options->batch,
         .memory_bytes = options->memory_bytes,
         .kernels = options->kernels,
+        .device = options->device,
         .measure_latency = measure_latency,
         .foreground = true,
     };

@@ -108,7 +108,7 @@ static bool take(struct engine *engine, struct job *job)
         !engine->baseline.has_latency)
         return false;
     engine->calibration_wanted = false;
-    if (engine->baseline.cost.parameters > MOST_WEIGHTS ||
+    if (engine->baseline.cost.parameters > MOST_WEIGHTS || setup->device ||
         setup->kernels != PLAN_KERNELS_AUTO || setup->options.latency_batch > 1)
         return false;
     job->variant = variant_retain(engine->dense);

@@ -180,6 +180,12 @@ const struct report *engine_report(struct engine *engine)
     return report;
 }
 
+const char *engine_device(const struct engine *engine)
+{
+    const struct device *device = engine->setup.device;
+    return device ? device->info.name : NULL;
+}
+
 int engine_descriptor(const struct engine *engine)
 {
     return engine->descriptor;

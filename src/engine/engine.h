@@ -20,6 +20,7 @@ struct engine_options {
     int64_t eval_batch;    /* 0: chosen (16) */
     int64_t memory_bytes;  /* budget of the activation cache */
     const char *kernels;   /* "auto" (NULL), "dense", "sparse" */
+    const char *device;    /* a profile: latencies are its; NULL: measured */
     bool measure_latency;  /* false: accuracy only */
     bool learn_latency;    /* find out in idle time what zeros are worth */
     /* Where long work keeps what it has done so far, borrowed; NULL: beside
@@ -91,6 +92,10 @@ void engine_calibrate(struct engine *engine, const struct variant *variant,
 
 /* The newest report, retained (report_drop); NULL before the first. */
 const struct report *engine_report(struct engine *engine);
+
+/* The device whose latencies are shown, alive as long as the engine; NULL: this
+ * machine, measured. */
+const char *engine_device(const struct engine *engine);
 
 /* Readable when a report was published; engine_acknowledge empties it. */
 int engine_descriptor(const struct engine *engine);

@@ -4,6 +4,7 @@
 #include "exec/workload.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 int forecast_init(struct forecast *forecast, struct error *err)
@@ -149,5 +150,28 @@ int forecast_change(struct result *result, const struct forecast *forecast,
         layer->ms *= layer->dense_ms / before.layers[i].ms;
     }
     result_release(&before);
+    return code;
+}
+
+int setup_device_times(const struct setup *setup, struct result *result,
+                       const struct variant *variant,
+                       const struct mask_set *masks, struct error *err)
+{
+    const struct layer_table *layers = session_layers(setup->session);
+    const struct device *device = setup->device;
+    struct graph *graph;
+    char unlike[WORKLOAD_NAME_BYTES] = "";
+    /* One run of one sample, as everywhere; larger batches are many. */
+    if (setup_masked(setup, &graph, setup->cost_graph, variant, masks, err) < 0)
+        return -1;
+    int code =
+        forecast_times(result, device->model, 1, graph, layers, unlike, err);
+    graph_drop(graph);
+    if (code > 0)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "device '%s': its profile measured nothing like '%s'",
+                         device->info.name, unlike);
+    result->has_latency = code == 0;
+    snprintf(result->device, sizeof result->device, "%.47s", device->info.name);
     return code;
 }

@@ -5,6 +5,7 @@
 #include "engine/planning_cost.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,9 @@ static int prepare(struct work_on_plan *w, struct error *err)
     memset(w->amounts, 0, a->row_count * sizeof *w->amounts);
     w->planning->dense_cost = allocation_total(a, w->amounts);
     w->planning->baseline = w->probe->baseline;
+    if (w->probe->setup->device)
+        snprintf(w->planning->device, sizeof w->planning->device, "%.47s",
+                 w->probe->setup->device->info.name);
     return planning_bytes(w->probe, NULL, &w->planning->dense_bytes, err);
 }
 

@@ -54,6 +54,7 @@ struct planning {
     struct planning_figures predicted, measured;
     double ratio; /* of the budget's cost to the dense model's, measured where
                      it can be */
+    char device[48]; /* whose latencies these are; "": this machine's */
     bool budget_met, drop_met;
     struct planning_trial trials[PLANNING_TRIALS];
     size_t trial_count;

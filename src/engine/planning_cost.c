@@ -1,13 +1,13 @@
 #include "engine/planning_cost.h"
 
 #include "base/array.h"
+#include "engine/forecast.h"
+#include "measure/energy.h"
 #include "measure/latency.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define PICOJOULES_PER_MAC  4.6
-#define PICOJOULES_PER_BYTE 160.0
 enum { TURNS = 3 };
 
 const double planning_levels[PLANNING_LEVELS] = {
@@ -59,6 +59,30 @@ static int crew_of(struct crew **out, const struct probe *probe,
     return code;
 }
 
+/* The device's times under decisions; its layers are owned by the caller. */
+static int device_times(struct result *out, const struct probe *probe,
+                        const struct decision *decisions, struct error *err)
+{
+    const struct setup *setup = probe->setup;
+    struct mask_set masks = {0};
+    struct mask_source source = {.graph = session_graph(setup->session),
+                                 .layers = session_layers(setup->session),
+                                 .decisions = decisions};
+    *out = (struct result){.layer_count = source.layers->count};
+    out->layers = setup_layers(setup, setup->cost_graph);
+    int code = out->layers ? 0 : error_memory(err, sizeof *out->layers);
+    if (code == 0 && decisions)
+        code = mask_set_init(&masks, &source, err);
+    if (code == 0)
+        code =
+            setup_device_times(setup, out, session_variant(setup->session, 0),
+                               decisions ? &masks : NULL, err);
+    mask_set_release(&masks);
+    if (code < 0)
+        result_release(out);
+    return code;
+}
+
 /* --- costs --- */
 
 static double counted(const struct layer *layer, enum budget_kind kind,
@@ -73,10 +97,34 @@ static double counted(const struct layer *layer, enum budget_kind kind,
     case BUDGET_BYTES:
         return bytes;
     case BUDGET_ENERGY:
-        return macs * PICOJOULES_PER_MAC + bytes * PICOJOULES_PER_BYTE;
+        return energy_model(macs, bytes);
     default:
         return (double)layer->weights * left;
     }
+}
+
+/* As time_level, of a device. */
+static int predict_level(double *costs, double *fixed,
+                         const struct probe *probe, const struct allocation *a,
+                         size_t level, const struct decision *decisions,
+                         struct error *err)
+{
+    struct result result;
+    if (device_times(&result, probe, level ? decisions : NULL, err) < 0)
+        return -1;
+    if (level == 0)
+        *fixed = result.latency_ms.median;
+    for (size_t i = 0; i < a->row_count; i++) {
+        double *cost = &costs[i * PLANNING_LEVELS + level];
+        double ms = result.layers[a->rows[i]].ms;
+        *cost = isfinite(ms) ? ms : 0;
+        if (level == 0)
+            *fixed -= *cost;
+        else
+            *cost = fmin(*cost, cost[-1]);
+    }
+    result_release(&result);
+    return 0;
 }
 
 /* Times of all layers with `level` of each removed; at level 0 also what is
@@ -93,6 +141,8 @@ static int time_level(double *costs, double *fixed, const struct probe *probe,
     for (size_t i = 0; i < a->row_count; i++)
         amounts[i] = planning_levels[level];
     int code = allocation_decide(decisions, a, amounts, err);
+    if (code == 0 && probe->setup->device)
+        return predict_level(costs, fixed, probe, a, level, decisions, err);
     if (code == 0)
         code = crew_of(&crew, probe, level ? decisions : NULL, err);
     if (code == 0)
@@ -153,10 +203,26 @@ static int measure_once(const struct probe *probe, struct crew *crew,
     return 0;
 }
 
+static int predict_ms(const struct probe *probe,
+                      const struct decision *decisions, double *ms,
+                      struct error *err)
+{
+    struct result result;
+    if (device_times(&result, probe, decisions, err) < 0)
+        return -1;
+    *ms = result.latency_ms.median;
+    result_release(&result);
+    return 0;
+}
+
 int planning_measure(const struct probe *probe,
                      const struct decision *decisions, double *dense_ms,
                      double *ms, struct error *err)
 {
+    if (probe->setup->device)
+        return predict_ms(probe, NULL, dense_ms, err) < 0
+                   ? -1
+                   : predict_ms(probe, decisions, ms, err);
     struct crew *crews[2] = {NULL, NULL};
     double *found[2] = {dense_ms, ms};
     int code = crew_of(&crews[0], probe, NULL, err);

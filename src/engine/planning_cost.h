@@ -14,8 +14,8 @@ extern const double planning_levels[PLANNING_LEVELS];
  * latency  milliseconds, the measured median of each layer's step in the plan
  *          of a model that removes the same share everywhere: dense or sparse
  *          kernels, whichever such a plan takes
- * energy   picojoules: 4.6 a multiply-accumulate, 160 a byte of weights
- *          Source: Horowitz 2014 (45 nm, float32; DRAM 640 a word)
+ *          (of the device's model where there is one)
+ * energy   joules by energy_model
  */
 int planning_costs(double *costs, double *fixed, const struct probe *probe,
                    const struct allocation *a, enum budget_kind kind,

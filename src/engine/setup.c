@@ -124,6 +124,8 @@ int setup_init(struct setup *setup, const struct session *session,
         cpu_isa_select(&setup->isa, err) < 0 ||
         timing_create(&setup->timing, err) < 0)
         goto fail;
+    if (o->device && device_read(&setup->device, o->device, err) < 0)
+        goto fail;
     setup->cost_graph = graph_retain(session_graph(session));
     if (init_latency(setup, err) < 0)
         goto fail;
@@ -142,6 +144,7 @@ void setup_release(struct setup *setup)
     graph_drop(setup->sparse_graph);
     graph_drop(setup->cost_graph);
     timing_destroy(setup->timing);
+    device_destroy(setup->device);
     free(setup->order);
     free(setup->labels);
     *setup = (struct setup){0};

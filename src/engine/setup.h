@@ -5,6 +5,7 @@
 #include "exec/crew.h"
 #include "engine/engine.h"
 #include "exec/plan.h"
+#include "measure/device.h"
 #include "prune/apply.h"
 
 /* Immutable after setup_init, except `labels` (see there) and what `timing`
@@ -15,6 +16,7 @@ struct setup {
     enum plan_kernels kernels;
     enum cpu_isa isa;
     struct timing *timing;
+    struct device *device; /* whose latencies count; NULL: this machine's */
     /* Dense instances for latency: parts of the batch that suit the cache,
      * and larger ones for sparse kernels that take 16 images together. */
     struct graph *latency_graph, *sparse_graph;
@@ -56,6 +58,14 @@ int setup_masked(const struct setup *setup, struct graph **out,
 int setup_latency(const struct setup *setup, struct graph **out,
                   const struct variant *variant, const struct mask_set *masks,
                   struct error *err);
+
+/*
+ * The device's latency of a variant of the dense model; as forecast_times,
+ * with an error (ERROR_UNSUPPORTED) where its profile knows nothing alike.
+ */
+int setup_device_times(const struct setup *setup, struct result *result,
+                       const struct variant *variant,
+                       const struct mask_set *masks, struct error *err);
 
 /*
  * What latency is measured with: the variant's instance for a part of the

@@ -153,7 +153,7 @@ int engine_predict(struct engine *engine, const struct variant *variant,
     const struct mask_set *masks;
     struct graph *graph = NULL;
     if (result->has_latency || !setup->options.measure_latency ||
-        setup->options.latency_batch > 1)
+        setup->device || setup->options.latency_batch > 1)
         return 0;
     if (engine_masks(engine, variant, &masks, err) < 0 ||
         setup_latency(setup, &graph, variant, masks, err) < 0)
@@ -345,8 +345,11 @@ static int measure_variant(struct engine *engine, const struct variant *variant,
     struct crew *crew = NULL;
     struct latency latency = {0};
     int code = -1;
-    if (engine_masks(engine, variant, &masks, err) < 0 ||
-        setup_crew(setup, &crew, variant, masks, engine->latency_plan,
+    if (engine_masks(engine, variant, &masks, err) < 0)
+        return -1;
+    if (setup->device)
+        return setup_device_times(setup, result, variant, masks, err);
+    if (setup_crew(setup, &crew, variant, masks, engine->latency_plan,
                    &engine->cancel, err) < 0)
         goto out;
     struct latency_protocol protocol = latency_protocol_live();
@@ -356,6 +359,7 @@ static int measure_variant(struct engine *engine, const struct variant *variant,
         goto out;
     result->latency_ms = latency.run_ms;
     result->noise = latency.noise;
+    result->joules = latency.joules;
     result->has_latency = true;
     result->latency_predicted = false;
     take_step_times(engine, crew_plan(crew), &latency, result);
@@ -407,6 +411,8 @@ int engine_measure(struct engine *engine, const struct job *job,
     if (engine_is_dense(engine, job->variant)) {
         result->latency_ms = engine->baseline.latency_ms;
         result->noise = engine->baseline.noise;
+        result->joules = engine->baseline.joules;
+        memcpy(result->device, engine->baseline.device, sizeof result->device);
         result->latency_predicted = engine->baseline.latency_predicted;
         for (size_t i = 0; i < result->layer_count; i++)
             result->layers[i] = engine->baseline.layers[i];
@@ -445,10 +451,14 @@ static int announce(struct engine *engine, struct job *job,
 {
     struct news news = {.stage = ENGINE_PLANNING,
                         .total = engine->setup.samples};
-    if (engine_is_dense(engine, job->variant) || result->has_latency)
+    if (result->has_latency ||
+        (engine_is_dense(engine, job->variant) && !engine->setup.device))
         return 0;
     if (engine_costs(engine, job->variant, result, err) < 0 ||
         engine_predict(engine, job->variant, result, err) < 0)
+        return -1;
+    if (engine->setup.device && engine->setup.options.measure_latency &&
+        engine_measure(engine, job, result, err) < 0)
         return -1;
     news.done = result->accuracy.samples;
     engine_publish(engine, &news, result);

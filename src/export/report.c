@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "export/export.h"
+#include "measure/energy.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -145,6 +146,14 @@ static void add_latency(struct strbuf *out, const struct result *result)
     }
     const struct stats_summary *now = &result->latency_ms;
     const struct stats_summary *dense = &result->dense_latency_ms;
+    if (result->latency_predicted) {
+        strbuf_addf(out,
+                    "- Latency of one run on %s, predicted: %.3f ms; dense "
+                    "%.3f ms, %.2f times as fast\n",
+                    result->device, now->median, dense->median,
+                    dense->median / now->median);
+        return;
+    }
     strbuf_addf(out,
                 "- Latency of one run, median: %.3f ms (10 %% to 90 %%: %.3f "
                 "to %.3f, %zu runs)",
@@ -154,6 +163,26 @@ static void add_latency(struct strbuf *out, const struct result *result)
                     dense->median, dense->p10, dense->p90,
                     dense->median / now->median);
     strbuf_add(out, "\n");
+}
+
+/* One line; what is a model says so. */
+static void add_energy(struct strbuf *out, const struct result *result)
+{
+    if (!result)
+        return;
+    strbuf_addf(out,
+                "- Energy of one sample, by a model (%.3g pJ a "
+                "multiply-accumulate, %.3g pJ a byte of weights; %s): %.3g uJ; "
+                "dense %.3g uJ\n",
+                energy_prices[ENERGY_MAC].picojoules,
+                energy_prices[ENERGY_BYTE].picojoules,
+                energy_prices[ENERGY_BYTE].source,
+                1e6 * energy_of_cost(&result->cost),
+                1e6 * energy_of_cost(&result->dense_cost));
+    if (result->joules > 0)
+        strbuf_addf(out,
+                    "- Energy of one run, by the machine's counters: %.3g uJ\n",
+                    1e6 * result->joules);
 }
 
 static void add_row(struct strbuf *out, const char *name, int64_t dense,
@@ -331,6 +360,7 @@ int export_report(const struct session *session,
     strbuf_add(&out, "\n## Figures\n\n");
     add_accuracy(&out, request->result);
     add_latency(&out, request->result);
+    add_energy(&out, request->result);
     add_sizes(&out, request->result);
     add_decisions(&out, session, request);
     int result = add_repeat(&out, session, request, request->path, err);

@@ -22,6 +22,16 @@ static const char *const methods[WORKLOAD_METHOD_COUNT] = {"dense", "sparse",
 static const char *const forms[SPARSE_FORM_COUNT] = {"any", "rows4", "rows16",
                                                      "lanes", "input16"};
 
+const char *workload_kind_name(enum kernel_kind kind)
+{
+    return kinds[kind];
+}
+
+const char *workload_method_name(enum workload_method method)
+{
+    return methods[method];
+}
+
 const char *workload_form_name(enum sparse_form form)
 {
     return forms[form];

@@ -32,6 +32,12 @@ struct workload {
     int64_t source, result;            /* elements, without constants */
 };
 
+/* A measurement: the way of computing is written in it. */
+struct timed_workload {
+    struct workload workload;
+    double ns;
+};
+
 /*
  * spec        its pointers are not read
  * structure   what was counted of its weights; NULL: all are there
@@ -55,6 +61,9 @@ const char *workload_shape(const struct workload *workload);
 void workload_class(const struct workload *workload,
                     char text[WORKLOAD_NAME_BYTES]);
 
+/* "conv"; "dense"; "rows4". */
+const char *workload_kind_name(enum kernel_kind kind);
+const char *workload_method_name(enum workload_method method);
 const char *workload_form_name(enum sparse_form form);
 
 #endif

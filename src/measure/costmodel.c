@@ -28,7 +28,7 @@ struct law {
 };
 
 struct entry {
-    struct costmodel_point point;
+    struct timed_workload point;
     char name[WORKLOAD_NAME_BYTES];
     double place[PLACES];
     double residual; /* log(measured / law) */
@@ -36,7 +36,7 @@ struct entry {
 
 struct costmodel {
     struct entry *entries;
-    struct costmodel_point *points; /* copies, for readers */
+    struct timed_workload *points; /* copies, for readers */
     size_t count, capacity;
     struct law *laws;
     size_t law_count, law_capacity;
@@ -147,7 +147,7 @@ size_t costmodel_point_count(const struct costmodel *model)
     return model->count;
 }
 
-const struct costmodel_point *costmodel_points(const struct costmodel *model)
+const struct timed_workload *costmodel_points(const struct costmodel *model)
 {
     return model->points;
 }
@@ -272,15 +272,22 @@ static bool belongs(const struct entry *entry, const char *law)
                   law) == 0;
 }
 
+/* The same layer at whatever density. */
+static bool same_problem(const struct entry *a, const struct entry *b)
+{
+    return memcmp(a->place, b->place, (PLACES - 1) * sizeof *a->place) == 0;
+}
+
+/* without  points of its problem are left out; NULL: none are */
 static void fill_fit(struct fit *fit, const struct costmodel *model,
-                     const char *law)
+                     const char *law, const struct entry *without)
 {
     fit->rows = 0;
     memset(fit->scale, 0, sizeof fit->scale);
     for (size_t i = 0; i < model->count; i++) {
         const struct entry *entry = &model->entries[i];
         double *row = fit->x + fit->rows * COSTMODEL_FEATURES;
-        if (!belongs(entry, law))
+        if (!belongs(entry, law) || (without && same_problem(entry, without)))
             continue;
         features_of(&entry->point.workload, row);
         for (int k = 0; k < COSTMODEL_FEATURES; k++) {
@@ -340,7 +347,7 @@ int costmodel_fit(struct costmodel *model, struct error *err)
                    ? list_laws(model, err)
                    : error_memory(err, n * sizeof *fit.x);
     for (size_t i = 0; i < model->law_count && code == 0; i++) {
-        fill_fit(&fit, model, model->laws[i].name);
+        fill_fit(&fit, model, model->laws[i].name, NULL);
         fit_law(&model->laws[i], &fit, scratch);
     }
     for (size_t i = 0; i < model->count && code == 0; i++) {
@@ -357,45 +364,47 @@ int costmodel_fit(struct costmodel *model, struct error *err)
 
 /* --- predicting --- */
 
-/* The same layer at whatever density. */
-static bool same_problem(const struct entry *a, const double *place)
+/* What the nearest points say about a law: log(measured / law).
+ * without  as in fill_fit; then residuals are taken anew */
+static double correction(const struct costmodel *model, const struct law *law,
+                         const double *place, const struct entry *without)
 {
-    for (int k = 0; k + 1 < PLACES; k++)
-        if (a->place[k] != place[k])
-            return false;
-    return true;
-}
-
-/* others  points of the same problem are left out */
-static bool predict(const struct costmodel *model, const struct workload *w,
-                    bool others, double *ns)
-{
-    const struct law *law = law_of(model, w);
-    double place[PLACES], sum = 0, evidence = reluctance;
-    if (!law || law->points == 0)
-        return false;
-    place_of(w, place);
+    double sum = 0, evidence = reluctance;
     for (size_t i = 0; i < model->count; i++) {
         const struct entry *entry = &model->entries[i];
-        double distance = nearness;
+        double distance = nearness, residual = entry->residual;
         if (!belongs(entry, law->name) ||
-            (others && same_problem(entry, place)))
+            (without && same_problem(entry, without)))
             continue;
         for (int k = 0; k < PLACES; k++)
             distance +=
                 (entry->place[k] - place[k]) * (entry->place[k] - place[k]);
+        if (without)
+            residual =
+                log(entry->point.ns / law_time(law, &entry->point.workload));
         double weight = 1 / (distance * distance);
-        sum += weight * entry->residual;
+        sum += weight * residual;
         evidence += weight;
     }
-    *ns = law_time(law, w) * exp(sum / evidence);
+    return sum / evidence;
+}
+
+static bool predict(const struct costmodel *model, const struct workload *w,
+                    double *ns)
+{
+    const struct law *law = law_of(model, w);
+    double place[PLACES];
+    if (!law || law->points == 0)
+        return false;
+    place_of(w, place);
+    *ns = law_time(law, w) * exp(correction(model, law, place, NULL));
     return *ns > 0;
 }
 
 bool costmodel_predict(const struct costmodel *model,
                        const struct workload *workload, double *ns)
 {
-    return predict(model, workload, false, ns);
+    return predict(model, workload, ns);
 }
 
 /* Whether the sparse kernels of `form` are worth looking at. */
@@ -410,7 +419,7 @@ bool costmodel_best(const struct costmodel *model, struct workload *workload,
                     double *ns)
 {
     struct workload best = *workload;
-    if (!predict(model, workload, false, ns))
+    if (!predict(model, workload, ns))
         return false;
     for (int i = 0; i < SPARSE_FORM_COUNT * LAYOUT_COUNT; i++) {
         struct workload way = *workload;
@@ -422,7 +431,7 @@ bool costmodel_best(const struct costmodel *model, struct workload *workload,
         workload_class(&way, name);
         if (!may_be_sparse(&way, way.form) || !find_law(model, name) ||
             (way.layout == LAYOUT_IMAGE16 && way.n < VECTOR / 2) ||
-            !predict(model, &way, false, &time) || time >= *ns)
+            !predict(model, &way, &time) || time >= *ns)
             continue;
         *ns = time;
         best = way;
@@ -438,24 +447,53 @@ size_t costmodel_class_count(const struct costmodel *model)
     return model->law_count;
 }
 
+/* The error of a point when its problem is left out; NAN when nothing else is
+ * known. */
+static double held_out(const struct costmodel *model, const char *name,
+                       const struct entry *entry, struct fit *fit,
+                       double *scratch)
+{
+    struct law law = {0};
+    const struct timed_workload *point = &entry->point;
+    memcpy(law.name, name, sizeof law.name);
+    fill_fit(fit, model, name, entry);
+    fit_law(&law, fit, scratch);
+    double ns = law_time(&law, &point->workload);
+    ns *= exp(correction(model, &law, entry->place, entry));
+    return law.points > 1 ? fabs(ns / point->ns - 1) : NAN;
+}
+
+static double median_error(const struct costmodel *model, const char *name)
+{
+    size_t n = model->count + 1, count = 0;
+    struct fit fit = {.x = array_create(n * COSTMODEL_FEATURES, sizeof *fit.x),
+                      .weight = array_create(n, sizeof *fit.weight)};
+    double *scratch = array_create(n, sizeof *scratch);
+    double *errors = array_create(n, sizeof *errors), error = NAN;
+    for (size_t i = 0;
+         i < model->count && fit.x && fit.weight && scratch && errors; i++) {
+        if (!belongs(&model->entries[i], name))
+            continue;
+        double e = held_out(model, name, &model->entries[i], &fit, scratch);
+        if (isfinite(e))
+            errors[count++] = e;
+    }
+    if (count > 1)
+        error = stats_summarise(errors, count).median;
+    free(fit.x);
+    free(fit.weight);
+    free(scratch);
+    free(errors);
+    return error;
+}
+
 struct costmodel_class costmodel_class_at(const struct costmodel *model,
                                           size_t index)
 {
     const struct law *law = &model->laws[index];
-    struct costmodel_class out = {.points = law->points, .error = NAN};
-    double *errors = array_create(model->count + 1, sizeof *errors);
-    size_t count = 0;
+    struct costmodel_class out = {.points = law->points,
+                                  .error = median_error(model, law->name)};
     memcpy(out.name, law->name, sizeof out.name);
     memcpy(out.ns, law->coefficients, sizeof out.ns);
-    for (size_t i = 0; errors && i < model->count; i++) {
-        const struct costmodel_point *point = &model->points[i];
-        double ns;
-        if (belongs(&model->entries[i], law->name) &&
-            predict(model, &point->workload, true, &ns))
-            errors[count++] = fabs(ns / point->ns - 1);
-    }
-    if (count > 2)
-        out.error = stats_summarise(errors, count).median;
-    free(errors);
     return out;
 }

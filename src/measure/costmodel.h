@@ -22,11 +22,6 @@ struct costmodel;
 int costmodel_create(struct costmodel **out, struct error *err);
 void costmodel_destroy(struct costmodel *model);
 
-struct costmodel_point {
-    struct workload workload; /* with its way of computing */
-    double ns;
-};
-
 /* Adds a measured time; it replaces an earlier one of the same workload.
  * Errors: ERROR_MEMORY. */
 int costmodel_add(struct costmodel *model, const struct workload *workload,
@@ -51,7 +46,7 @@ bool costmodel_best(const struct costmodel *model, struct workload *workload,
 /* --- for profiles and benches --- */
 
 size_t costmodel_point_count(const struct costmodel *model);
-const struct costmodel_point *costmodel_points(const struct costmodel *model);
+const struct timed_workload *costmodel_points(const struct costmodel *model);
 
 enum { COSTMODEL_FEATURES = 5 };
 /* What coefficients belong to, in order: "start" (ns), "mac", "vector" (ns a

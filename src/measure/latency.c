@@ -51,8 +51,10 @@ static int time_runs(struct latency *latency, struct crew *crew,
     double *times = NULL;
     int64_t runs = 0, begin = clock_now_ns();
     struct noise_watch watch;
+    struct energy_meter meter;
     int result = 0;
     noise_begin(&watch);
+    energy_meter_begin(&meter, NULL);
     for (; runs < RUNS_MAX; runs++) {
         int64_t start = clock_now_ns(), spent = start - begin;
         if (runs >= protocol->runs && spent >= protocol->minimum_ns)
@@ -72,6 +74,7 @@ static int time_runs(struct latency *latency, struct crew *crew,
     if (!result) {
         latency->run_ms = stats_summarise(times, (size_t)runs);
         latency->runs = runs;
+        latency->joules = energy_meter_end(&meter) / (double)runs;
         latency->noise = noise_end(&watch, &latency->run_ms);
     }
     free(times);

@@ -4,6 +4,7 @@
 
 #include "base/stats.h"
 #include "exec/crew.h"
+#include "measure/energy.h"
 #include "measure/noise.h"
 
 /* Warm up `warmup` runs, then at least `runs` and until `minimum_ns` have
@@ -24,6 +25,7 @@ struct latency {
     size_t steps;
     int64_t runs;
     struct noise noise; /* of the machine during the runs */
+    double joules;      /* of one run, by the machine's counters; NAN: none */
 };
 
 /*

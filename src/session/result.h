@@ -31,6 +31,9 @@ struct result {
     bool latency_predicted;
     struct stats_summary latency_ms, dense_latency_ms;
     struct noise noise; /* of the machine when it was measured */
+    double joules;      /* of one run, by the machine's counters; 0, NAN: not
+                           measured (the model: energy_of_cost) */
+    char device[48];    /* whose latency it is; "": this machine's */
     struct cost cost, dense_cost;
     size_t layer_count;
     struct layer_result *layers; /* owned */
