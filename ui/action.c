@@ -145,6 +145,11 @@ const struct action actions[] = {
     {"other-side", "d", COMPARE, "against dense, A, B, parent", do_other_side,
      0, NULL, NULL},
 
+    {"criteria-here", "c", COMPARE, "what each criterion leaves here",
+     do_criteria, 0, why_scan, NULL},
+    {"compare-pane", "Tab", COMPARE, "classes or criteria", do_compare_pane, 0,
+     NULL, NULL},
+
     /* sensitivity */
     {"amount-left", "h Left", SENS, "smaller amount", do_scan_column, -1, NULL,
      NULL},

@@ -103,6 +103,8 @@ void do_robustness(struct app *app, int unused); /* measures it */
 /* action_compare.c */
 void do_side_by_side(struct app *app, int unused);
 void do_other_side(struct app *app, int unused);
+void do_criteria(struct app *app, int unused);
+void do_compare_pane(struct app *app, int unused);
 
 /* action_scan.c */
 void do_scan_column(struct app *app, int step);

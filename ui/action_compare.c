@@ -1,6 +1,8 @@
 /* Two variants side by side: which. */
 #include "action.h"
 
+#include <stdio.h>
+
 static void look(struct app *app, int with)
 {
     app->state.compare_with = with;
@@ -52,4 +54,25 @@ void do_other_side(struct app *app, int unused)
                 "takes any");
     else
         look(app, sides[next]);
+}
+
+/* Criteria on the layer under the cursor. */
+void do_criteria(struct app *app, int unused)
+{
+    (void)unused;
+    char line[32];
+    const struct list *list = &app->state.lists[SCREEN_COMPARE];
+    const struct view_compare *compare = &app->view.compare;
+    if (list->cursor >= (int)compare->layer_count)
+        return;
+    snprintf(line, sizeof line, "criteria @%d",
+             compare->order[list->cursor] + 1);
+    app->state.compare_criteria = true;
+    app_execute(app, line);
+}
+
+void do_compare_pane(struct app *app, int unused)
+{
+    (void)unused;
+    app->state.compare_criteria = !app->state.compare_criteria;
 }

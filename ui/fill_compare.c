@@ -148,6 +148,8 @@ int view_fill_compare(struct view *view, const struct session *session,
     fill_side(compare->before, session, engine, a);
     fill_side(compare->after, session, engine, b);
     order_layers(compare, a, b);
+    if (engine != NULL)
+        engine_rivals(engine, &compare->rivals);
     if (engine != NULL && view->samples > 0)
         fill_answers(view, session, engine, (uint64_t[2]){a->hash, b->hash});
     return 0;

@@ -275,6 +275,79 @@ static void draw_classes(const struct view *view, struct surface *surface,
                        count - rows + 1);
 }
 
+/* --- criteria --- */
+
+/* Those that are known by accuracy, then those that are not. */
+static size_t order_rivals(const struct rivals *rivals,
+                           const struct rival *order[RIVALS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rivals->count; i++) {
+        const struct rival *one = &rivals->items[i];
+        size_t at = count++;
+        for (; at > 0 && one->known &&
+               (!order[at - 1]->known || order[at - 1]->value < one->value);
+             at--)
+            order[at] = order[at - 1];
+        order[at] = one;
+    }
+    return count;
+}
+
+static void draw_rival(struct surface *surface, int row, struct rect area,
+                       const struct rival *one, bool own)
+{
+    char text[FORMAT_ROOM] = "…";
+    int column = area.column + 2, name = area.columns - 2 - 7 - 6;
+    if (own)
+        surface_put(surface, row, area.column + 1, ROLE_NOW, 0x25c6);
+    widget_clip(surface, row, column, name, one->refused ? ROLE_DIM : ROLE_TEXT,
+                one->criterion->name);
+    if (one->known)
+        snprintf(text, sizeof text, "%.2f", 100 * one->value);
+    widget_right(surface, row, column + name, 7,
+                 one->known ? ROLE_VALUE : ROLE_DIM,
+                 one->refused ? "cannot" : text);
+    if (!one->known)
+        return;
+    snprintf(text, sizeof text, "±%.2f", 50 * (one->high - one->low));
+    widget_right(surface, row, column + name + 7, 6, ROLE_DIM, text);
+}
+
+static void draw_rivals(struct app *app, struct surface *surface,
+                        struct rect area)
+{
+    const struct view *view = &app->view;
+    const struct rivals *rivals = &view->compare.rivals;
+    const struct rival *order[RIVALS_MAX];
+    char amount[FORMAT_ROOM], text[96];
+    if (rivals->count == 0) {
+        surface_text(surface, area.row + 1, area.column + 1, -1, ROLE_DIM,
+                     "c measures what each");
+        surface_text(surface, area.row + 2, area.column + 1, -1, ROLE_DIM,
+                     "criterion leaves of this");
+        surface_text(surface, area.row + 3, area.column + 1, -1, ROLE_DIM,
+                     "layer, all else as it is");
+        return;
+    }
+    widget_clip_start(surface, area.row, area.column + 1, area.columns - 2,
+                      ROLE_TEXT, view->layers[rivals->row].name);
+    snprintf(text, sizeof text, "%s %s, of #%d%s",
+             format_percent(amount, rivals->amount), rivals->structure->name,
+             rivals->variant,
+             rivals->hash == view_now(view)->hash ? "" : " (older)");
+    widget_clip(surface, area.row + 1, area.column + 1, area.columns - 2,
+                ROLE_DIM, text);
+    int count = (int)order_rivals(rivals, order), room = area.rows - 2;
+    int shown = count > room ? room - 1 : count;
+    if (count > shown)
+        surface_printf(surface, area.row + area.rows - 1, area.column + 2, -1,
+                       ROLE_DIM, "and %d more", count - shown);
+    for (int i = 0; i < shown; i++)
+        draw_rival(surface, area.row + 2 + i, area, order[i],
+                   order[i] == &rivals->items[rivals->current]);
+}
+
 void compare_draw(struct app *app, struct surface *surface)
 {
     const struct view_compare *compare = &app->view.compare;
@@ -288,21 +361,27 @@ void compare_draw(struct app *app, struct surface *surface)
     int divider = surface->columns - CLASSES - 1;
     struct rect layers = {HEAD + 1, 0, surface->rows - HEAD - 4, divider};
     struct rect classes = {HEAD + 1, divider + 1, layers.rows, CLASSES};
-    snprintf(path, sizeof path, "compare   #%d now with #%d   d another",
-             compare->to, compare->from);
+    snprintf(path, sizeof path, "compare   #%d now with #%d", compare->to,
+             compare->from);
     title_draw(app, surface, path);
     draw_figures(app, surface);
     snprintf(title, sizeof title, "%zu of %zu layers differ",
              compare->differing, compare->layer_count);
     widget_rule(surface, HEAD, 0, surface->columns, title, false);
     widget_rule(surface, HEAD, divider, surface->columns - divider,
-                "classes, worst first", false);
+                app->state.compare_criteria ? "criteria, best first"
+                                            : "classes, worst first",
+                false);
     surface_put(surface, HEAD, divider, ROLE_BORDER, 0x252c);
     for (int r = 0; r < layers.rows; r++)
         surface_put(surface, layers.row + r, divider, ROLE_BORDER, 0x2502);
     draw_layers(app, surface, layers);
-    draw_classes(&app->view, surface, classes);
-    surface_text(surface, surface->rows - 3, 1, -1, ROLE_DIM,
-                 "* clear of chance (95 %)   d the next: dense, A, B, parent   "
-                 "Esc back");
+    if (app->state.compare_criteria)
+        draw_rivals(app, surface, classes);
+    else
+        draw_classes(&app->view, surface, classes);
+    surface_text(
+        surface, surface->rows - 3, 1, -1, ROLE_DIM,
+        "* clear of chance   d next of dense, A, B, parent   c criteria "
+        "here   Tab pane");
 }

@@ -7,6 +7,7 @@
 #define UI_VIEW_H
 
 #include "engine/flipped.h"
+#include "engine/rivals.h"
 #include "engine/robustness_known.h"
 #include "engine/scan_known.h"
 #include "engine/work.h"
@@ -126,7 +127,8 @@ struct view_choice {
 
 /* Two variants side by side (fill_compare.c). */
 struct view_compare {
-    int from, to; /* variant ids */
+    struct rivals rivals; /* the newest; count 0: none yet */
+    int from, to;         /* variant ids */
     size_t layer_count;
     struct view_choice *before, *after; /* per layer, owned */
     int *order;                         /* owned: layers that differ first */

@@ -139,21 +139,38 @@ static int make_plan(const struct probe *probe, struct plan **out,
     return plan_create(out, graph, &options, err);
 }
 
+static int find_masks(const struct probe *probe, struct mask_set *masks,
+                      const struct variant *variant,
+                      const struct decision *decisions, struct error *err)
+{
+    const struct session *session = probe->setup->session;
+    struct graph *graph;
+    if (weights_apply(&graph, session_graph(session), variant->weights, err) <
+        0)
+        return -1;
+    struct mask_source source = {.graph = graph,
+                                 .layers = session_layers(session),
+                                 .decisions = decisions,
+                                 .weights = variant->weights,
+                                 .calibrator = session_calibrator(session)};
+    int code = mask_set_init(masks, &source, err);
+    graph_drop(graph);
+    return code;
+}
+
 static int plan_decisions(const struct probe *probe, struct plan **plan,
                           const struct decision *decisions, struct error *err)
 {
     const struct setup *setup = probe->setup;
+    const struct variant *variant = probe->site.variant;
     struct mask_set masks;
     struct graph *graph = NULL;
-    struct mask_source source = {.graph = session_graph(setup->session),
-                                 .layers = session_layers(setup->session),
-                                 .decisions = decisions,
-                                 .calibrator =
-                                     session_calibrator(setup->session)};
-    if (mask_set_init(&masks, &source, err) < 0)
+    if (!variant)
+        variant = session_variant(setup->session, 0);
+    if (find_masks(probe, &masks, variant, decisions, err) < 0)
         return -1;
-    int code = setup_masked(setup, &graph, setup->eval_graph,
-                            session_variant(setup->session, 0), &masks, err);
+    int code =
+        setup_masked(setup, &graph, setup->eval_graph, variant, &masks, err);
     if (code == 0)
         code = make_plan(probe, plan, graph, err);
     graph_drop(graph);

@@ -16,7 +16,8 @@
 struct probe_site {
     const struct setup *setup; /* with data */
     struct pool *pool;
-    struct trial *base; /* completed if it is not */
+    struct trial *base;            /* completed if it is not */
+    const struct variant *variant; /* whose weights; NULL: the model's own */
     const struct cancel *cancel;
     /* Called between pieces of some 50 ms while the pool rests; -1 ends the
      * probe. NULL: nobody. */

@@ -7,6 +7,7 @@
 #include "engine/flipped.h"
 #include "engine/forecast.h"
 #include "engine/pool.h"
+#include "engine/rivals.h"
 #include "engine/robustness_known.h"
 #include "engine/scan_known.h"
 #include "engine/setup.h"
@@ -106,6 +107,7 @@ struct engine {
     struct addressee addressee;     /* of the running job */
     struct export_state export;
     struct work work_state;
+    struct rivals rivals;             /* count 0: none yet */
     bool scan_wanted;                 /* read what is known */
     const struct scan_snapshot *scan; /* retained; NULL: nothing yet */
     struct calibration_wish calibration;

@@ -20,8 +20,13 @@
 #include <unistd.h>
 
 const struct work_kind *const work_kinds[] = {
-    &work_tune,       &work_budget, &work_reconstruct,
-    &work_robustness, &work_scan,   NULL,
+    &work_tune,
+    &work_budget,
+    &work_reconstruct,
+    &work_robustness,
+    &work_scan,
+    &work_criteria,
+    NULL,
 };
 
 /* --- lines --- */

@@ -47,6 +47,7 @@ struct work_kind {
 extern const struct work_kind work_budget;
 extern const struct work_kind *const work_kinds[]; /* NULL-terminated */
 extern const struct work_kind work_reconstruct;
+extern const struct work_kind work_criteria;
 extern const struct work_kind work_scan;
 extern const struct work_kind work_robustness;
 

@@ -35,6 +35,9 @@ COMMAND(reconstruct, "reconstruct [LAYERS ...] [METHOD] [AMOUNT]",
 COMMAND(scan, "scan [LAYERS ...] [STRUCTURE] [CRITERION] [AMOUNT ...] [again]",
         "measure what pruning each layer alone costs, behind everything else",
         0, -1, WORD_LAYER, WORD_LAYER, WORD_LAYER)
+COMMAND(criteria, "criteria LAYER [AMOUNT]",
+        "measure what each criterion leaves at one layer's amount",
+        1, 2, WORD_LAYER, WORD_AMOUNT, WORD_NONE)
 COMMAND(robustness,
         "robustness [CORRUPTION ...] [N samples] [severity N,...] [also DATA]",
         "measure accuracy on corrupted pictures, beside the dense model",

@@ -53,3 +53,9 @@ int edit_command_scan(struct execution *execution, size_t count,
 {
     return execution_order(execution, "scan", count, words, err);
 }
+
+int edit_command_criteria(struct execution *execution, size_t count,
+                          const char *const *words, struct error *err)
+{
+    return execution_order(execution, "criteria", count, words, err);
+}

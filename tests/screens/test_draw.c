@@ -296,6 +296,37 @@ static void two_variants_stand_side_by_side(void **state)
         assert_true(surface.cells[c].glyph < 0x80);
 }
 
+static void criteria_stand_beside_the_layers(void **state)
+{
+    (void)state;
+    struct rivals *rivals = &app.view.compare.rivals;
+    sample_compare(&app, 1);
+    press("d Tab");
+    assert_drawn("draw-compare-criteria-none-80x24", 24, 80);
+    *rivals = (struct rivals){.hash = view_now(&app.view)->hash,
+                              .variant = app.view.current,
+                              .row = 5,
+                              .structure = structures[0],
+                              .amount = 0.85,
+                              .current = 1};
+    static const double values[] = {0.9012, 0.9134, 0.8855};
+    static const struct criterion names[] = {
+        {.name = "random"},     {.name = "magnitude"}, {.name = "lamp"},
+        {.name = "activation"}, {.name = "obs"},       {.name = "wanda"},
+        {.name = "taylor"},     {.name = "snip"},      {.name = "fisher"},
+        {.name = "apoz"},       {.name = "bn-scale"},  {.name = "fpgm"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        double value = i < 3 ? values[i] : 0;
+        rivals->items[rivals->count++] = (struct rival){.criterion = &names[i],
+                                                        .known = i < 3,
+                                                        .refused = i == 3,
+                                                        .value = value,
+                                                        .low = value - 0.006,
+                                                        .high = value + 0.006};
+    }
+    assert_drawn("draw-compare-criteria-80x24", 24, 80);
+}
+
 static void any_variant_can_be_the_other_side(void **state)
 {
     (void)state;
@@ -384,6 +415,7 @@ int main(void)
         TEST(channels_are_one_row_for_their_group),
         TEST(robustness_is_a_table_and_a_curve),
         TEST(two_variants_stand_side_by_side),
+        TEST(criteria_stand_beside_the_layers),
         TEST(any_variant_can_be_the_other_side),
         TEST(unknown_figures_are_marked_not_invented),
         TEST(model_without_data_says_so),

@@ -285,14 +285,15 @@ static void completion_knows_the_table(void **state)
     session_fixture_run(session, "snapshot best");
     completes(session, "s", "set structure scan snapshot");
     completes(session, "set @1 5%; re", "reset reconstruct redo");
-    completes(session, "undo;",
-              "set global budget reset criterion structure reconstruct scan "
-              "robustness undo redo older newer goto snapshot tune export");
+    completes(
+        session, "undo;",
+        "set global budget reset criterion structure reconstruct scan "
+        "criteria robustness undo redo older newer goto snapshot tune export");
     completes(session, "set @1 ", "");
-    completes(session, "set @1 5% w", "weight");
+    completes(session, "set @1 5% w", "weight wanda");
     completes(session, "set @1 5% 2", "2:4");
     completes(session, "set @1 5% lam", "lamp");
-    completes(session, "set @1 5% weight m", "magnitude");
+    completes(session, "set @1 5% weight m", "magnitude mean-activation");
     completes(session, "criterion la", "lamp");
     completes(session, "structure w", "weight");
     completes(session, "goto ", "best");
