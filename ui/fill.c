@@ -20,6 +20,17 @@ static const char *base_name(const char *path)
 
 /* --- once: model, data, layers --- */
 
+static void fill_holdout(struct view *view, const struct session *session)
+{
+    const char *holdout = session_options(session)->holdout;
+    const struct dataset *aside = session_holdout(session);
+    if (holdout == NULL)
+        return;
+    view->aside = aside ? dataset_count(aside) : 0;
+    snprintf(view->holdout, sizeof view->holdout, "%.63s",
+             aside ? holdout : base_name(holdout));
+}
+
 static int fill_names(struct view *view, const struct session *session,
                       const struct engine *engine)
 {
@@ -37,6 +48,7 @@ static int fill_names(struct view *view, const struct session *session,
                  dataset_split(data)[0] ? "/" : "", dataset_split(data));
         view->samples = dataset_count(data);
         view->fidelity = dataset_classes(data) == 0;
+        fill_holdout(view, session);
     }
     view->data = string_copy(text);
     enum cpu_isa isa = CPU_ISA_SCALAR;

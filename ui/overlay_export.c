@@ -84,6 +84,35 @@ static void draw_switches(const struct export_form *form,
                 "read back, run again, compare every answer");
 }
 
+/* The drop that was decided by and that on held-out data. */
+static void draw_exam(const struct app *app, struct surface *surface, int row,
+                      int column)
+{
+    const struct exam *exam = &app->state.form.result.exam;
+    const struct view_point *now = view_now(&app->view);
+    char here[FORMAT_ROOM], a[FORMAT_ROOM], b[FORMAT_ROOM];
+    char there[4 * FORMAT_ROOM];
+    format_difference(here, &now->difference, 2);
+    if (exam->taken) {
+        format_difference(here, &exam->decided, 2);
+        format_difference(b, &exam->difference, 2);
+        snprintf(there, sizeof there, "%s on %s held out", b,
+                 format_grouped(a, exam->samples));
+    } else {
+        snprintf(there, sizeof there, "%s on held-out %s",
+                 app->state.form.running ? "running" : "(pending)",
+                 app->view.holdout);
+    }
+    surface_printf(surface, row, column, 60, ROLE_TEXT,
+                   "drop, points      %-14s  %s", here, there);
+    if (exam->taken)
+        surface_printf(
+            surface, row + 1, column, 60, exam->warning ? ROLE_BAD : ROLE_DIM,
+            "gap               %+.2f [%+.2f,%+.2f]: %s", 100 * exam->gap.value,
+            100 * exam->gap.low, 100 * exam->gap.high,
+            exam->warning ? "more than chance!" : "within chance");
+}
+
 /* What is known before and after: accuracy, answers, largest difference. */
 static void draw_check(const struct app *app, struct surface *surface, int row,
                        int column)
@@ -116,6 +145,8 @@ static void draw_check(const struct app *app, struct surface *surface, int row,
                    "max |difference|  -               %s", after[2]);
     surface_printf(surface, row + 4, column, -1, ROLE_TEXT,
                    "file              -               %s", after[3]);
+    if (app->view.holdout[0] != '\0')
+        draw_exam(app, surface, row + 5, column);
 }
 
 static void draw_verdict(struct app *app, struct surface *surface,
@@ -152,7 +183,9 @@ static void draw_verdict(struct app *app, struct surface *surface,
 void export_draw(struct app *app, struct surface *surface)
 {
     struct export_form *form = &app->state.form;
-    struct rect box = layout_dialog(surface->rows, surface->columns, 17, 64);
+    int more = app->view.holdout[0] != '\0' ? 2 : 0; /* rows of the exam */
+    struct rect box =
+        layout_dialog(surface->rows, surface->columns, 17 + more, 64);
     int row = box.row + 2, column = box.column + 2;
     widget_box(surface, box, "Export model");
     surface_text(surface, row, column, -1, ROLE_DIM, "Path");
@@ -164,8 +197,9 @@ void export_draw(struct app *app, struct surface *surface)
     }
     draw_switches(form, surface, row + 2, column);
     draw_check(app, surface, row + 5, column);
-    draw_verdict(app, surface, box, row + 11);
+    draw_verdict(app, surface, box, row + 11 + more);
     bool finished = form->result.finished;
+    row += more;
     int middle = box.column + box.columns / 2;
     surface_text(surface, row + 13, middle - 16, -1,
                  form->field == FIELD_CANCEL ? ROLE_CURSOR : ROLE_TEXT,

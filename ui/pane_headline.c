@@ -63,12 +63,20 @@ static void draw_names(const struct app *app, struct surface *surface)
     add(&line, ROLE_TITLE, "espalier");
     add(&line, ROLE_TEXT, "  %s", view->model);
     if (view->data[0])
-        add(&line, ROLE_TEXT, " · %s", view->data);
+        add(&line, ROLE_TEXT, " · ");
+    if (view->aside > 0) /* every figure is about the rest */
+        add(&line, ROLE_WARN, "%.0f%% of ",
+            100 * (double)view->samples /
+                (double)(view->samples + view->aside));
+    if (view->data[0])
+        add(&line, ROLE_TEXT, "%s", view->data);
     if (wide && view->samples > 0)
         add(&line, ROLE_DIM, " %lld", (long long)view->samples);
     if (wide || view->device)
         add(&line, view->device ? ROLE_WARN : ROLE_DIM, " · %s", view->machine);
-    if (view->criterion != NULL && (wide || !view->device))
+    /* The corner needs the room. */
+    bool crowded = !wide && (view->device || view->aside > 0);
+    if (view->criterion != NULL && !crowded)
         add(&line, ROLE_DIM, "   %s·%s", view->criterion, view->structure);
     draw_corner(app, surface);
 }

@@ -144,7 +144,9 @@ struct view {
     /* what is open */
     char *model, *data; /* owned: file name; "fashion-mnist/test" or "" */
     int64_t samples;
-    bool fidelity; /* no labels: agreement with the dense model */
+    char holdout[64]; /* what the exam is taken on: "20%", a name; "": none */
+    int64_t aside;    /* samples that the data gave to it; 0: none of them */
+    bool fidelity;    /* no labels: agreement with the dense model */
     char machine[80];
     bool device;          /* latencies are predicted for that machine */
     char preprocess[160]; /* what was found, for the messages */

@@ -16,7 +16,7 @@
 
 enum {
     EXPLORER_GROUPS = OPTION_EXPLORER | OPTION_SAMPLES | OPTION_PIXELS |
-                      OPTION_ENGINE | OPTION_DEVICE
+                      OPTION_ENGINE | OPTION_DEVICE | OPTION_EXAM
 };
 
 static enum cli_status status_of(const struct error *err)

@@ -13,7 +13,7 @@ static int print_json(const struct session *session,
                       const struct variant *variant,
                       const struct report *report,
                       const struct engine_export_result *written,
-                      const struct exam *exam, struct error *err)
+                      struct error *err)
 {
     cJSON *document = cJSON_CreateObject();
     json_string(document, "model", onnx_path(session_model(session)));
@@ -24,7 +24,7 @@ static int print_json(const struct session *session,
     json_integer(document, "different_answers", written->different_answers);
     json_number(document, "largest_difference", written->largest_difference, 9);
     cJSON_AddItemToObject(document, "preprocess", run_transform_json(session));
-    trust_exam_json(document, exam);
+    trust_exam_json(document, &written->exam);
     return json_print(document, err);
 }
 
@@ -32,7 +32,7 @@ static int print_text(const struct session *session,
                       const struct variant *variant,
                       const struct report *report,
                       const struct engine_export_result *written,
-                      const struct exam *exam, struct error *err)
+                      struct error *err)
 {
     char size[32];
     printf("model       %s\n", onnx_path(session_model(session)));
@@ -43,7 +43,7 @@ static int print_text(const struct session *session,
            "differ, largest difference %.3g\n",
            written->verified ? "yes" : "no", (long long)written->samples,
            (long long)written->different_answers, written->largest_difference);
-    trust_exam_text(exam);
+    trust_exam_text(&written->exam);
     return print_finish(err);
 }
 
@@ -59,18 +59,13 @@ static int prune(struct session *session, const struct cli_options *options,
     const struct variant *variant = session_current(session);
     const struct report *report = NULL;
     struct engine_export_result written = {0};
-    struct exam exam = {0};
     int code = run_evaluate(engine, session, variant, options, &report, err);
     if (code == 0)
         code = run_export(engine, variant, options, &written, err);
     if (code == 0) {
-        code = trust_exam(&exam, session, variant, report, options, err);
-        if (code == 0)
-            code = options->json ? print_json(session, variant, report,
-                                              &written, &exam, err)
-                                 : print_text(session, variant, report,
-                                              &written, &exam, err);
-        trust_exam_release(&exam);
+        code = options->json
+                   ? print_json(session, variant, report, &written, err)
+                   : print_text(session, variant, report, &written, err);
         engine_export_result_release(&written);
     }
     report_drop(report);

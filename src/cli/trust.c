@@ -273,41 +273,16 @@ int trust_robustness_text(const struct robustness *found, struct error *err)
 
 /* --- the exam --- */
 
-int trust_exam(struct exam *exam, const struct session *session,
-               const struct variant *variant, const struct report *report,
-               const struct cli_options *options, struct error *err)
-{
-    *exam = (struct exam){0};
-    if (!options->holdout)
-        return 0;
-    struct engine_options wanted = run_engine_options(options, false);
-    if (engine_exam(&exam->found, session, variant, &wanted, run_interrupt(),
-                    err) < 0)
-        return -1;
-    exam->taken = true;
-    exam->gap = estimate_gap(&exam->found.rows[0].difference,
-                             &report->result.difference);
-    exam->warning = exam->gap.low > 0 || exam->gap.high < 0;
-    return 0;
-}
-
-void trust_exam_release(struct exam *exam)
-{
-    if (exam->taken)
-        robustness_release(&exam->found);
-}
-
 void trust_exam_json(cJSON *document, const struct exam *exam)
 {
     if (!exam->taken)
         return;
-    const struct robustness_row *row = &exam->found.rows[0];
     cJSON *object = cJSON_AddObjectToObject(document, "holdout");
-    json_integer(object, "samples", row->samples);
-    json_estimate(object, &row->value);
-    json_estimate(cJSON_AddObjectToObject(object, "dense"), &row->dense);
+    json_integer(object, "samples", exam->samples);
+    json_estimate(object, &exam->value);
+    json_estimate(cJSON_AddObjectToObject(object, "dense"), &exam->dense);
     json_estimate(cJSON_AddObjectToObject(object, "difference"),
-                  &row->difference);
+                  &exam->difference);
     json_estimate(cJSON_AddObjectToObject(object, "gap"), &exam->gap);
     cJSON_AddBoolToObject(object, "warning", exam->warning);
 }
@@ -316,12 +291,11 @@ void trust_exam_text(const struct exam *exam)
 {
     if (!exam->taken)
         return;
-    const struct robustness_row *row = &exam->found.rows[0];
     printf("held out    %.2f %%  ->  %.2f %%  (%+.2f points [%+.2f, %+.2f], "
            "%lld samples)\n",
-           100 * row->dense.value, 100 * row->value.value,
-           100 * row->difference.value, 100 * row->difference.low,
-           100 * row->difference.high, (long long)row->samples);
+           100 * exam->dense.value, 100 * exam->value.value,
+           100 * exam->difference.value, 100 * exam->difference.low,
+           100 * exam->difference.high, (long long)exam->samples);
     printf("gap         %+.2f points [%+.2f, %+.2f]: %s\n",
            100 * exam->gap.value, 100 * exam->gap.low, 100 * exam->gap.high,
            exam->warning ? "MORE THAN CHANCE - the decisions fit the data they "

@@ -34,18 +34,7 @@ int trust_robustness(struct robustness *out, const struct session *session,
 void trust_robustness_json(cJSON *document, const struct robustness *found);
 int trust_robustness_text(const struct robustness *found, struct error *err);
 
-/* The exam of what is written: the drop on data that decided nothing beside
- * the drop that was decided by. Nothing unless --holdout says so. */
-struct exam {
-    bool taken;
-    struct robustness found; /* its first row */
-    struct estimate gap;     /* drop here minus drop there */
-    bool warning;            /* more than chance */
-};
-int trust_exam(struct exam *exam, const struct session *session,
-               const struct variant *variant, const struct report *report,
-               const struct cli_options *options, struct error *err);
-void trust_exam_release(struct exam *exam);
+/* The exam of what was written; nothing where none was taken. */
 void trust_exam_json(cJSON *document, const struct exam *exam);
 void trust_exam_text(const struct exam *exam);
 

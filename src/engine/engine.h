@@ -132,6 +132,7 @@ struct engine_export_result {
     int64_t different_answers; /* must be 0 */
     double accuracy_before, accuracy_after;
     double largest_difference; /* of any output element */
+    struct exam exam;          /* not taken unless session_options.holdout */
 };
 
 /* Queues an export of `variant`; strings are copied. One at a time. */

@@ -82,7 +82,8 @@ static int verify_export(struct engine *engine, const struct variant *variant,
 }
 
 static int write_export(struct engine *engine, const struct variant *variant,
-                        const struct engine_export *wanted, struct error *err)
+                        const struct engine_export *wanted,
+                        const struct exam *exam, struct error *err)
 {
     struct export_request request = {
         .path = wanted->path,
@@ -90,6 +91,7 @@ static int write_export(struct engine *engine, const struct variant *variant,
         .recipe = wanted->recipe,
         .report = wanted->report,
         .variant = variant,
+        .exam = exam->taken ? exam : NULL,
     };
     struct result figures;
     bool known = engine_lookup(engine, variant->hash, &figures);
@@ -122,7 +124,10 @@ static void run_export(struct engine *engine, struct job *job)
     struct news news = {.stage = ENGINE_EXPORTING,
                         .total = engine->setup.samples};
     engine_publish_progress(engine, &news);
-    int code = write_export(engine, job->variant, &wanted, &err);
+    int code = engine_take_exam(engine, job->variant, &engine->export_cancel,
+                                &result.exam, &err);
+    if (code == 0)
+        code = write_export(engine, job->variant, &wanted, &result.exam, &err);
     if (code == 0) {
         result.file_bytes = file_size(wanted.path);
         if (wanted.verify)

@@ -108,14 +108,4 @@ int engine_robustness(struct robustness *out, const struct session *session,
                       const struct robustness_request *request,
                       struct error *err);
 
-/*
- * The exam: a variant and the dense model on data that decided nothing
- * (session_options.holdout, a share that was set aside or a path). The first
- * row counts.
- */
-int engine_exam(struct robustness *out, const struct session *session,
-                const struct variant *variant,
-                const struct engine_options *options,
-                const struct cancel *cancel, struct error *err);
-
 #endif

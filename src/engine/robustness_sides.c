@@ -94,24 +94,3 @@ int engine_robustness(struct robustness *out, const struct session *session,
                         session_dataset(session)};
     return run_pair(out, &pair, options, request, err);
 }
-
-int engine_exam(struct robustness *out, const struct session *session,
-                const struct variant *variant,
-                const struct engine_options *options,
-                const struct cancel *cancel, struct error *err)
-{
-    struct dataset *own = NULL;
-    struct robustness_request request = {.cancel = cancel};
-    struct pair pair = {session, session, variant, session_variant(session, 0),
-                        session_holdout(session)};
-    if (!pair.dataset) {
-        const struct session_options *opened = session_options(session);
-        const struct dataset_options same = {.shape = opened->shape};
-        if (dataset_open(&own, opened->holdout, &same, err) < 0)
-            return -1;
-        pair.dataset = own;
-    }
-    int code = run_pair(out, &pair, options, &request, err);
-    dataset_close(own);
-    return code;
-}

@@ -203,6 +203,12 @@ void engine_watch_calibration(struct engine *engine);
 /* Drops a wish that waits. Locked. */
 void engine_forget_calibration(struct engine *engine);
 
+/* Takes the exam that session_options.holdout asks for, if it does; while the
+ * pool rests. */
+int engine_take_exam(struct engine *engine, const struct variant *variant,
+                     const struct cancel *cancel, struct exam *exam,
+                     struct error *err);
+
 /* Drops an export that waits; it has failed then. Locked. */
 void engine_forget_export(struct engine *engine);
 

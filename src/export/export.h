@@ -18,6 +18,7 @@ struct export_request {
     const struct variant *variant;    /* retained by the caller */
     const struct mask_set *masks_set; /* NULL: the dense model */
     const struct result *result;      /* for the report; may be NULL */
+    const struct exam *exam;          /* the same */
 };
 
 /* One kind of output: a row and a file each. */

@@ -84,6 +84,11 @@ static void add_origin(struct strbuf *out, const struct session *session)
         strbuf_addf(out, ", split %s", dataset_split(data));
     strbuf_addf(out, "), %" PRId64 " samples, seed %" PRIu64 "\n",
                 dataset_count(data), options->seed);
+    if (session_holdout(session))
+        strbuf_addf(out,
+                    "- Held out: %s, %" PRId64
+                    " samples that are left out of every figure but one\n",
+                    options->holdout, dataset_count(session_holdout(session)));
     add_transform(out, session);
 }
 
@@ -136,6 +141,29 @@ static void add_accuracy(struct strbuf *out, const struct result *result)
                 "; only the dense model is right on %" PRId64
                 ", only this one on %" PRId64 " (McNemar p = %.3g)\n",
                 result->base_only, result->variant_only, result->p_value);
+}
+
+static void add_exam(struct strbuf *out, const struct exam *exam)
+{
+    if (!exam)
+        return;
+    strbuf_addf(out, "- Held out, %" PRId64 " samples that decided nothing: ",
+                exam->samples);
+    add_share(out, exam->dense.value, false);
+    strbuf_add(out, " dense, ");
+    add_share(out, exam->value.value, false);
+    strbuf_add(out, " pruned; difference in points: ");
+    add_estimate(out, &exam->difference, true);
+    strbuf_add(out, "\n- Gap between the two differences, in points: ");
+    add_share(out, exam->gap.value, true);
+    strbuf_add(out, " (95 % interval ");
+    add_share(out, exam->gap.low, true);
+    strbuf_add(out, " to ");
+    add_share(out, exam->gap.high, true);
+    strbuf_add(out, exam->warning
+                        ? "): **more than chance**: the decisions fit the data "
+                          "that they were made on\n"
+                        : "): within chance\n");
 }
 
 static void add_latency(struct strbuf *out, const struct result *result)
@@ -313,6 +341,10 @@ static void add_command(struct strbuf *out, const struct session *session,
         picture_shape_text(out, dataset_shape(data), "--");
     if (options->samples)
         strbuf_addf(out, " --samples %" PRId64, options->samples);
+    if (data && options->holdout) {
+        strbuf_add(out, " --holdout");
+        add_word(out, options->holdout);
+    }
     if (data) {
         const struct transform *t = session_transform(session);
         strbuf_addf(out, " --seed %" PRIu64 " --scale %.9g --mean ",
@@ -359,6 +391,7 @@ int export_report(const struct session *session,
     add_origin(&out, session);
     strbuf_add(&out, "\n## Figures\n\n");
     add_accuracy(&out, request->result);
+    add_exam(&out, request->exam);
     add_latency(&out, request->result);
     add_energy(&out, request->result);
     add_sizes(&out, request->result);

@@ -6,6 +6,7 @@
  *     model "/path/model.onnx" 0123456789abcdef
  *     data "/path/images" split "test" resize 256 crop 224x224
  *     train "20%"
+ *     holdout "20%"
  *     samples 0
  *     seed 1
  *     preprocess scale 255 mean 0.286 std 0.353 name "fashion-mnist"
@@ -56,7 +57,7 @@ bool journal_is_live(const char *path);
 /* What the head says; strings owned. */
 struct journal_head {
     char *model_path;
-    char *data_path, *split, *train; /* NULL when absent */
+    char *data_path, *split, *train, *holdout; /* NULL when absent */
     struct picture_shape shape;
     uint64_t model_hash;
     int64_t samples;

@@ -71,6 +71,11 @@ static void add_head(struct strbuf *s, const struct journal_head *head)
         add_quoted(s, head->train);
         strbuf_add(s, "\n");
     }
+    if (head->holdout) {
+        strbuf_add(s, "holdout");
+        add_quoted(s, head->holdout);
+        strbuf_add(s, "\n");
+    }
     strbuf_addf(s, "samples %" PRId64 "\nseed %" PRIu64 "\n", head->samples,
                 head->seed);
     if (!head->has_transform)
@@ -201,6 +206,14 @@ static int read_train(struct journal_head *head, struct head_line line,
     return keep_string(&head->train, line.words[0], err);
 }
 
+static int read_holdout(struct journal_head *head, struct head_line line,
+                        struct error *err)
+{
+    if (line.count != 1)
+        return bad_line(err, "holdout \"DATA\"");
+    return keep_string(&head->holdout, line.words[0], err);
+}
+
 static int read_samples(struct journal_head *head, struct head_line line,
                         struct error *err)
 {
@@ -275,13 +288,10 @@ static const struct {
     int (*read)(struct journal_head *head, struct head_line line,
                 struct error *err);
 } head_words[] = {
-    {"session", read_session},
-    {"model", read_model},
-    {"data", read_data},
-    {"train", read_train},
-    {"samples", read_samples},
-    {"seed", read_seed},
-    {"preprocess", read_preprocess},
+    {"session", read_session}, {"model", read_model},
+    {"data", read_data},       {"train", read_train},
+    {"holdout", read_holdout}, {"samples", read_samples},
+    {"seed", read_seed},       {"preprocess", read_preprocess},
 };
 
 /* 1 when the line belongs to the head, 0 when not, -1 after an error. */
@@ -390,6 +400,7 @@ void journal_text_release(struct journal_text *text)
     free(text->head.data_path);
     free(text->head.split);
     free(text->head.train);
+    free(text->head.holdout);
     free(text->data);
     free(text->lines);
     free(text->numbers);

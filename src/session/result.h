@@ -39,6 +39,20 @@ struct result {
     struct layer_result *layers; /* owned */
 };
 
+/*
+ * What a written model did on data that decided nothing, beside what it did on
+ * the data that decisions were made on. Differences are paired, to the dense
+ * model.
+ */
+struct exam {
+    bool taken;
+    int64_t samples;
+    struct estimate value, dense, difference; /* on the held-out data */
+    struct estimate decided;                  /* the difference elsewhere */
+    struct estimate gap;                      /* held out minus decided */
+    bool warning;                             /* more than chance */
+};
+
 /* Copies the accuracy part alone. */
 void result_take_accuracy(struct result *out, const struct result *in);
 int result_copy(struct result *out, const struct result *in);

@@ -232,10 +232,10 @@ static int refuse_control(const char *path, struct error *err)
 }
 
 /* A share as it is, a path with all links resolved. */
-static char *train_text(const char *train)
+static char *share_text(const char *share)
 {
-    return train && strchr(train, '/') ? session_real_path(train)
-                                       : string_copy(train);
+    bool path = share && (strchr(share, '/') || !strchr(share, '%'));
+    return path ? session_real_path(share) : string_copy(share);
 }
 
 static int start_journal(struct session *session, struct error *err)
@@ -249,7 +249,8 @@ static int start_journal(struct session *session, struct error *err)
             options->data_path ? session_real_path(options->data_path) : NULL,
         .split = string_copy(options->split),
         .shape = options->shape,
-        .train = train_text(options->train_path),
+        .train = share_text(options->train_path),
+        .holdout = share_text(options->holdout),
         .model_hash = session->model_hash,
         .samples = options->samples,
         .seed = options->seed,
@@ -265,12 +266,14 @@ static int start_journal(struct session *session, struct error *err)
         error_memory(err, PATH_MAX);
     else if (folder && refuse_control(head.model_path, err) == 0 &&
              refuse_control(head.data_path, err) == 0 &&
-             refuse_control(head.train, err) == 0)
+             refuse_control(head.train, err) == 0 &&
+             refuse_control(head.holdout, err) == 0)
         result = journal_create(&session->journal, folder, text, err);
     free(head.model_path);
     free(head.data_path);
     free(head.split);
     free(head.train);
+    free(head.holdout);
     free(folder);
     free(text);
     return result;

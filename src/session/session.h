@@ -57,7 +57,7 @@ struct session_options {
      * then left out of every accuracy; NULL: the training split beside it. */
     const char *train_path;
     /* The exam: as train_path; looked at when a model is written, never
-     * before. A share is not kept in the journal. NULL: none. */
+     * before. NULL: none. */
     const char *holdout;
     const struct session_worker *worker; /* NULL: such lines are refused */
 };

@@ -346,6 +346,33 @@ static void any_variant_can_be_the_other_side(void **state)
     assert_int_equal(app.state.screen, SCREEN_HISTORY);
 }
 
+static void held_out_samples_are_told_and_examined(void **state)
+{
+    (void)state;
+    struct view *view = &app.view;
+    struct export_form *form = &app.state.form;
+    view->samples = 8000;
+    view->aside = 2000;
+    snprintf(view->holdout, sizeof view->holdout, "20%%");
+    assert_drawn("draw-holdout-80x24", 24, 80);
+    press("w");
+    assert_drawn("draw-holdout-export-80x24", 24, 80);
+    form->result = (struct engine_export_result){
+        .finished = true,
+        .path = string_copy("resnet8-s58.onnx"),
+        .file_bytes = 128000,
+        .verified = true,
+        .samples = 8000,
+        .accuracy_after = 0.9134,
+        .exam = {.taken = true,
+                 .samples = 2000,
+                 .difference = {-0.0215, -0.0281, -0.0149, 2000, 2000},
+                 .decided = {-0.0076, -0.0129, -0.0023, 8000, 8000},
+                 .gap = {-0.0139, -0.0224, -0.0054, 2000, 2000},
+                 .warning = true}};
+    assert_drawn("draw-holdout-exam-80x24", 24, 80);
+}
+
 static void unknown_figures_are_marked_not_invented(void **state)
 {
     (void)state;
@@ -417,6 +444,7 @@ int main(void)
         TEST(two_variants_stand_side_by_side),
         TEST(criteria_stand_beside_the_layers),
         TEST(any_variant_can_be_the_other_side),
+        TEST(held_out_samples_are_told_and_examined),
         TEST(unknown_figures_are_marked_not_invented),
         TEST(model_without_data_says_so),
         TEST(failure_is_told_on_the_status_line),

@@ -64,11 +64,12 @@ int engine_remove_folder(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "labelled.npz", "unlabelled.npz",  "wrong.npz",      "out.onnx",
-        "outputs.npz",  "out.masks.npz",   "out.recipe",     "out.md",
-        "small.onnx",   "small.masks.npz", "small.recipe",   "small.md",
-        "whole.onnx",   "whole.masks.npz", "whole.recipe",   "whole.md",
-        "out.masks.py", "small.masks.py",  "whole.masks.py",
+        "labelled.npz",   "unlabelled.npz",  "wrong.npz",      "out.onnx",
+        "outputs.npz",    "out.masks.npz",   "out.recipe",     "out.md",
+        "small.onnx",     "small.masks.npz", "small.recipe",   "small.md",
+        "whole.onnx",     "whole.masks.npz", "whole.recipe",   "whole.md",
+        "out.masks.py",   "small.masks.py",  "whole.masks.py", "exam.onnx",
+        "exam.masks.npz", "exam.recipe",     "exam.md",        "exam.masks.py",
     };
     char path[256];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -8,11 +8,13 @@
 #include "engine/setup.h"
 #include "engine/verify.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -89,6 +91,98 @@ static void an_export_is_read_back_and_equal(void **state)
     assert_true(report->complete); /* the evaluation went on */
     assert_int_equal(report->variant, variant->id);
     report_drop(report);
+    engine_destroy(engine);
+    session_close(session);
+}
+
+static struct session *open_with(const char *holdout)
+{
+    char data[256];
+    struct session *session;
+    struct error err = {0};
+    engine_path("labelled.npz", data, sizeof data);
+    const struct session_options options = {.model_path = ENGINE_MODEL,
+                                            .data_path = data,
+                                            .seed = 1,
+                                            .transform = transform_identity(),
+                                            .holdout = holdout};
+    if (session_open(&session, &options, &err) < 0)
+        fail_msg("%s", err.message);
+    return session;
+}
+
+static bool report_says(const char *text)
+{
+    char path[256], *content;
+    size_t bytes;
+    struct error err = {0};
+    engine_path("exam.md", path, sizeof path);
+    assert_int_equal(file_read(&content, &bytes, path, &err), 0);
+    bool says = strstr(content, text) != NULL;
+    free(content);
+    return says;
+}
+
+static void exam_and_decisions_share_out_the_data(void **state)
+{
+    (void)state;
+    struct session *parts = open_with("40%"), *whole = open_with(NULL);
+    struct engine *engine = engine_start(parts, false);
+    struct engine *all = engine_start(whole, false);
+    const struct variant *variant = engine_edit(parts, "set * 95%");
+    const struct report *here = engine_shown(engine, variant);
+    const struct report *full =
+        engine_shown(all, engine_edit(whole, "set * 95%"));
+    char path[256];
+    struct engine_export_result result;
+    engine_path("exam.onnx", path, sizeof path);
+    export_of(engine, variant, path, &result);
+    if (result.failed)
+        fail_msg("%s", result.error.message);
+    const struct exam *exam = &result.exam;
+    assert_true(exam->taken);
+    assert_int_equal(exam->samples, 120);
+    assert_int_equal(here->result.accuracy.samples, 180);
+    /* Right answers of both parts are those of the whole. */
+    assert_int_equal(llround(120 * exam->value.value) +
+                         llround(180 * here->result.accuracy.value),
+                     llround(300 * full->result.accuracy.value));
+    assert_int_equal(llround(120 * exam->dense.value) +
+                         llround(180 * here->baseline.accuracy.value),
+                     llround(300 * full->baseline.accuracy.value));
+    assert_true(exam->decided.value == here->result.difference.value);
+    assert_true(fabs(exam->gap.value -
+                     (exam->difference.value - exam->decided.value)) < 1e-12);
+    assert_true(report_says("- Held out: 40%, 120 samples"));
+    assert_true(report_says("--holdout '40%'"));
+    assert_true(report_says("- Held out, 120 samples that decided nothing"));
+    engine_export_result_release(&result);
+    report_drop(here);
+    report_drop(full);
+    engine_destroy(engine);
+    engine_destroy(all);
+    session_close(parts);
+    session_close(whole);
+}
+
+static void exam_warns_when_other_data_loses_more(void **state)
+{
+    (void)state;
+    /* On noise the model guesses before and after. */
+    struct session *session = open_with("data/fashion-mnist-sample");
+    struct engine *engine = engine_start(session, false);
+    const struct variant *variant = engine_edit(session, "set * 99%");
+    char path[256];
+    struct engine_export_result result;
+    engine_path("exam.onnx", path, sizeof path);
+    export_of(engine, variant, path, &result); /* not evaluated before */
+    if (result.failed)
+        fail_msg("%s", result.error.message);
+    assert_int_equal(result.exam.decided.samples, SAMPLES);
+    assert_true(result.exam.gap.high < 0);
+    assert_true(result.exam.warning);
+    assert_true(report_says("**more than chance**"));
+    engine_export_result_release(&result);
     engine_destroy(engine);
     session_close(session);
 }
@@ -214,6 +308,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_export_is_read_back_and_equal),
         cmocka_unit_test(a_smaller_model_is_read_back_and_equal),
+        cmocka_unit_test(exam_and_decisions_share_out_the_data),
+        cmocka_unit_test(exam_warns_when_other_data_loses_more),
         cmocka_unit_test(an_export_that_cannot_be_written_fails_alone),
         cmocka_unit_test(verification_notices_another_model),
         cmocka_unit_test(outputs_are_written_in_stored_order),

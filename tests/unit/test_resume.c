@@ -166,6 +166,26 @@ static void bad_journal_lines_are_named(void **state)
     free(path);
 }
 
+static void the_exam_survives_a_resume(void **state)
+{
+    struct session_options options = session_fixture_options(*state);
+    struct session *session, *again;
+    struct error err = {0};
+    options.holdout = "20%";
+    if (session_open(&session, &options, &err) < 0)
+        fail_msg("%s", err.message);
+    session_fixture_run(session, "set * 50%");
+    char *path = strdup(session_path(session));
+    session_leave(session);
+    if (session_resume(&again, path, false, NULL, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_string_equal(session_options(again)->holdout, "20%");
+    assert_int_equal(dataset_count(session_holdout(again)), 20);
+    assert_int_equal(dataset_count(session_dataset(again)), 80);
+    session_close(again);
+    free(path);
+}
+
 static void a_share_set_aside_is_never_tested_on(void **state)
 {
     struct session_options options = session_fixture_options(*state);
@@ -264,6 +284,7 @@ int main(void)
         WITH(changed_models_are_refused),
         WITH(bad_journal_lines_are_named),
         WITH(a_share_set_aside_is_never_tested_on),
+        WITH(the_exam_survives_a_resume),
         WITH(live_empty_closed_and_discarded_are_not_offered),
         WITH(lines_are_on_disk_before_they_count),
     };
