@@ -46,7 +46,7 @@ HDR      := $(sort $(wildcard src/*/*.h ui/*.h tests/*/*.h))
 MAN      := $(sort $(wildcard man/*.[1-9]))
 SUPPORT  := $(filter-out $(UNIT) $(SCREENS) $(BENCH) $(FUZZ),\
               $(sort $(wildcard tests/unit/*.c tests/screens/*.c tests/fuzz/*.c)))
-ALL_C    := $(SRC) $(UI) $(MAIN) $(UNIT) $(SCREENS) $(BENCH) $(FUZZ) $(SUPPORT) $(wildcard tests/conformance/*.c)
+ALL_C    := $(SRC) $(UI) $(MAIN) $(UNIT) $(SCREENS) $(BENCH) $(FUZZ) $(SUPPORT) $(wildcard tests/conformance/*.c tools/*.c)
 
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 PB_C     := build/gen/onnx.pb-c.c
@@ -68,7 +68,7 @@ PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(s
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-run check-peers check-zoo check-shrink check-neon bench bench-peers bench-table fuzz lint format install uninstall clean help compdb FORCE
+.PHONY: all run check check-run check-peers check-zoo check-shrink check-neon profile bench bench-peers bench-table fuzz lint format install uninstall clean help compdb FORCE
 
 all: $(BIN)  ## build the program (default)
 	$(Q)cp $(BIN) $(NAME)
@@ -193,6 +193,22 @@ build/neon/test_%: build/neon/tests/unit/test_%.o $(NEON_OBJ)
 
 check-neon: $(addprefix build/neon/test_,$(NEON_TESTS))  ## run kernel tests for AArch64 (Debian: gcc-aarch64-linux-gnu, qemu-user)
 	$(Q)for t in $^; do echo "$$t"; $(QEMU) $$t || exit 1; done
+
+# The smallest program that measures a device: our kernels, no library, static.
+# CC=aarch64-linux-gnu-gcc makes one for a Raspberry Pi.
+P           := build/profile-$(shell $(CC) -dumpmachine)
+PROFILE_SRC := tools/profile.c src/measure/survey.c src/measure/device_write.c \
+               $(filter-out src/kernel/onednn%,$(wildcard src/kernel/*.c)) \
+               $(addprefix src/base/,array.c clock.c cpu.c error.c file.c rng.c strbuf.c)
+
+$(P)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(STD) $(WARN) -O2 $(if $(findstring _neon.c,$<),-O3) $(if $(findstring x86_64,$(P)),$(ISA)) -Isrc -MMD -MP -c -o $@ $<
+
+profile: $(patsubst %.c,$(P)/%.o,$(PROFILE_SRC))  ## build espalier-profile alone, static; CC=aarch64-linux-gnu-gcc for ARM
+	$(call say,LD,$(P)/espalier-profile)
+	$(Q)$(CC) -static -pthread -o $(P)/espalier-profile $^ -lm
 
 CONFORMANCE := $(B)/tests/conformance/conformance
 $(CONFORMANCE): $(CONFORMANCE).o $(B)/tests/unit/op_run.o $(LIB)
