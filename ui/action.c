@@ -70,6 +70,12 @@ static const char *why_scan_row(const struct app *app)
     return why_layer(app) != NULL ? why_layer(app) : why_scan(app);
 }
 
+static const char *why_scan_set(const struct app *app)
+{
+    return app->view.scan.land == NULL ? "nothing was scanned yet"
+                                       : why_layer(app);
+}
+
 static const char *why_scan_file(const struct app *app)
 {
     return app->view.scan.table == NULL ? "nothing was scanned yet" : NULL;
@@ -79,6 +85,18 @@ static const char *why_point(const struct app *app)
 {
     const struct list *list = &app->state.lists[app->state.screen];
     return list->cursor < list->count ? why_readonly(app) : "no variant here";
+}
+
+static const char *why_steer(const struct app *app)
+{
+    bool tunes = app->view.working && app->view.work_steerable;
+    return tunes ? NULL : "nothing is being tuned";
+}
+
+static const char *why_go_on(const struct app *app)
+{
+    return app->view.interrupted != NULL ? why_readonly(app)
+                                         : "no tune was interrupted";
 }
 
 static void do_load(struct app *app, int unused)
@@ -99,6 +117,7 @@ enum {
     PLOT = CONTEXT_TRADEOFF,
     SENS = CONTEXT_SENSITIVITY,
     COMPARE = CONTEXT_COMPARE,
+    TUNE = CONTEXT_TUNE,
     HISTORY = CONTEXT_HISTORY,
     FLIPS = CONTEXT_FLIPS,
     WORSE = CONTEXT_ROBUSTNESS,
@@ -160,7 +179,7 @@ const struct action actions[] = {
     {"scan-row", "r", SENS, "this layer again, all samples", do_scan_again, 0,
      why_scan_row, NULL},
     {"scan-set", "Enter", SENS, "prune the layer by this much", do_scan_set, 0,
-     why_layer, NULL},
+     why_scan_set, NULL},
     {"cliff", "c", SENS, "what counts as a cliff", do_cliff, 0, NULL, NULL},
     {"scan-file", "E", SENS, "write the scan as CSV", do_scan_file, 0,
      why_scan_file, NULL},
@@ -216,7 +235,16 @@ const struct action actions[] = {
     {"previous-pane", "S-Tab", LAYERS, "previous pane", do_pane, -1, NULL,
      NULL},
     {"zoom", "z", LAYERS, "zoom the pane", do_zoom, 0, NULL, NULL},
-    {"back", "Esc", ALL, "back one level", do_back, 0, NULL, NULL},
+    {"keep-best", "Enter", TUNE, "end with the best epoch", do_steer,
+     STEER_KEEP, why_steer, NULL},
+    {"epoch-more", "+", TUNE, "one epoch more", do_steer, STEER_MORE, why_steer,
+     NULL},
+    {"discard", "Esc", TUNE, "discard the tune, or back", do_steer,
+     STEER_DISCARD, NULL, NULL},
+    {"go-on", "r", TUNE, "go on with an interrupted tune", do_go_on, 0,
+     why_go_on, NULL},
+    {"back", "Esc", ALL & ~CONTEXT_TUNE, "back one level", do_back, 0, NULL,
+     NULL},
 
     /* everywhere */
     {"help", "F1 ?", ALL, "keys and actions", do_help, 0, NULL, "Help"},

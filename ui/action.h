@@ -115,6 +115,10 @@ void do_scan_file(struct app *app, int unused); /* asks */
 void do_cliff(struct app *app, int unused);
 void scan_accept_file(struct app *app, const char *path);
 
+/* action_tune.c */
+void do_steer(struct app *app, int what); /* enum steering; discard asks */
+void do_go_on(struct app *app, int unused);
+
 /* action_session.c */
 void do_help(struct app *app, int unused);
 void do_palette(struct app *app, int unused);

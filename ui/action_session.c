@@ -25,7 +25,8 @@ void do_export(struct app *app, int unused)
 
 void do_quit(struct app *app, int sure)
 {
-    if (sure || !app->view.unsaved)
+    bool tunes = app->view.working && app->view.work_steerable;
+    if (sure || (!app->view.unsaved && !tunes))
         app->quit = true;
     else
         app->state.overlay = OVERLAY_QUIT;

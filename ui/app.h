@@ -32,6 +32,7 @@ enum overlay_id {
     OVERLAY_EXPORT,
     OVERLAY_QUIT,
     OVERLAY_RESUME,
+    OVERLAY_DISCARD,
     OVERLAY_COUNT,
 };
 
@@ -149,6 +150,13 @@ struct state {
 
 struct app;
 
+/* What running work can be told. */
+enum steering {
+    STEER_KEEP,    /* end now with the best */
+    STEER_MORE,    /* go on for one more */
+    STEER_DISCARD, /* stop; nothing is left of it */
+};
+
 /* What an app can ask for; every function may be NULL (tests, goldens). */
 struct backend {
     int (*execute)(struct app *app, const char *line,
@@ -163,6 +171,7 @@ struct backend {
                      void *context);
     int (*work)(struct app *app, const char *line, struct error *err);
     void (*stop_work)(struct app *app);
+    int (*steer)(struct app *app, enum steering what, struct error *err);
     int (*write_scan)(struct app *app, const char *path, struct error *err);
     void (*refresh)(struct app *app); /* fill the view again */
     bool (*file_exists)(struct app *app, const char *path);

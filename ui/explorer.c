@@ -145,6 +145,17 @@ static void refresh(struct app *app)
         app_say(app, ROLE_ERROR, "out of memory: the screen may be stale");
 }
 
+static int steer(struct app *app, enum steering what, struct error *err)
+{
+    struct engine *engine = of(app)->engine;
+    if (what == STEER_KEEP)
+        return engine_work_finish(engine, err);
+    if (what == STEER_MORE)
+        return engine_work_grow(engine, err);
+    engine_work_discard(engine);
+    return 0;
+}
+
 static const struct backend backend = {
     .execute = execute,
     .show = show,
@@ -154,6 +165,7 @@ static const struct backend backend = {
     .complete = complete,
     .work = start_work,
     .stop_work = stop_work,
+    .steer = steer,
     .write_scan = write_scan,
     .refresh = refresh,
     .file_exists = backend_file_exists,
@@ -216,6 +228,8 @@ static void poll_work(struct explorer *e)
                     outcome.summary ? outcome.summary : status.line,
                     moved ? "" : " (goto it to see it)");
         session_outcome_release(&outcome);
+        if (id >= 0 && status.kind->steerable)
+            engine_work_adopted(e->engine);
         if (moved)
             show(app, app_layer(app));
         refresh(app);
@@ -422,6 +436,9 @@ static int start(struct explorer *e, const struct engine_options *options)
     refresh(app);
     if (app->view.preprocess[0] != '\0')
         app_say(app, ROLE_TEXT, "%s", app->view.preprocess);
+    if (app->view.interrupted != NULL)
+        app_say(app, ROLE_WARN, "a tune was interrupted: ':%s' goes on",
+                app->view.interrupted);
     app->answer = 0;
     e->synced = false;
     return 0;
@@ -429,6 +446,9 @@ static int start(struct explorer *e, const struct engine_options *options)
 
 static void finish(struct explorer *e)
 {
+    /* What was asked about and left is not kept for a session that ends. */
+    if (e->engine != NULL && !e->hung_up && e->session != NULL)
+        engine_work_discard(e->engine);
     engine_destroy(e->engine);
     report_drop(e->report);
     /* A dropped connection leaves the journal open: it can be resumed. */

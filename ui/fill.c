@@ -329,6 +329,11 @@ static void fill_work(struct view *view, struct engine *engine)
     view->work_seconds = status.seconds;
     view->work_left = status.kind ? status.seconds_left : NAN;
     view->work_name = status.kind ? status.kind->name : NULL;
+    view->work_steerable = status.kind && status.kind->steerable;
+    snprintf(view->work_line, sizeof view->work_line, "%s",
+             status.line ? status.line : "");
+    snprintf(view->work_note, sizeof view->work_note, "%s", status.note);
+    view->interrupted = view->working ? NULL : engine_work_interrupted(engine);
     view->work_series = status.kind ? status.kind->series : NULL;
     free(view->work_points);
     view->work_points = status.points;

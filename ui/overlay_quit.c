@@ -11,6 +11,9 @@ void quit_draw(struct app *app, struct surface *surface)
     widget_box(surface, box, "Quit");
     surface_printf(surface, box.row + 2, column, width, ROLE_TEXT,
                    "Variant #%d was not exported.", now->id);
+    if (app->view.working && app->view.work_steerable)
+        surface_text(surface, box.row + 4, column, width, ROLE_WARN,
+                     "A tune is running: what it trained would be lost.");
     surface_text(surface, box.row + 3, column, width, ROLE_DIM,
                  "Its decisions stay in the journal of this session.");
     surface_text(surface, box.row + 5, column, width, ROLE_KEY,

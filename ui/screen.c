@@ -20,4 +20,5 @@ const struct overlay overlays[OVERLAY_COUNT] = {
     [OVERLAY_EXPORT] = {export_draw, export_key},
     [OVERLAY_QUIT] = {quit_draw, quit_key},
     [OVERLAY_RESUME] = {resume_draw, resume_key},
+    [OVERLAY_DISCARD] = {discard_draw, discard_key},
 };

@@ -44,6 +44,8 @@ void quit_draw(struct app *app, struct surface *surface);
 void quit_key(struct app *app, int key);
 void resume_draw(struct app *app, struct surface *surface);
 void resume_key(struct app *app, int key);
+void discard_draw(struct app *app, struct surface *surface);
+void discard_key(struct app *app, int key);
 
 /* pane_*.c: parts that several screens show */
 void headline_draw(struct app *app, struct surface *surface);

@@ -111,10 +111,26 @@ static void draw_series(const struct view *view, struct surface *surface,
     draw_curve(surface, &axes, &curve, base);
 }
 
+/* What can be done now. */
+static void draw_keys(const struct app *app, struct surface *surface, int row)
+{
+    const struct view *view = &app->view;
+    const char *text = "";
+    if (view->working && view->work_steerable)
+        text = app->state.paused
+                   ? "P go on   Enter keep best   Esc discard (asks)"
+                   : "P pause   + 1 epoch   Enter keep best   Esc discard "
+                     "(asks)";
+    else if (view->interrupted != NULL)
+        text = "a tune was interrupted: r goes on with it";
+    surface_text(surface, row, 1, surface->columns - 2, ROLE_KEY, text);
+}
+
 /* The first and the last accuracy, and how far it is. */
-static void draw_figures(const struct view *view, struct surface *surface,
+static void draw_figures(const struct app *app, struct surface *surface,
                          int row)
 {
+    const struct view *view = &app->view;
     const struct curve curve = {view, 0, 100};
     const struct work_point *first = NULL, *last = NULL;
     char text[160];
@@ -124,7 +140,10 @@ static void draw_figures(const struct view *view, struct surface *surface,
         last = p ? p : last;
     }
     widget_rule(surface, row, 0, surface->columns,
-                view->working ? view->work : "at its end", false);
+                !view->working      ? "at its end"
+                : app->state.paused ? "paused"
+                                    : view->work,
+                false);
     if (last != NULL) {
         snprintf(text, sizeof text,
                  "before %.2f   now %.2f [%.2f, %.2f]   recovered %+.2f",
@@ -133,20 +152,24 @@ static void draw_figures(const struct view *view, struct surface *surface,
         widget_clip(surface, row + 1, 1, surface->columns - 2, ROLE_VALUE,
                     text);
     }
+    widget_clip(surface, row + 2, 1, surface->columns - 2, ROLE_DIM,
+                view->work_note);
     if (view->work_total > 0)
-        widget_progress(surface, row + 2, 1, surface->columns - 2,
+        widget_progress(surface, row + 3, 1, surface->columns - 2,
                         (double)view->work_done / (double)view->work_total);
+    draw_keys(app, surface, row + 4);
 }
 
 void tune_draw(struct app *app, struct surface *surface)
 {
     const struct view *view = &app->view;
-    int rows = surface->rows - 6, half = surface->columns / 2;
+    int rows = surface->rows - 8, half = surface->columns / 2;
     title_draw(app, surface, view->work_name ? view->work_name : "tune");
     if (view->work_series == NULL) {
         widget_rule(surface, 1, 0, surface->columns, NULL, false);
         surface_text(surface, 3, 2, -1, ROLE_DIM,
                      "nothing was tuned yet: type  : tune 2 epochs lr 0.01");
+        draw_keys(app, surface, 5);
     } else {
         struct rect left = {1, 0, rows, half - 1};
         struct rect right = {1, half, rows, surface->columns - half};
@@ -156,7 +179,7 @@ void tune_draw(struct app *app, struct surface *surface)
                     two ? 1 : 0);
         if (two)
             draw_series(view, surface, right, 0);
-        draw_figures(view, surface, rows + 1);
+        draw_figures(app, surface, rows + 1);
     }
     status_draw(app, surface);
     bar_draw(app, surface);

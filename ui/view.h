@@ -184,7 +184,11 @@ struct view {
     char work[WORK_STAGE_BYTES + 32]; /* "tune: epoch 2 of 5" */
     int64_t work_done, work_total;
     double work_seconds, work_left; /* left NAN: by the share done */
-    const char *work_name;          /* static; NULL: there was none yet */
+    char work_line[96];             /* that ordered it */
+    char work_note[WORK_NOTE_BYTES];
+    bool work_steerable;     /* ends with its best, goes on for more */
+    const char *interrupted; /* the line that goes on with it; NULL: none */
+    const char *work_name;   /* static; NULL: there was none yet */
     const char *const *work_series; /* static names of its curves, or NULL */
     struct work_point *work_points; /* owned */
     size_t work_point_count;

@@ -108,7 +108,9 @@ static int measure(struct tuning *t, const struct graph *model, double loss,
     struct estimate found;
     struct tune_history *h = t->progress.history;
     double epoch = epochs_done(t);
-    if (tune_check(&found, t->work, model, err) < 0)
+    const struct tune_check_request request = {
+        t->work, model, tune_done(t->tune), tune_steps(t->tune)};
+    if (tune_check(&found, &request, err) < 0)
         return -1;
     if (h->count < TUNE_HISTORY)
         h->rows[h->count++] =
@@ -436,7 +438,8 @@ static int give_line(struct tuning *t, struct error *err)
     int64_t more = (tune_steps(t->tune) - tune_course_steps(t->tune)) /
                    tune_epoch_steps(t->tune);
     double stop = t->ended > 0 ? t->ended : t->order->stop;
-    char *line = tune_order_line(t->line, (int)more, stop);
+    bool within = stop > 0 && stop <= t->order->options.epochs;
+    char *line = tune_order_line(t->line, within ? 0 : (int)more, stop);
     if (!line)
         return error_memory(err, 1);
     work_give_line(t->work, line);

@@ -29,8 +29,10 @@ static int check_piece(void *context, int worker, int64_t piece,
                           c->outcomes, NULL, &count, NULL, err);
 }
 
-static int run_checks(struct work *work, struct checking *c, struct error *err)
+static int run_checks(const struct tune_check_request *request,
+                      struct checking *c, struct error *err)
 {
+    struct work *work = request->work;
     struct pool *pool = work_pool(work);
     int64_t batches = evaluation_batches(&c->evaluation);
     for (c->first = 0; c->first < batches; c->first += CHECK_BATCHES) {
@@ -38,7 +40,8 @@ static int run_checks(struct work *work, struct checking *c, struct error *err)
         const struct pool_task task = {
             left < CHECK_BATCHES ? left : CHECK_BATCHES, check_piece, c};
         if (pool_run(pool, &task, err) < 0 ||
-            work_step(work, "measuring accuracy", c->first, batches, err) < 0)
+            work_step(work, "measuring accuracy", request->done, request->total,
+                      err) < 0)
             return -1;
     }
     return 0;
@@ -81,14 +84,15 @@ static int make_checking(struct work *work, struct checking *c,
     return 0;
 }
 
-int tune_check(struct estimate *out, struct work *work,
-               const struct graph *model, struct error *err)
+int tune_check(struct estimate *out, const struct tune_check_request *request,
+               struct error *err)
 {
+    struct work *work = request->work;
     struct checking c = {0};
     struct plan *plan = NULL;
-    int code = make_checking(work, &c, model, &plan, err);
+    int code = make_checking(work, &c, request->model, &plan, err);
     if (code == 0)
-        code = run_checks(work, &c, err);
+        code = run_checks(request, &c, err);
     const struct setup *setup = work_setup(work);
     int64_t right = 0, samples = setup->samples;
     for (int64_t i = 0; code == 0 && i < samples; i++)

@@ -120,8 +120,20 @@ static void tuning_is_two_curves(void **state)
     view->work_done = 1404;
     view->work_total = 1872;
     view->work_seconds = 90;
+    view->work_steerable = true;
+    snprintf(view->work_line, sizeof view->work_line,
+             "tune 3 epochs lr 0.03 distill");
+    snprintf(view->work_note, sizeof view->work_note,
+             "mask check: 0 of 47,012 pruned weights changed   best: epoch 3, "
+             "89.30");
     assert_drawn("draw-tune-80x24", 24, 80);
     assert_drawn("draw-tune-140x40", 40, 140);
+    press("Esc");
+    assert_drawn("draw-tune-discard-80x24", 24, 80);
+    press("n");
+    view->working = false;
+    view->interrupted = "tune resume";
+    assert_drawn("draw-tune-interrupted-80x24", 24, 80);
 }
 
 /* Samples of ten classes, of which every seventh changes; a ring as the

@@ -28,26 +28,36 @@ static struct session *open_session(void)
     return session;
 }
 
-/* Works on the current variant and adopts what comes of it. */
-static const struct variant *tuned(struct session *session,
-                                   struct engine *engine, const char *line,
+static void start(struct session *session, struct engine *engine,
+                  const char *line)
+{
+    struct error err = {0};
+    if (engine_work_start(engine, session_current(session), line, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+/* Waits until work has ended; adopts what comes of it. */
+static const struct variant *taken(struct session *session,
+                                   struct engine *engine,
                                    struct tune_history **history)
 {
     struct error err = {0};
     struct work_status status;
     struct session_outcome outcome;
     void *data;
-    const struct timespec pause = {.tv_nsec = 1000000};
-    if (engine_work_start(engine, session_current(session), line, &err) < 0)
-        fail_msg("%s", err.message);
     while (engine_work_poll(engine, &status) && !status.finished) {
         work_status_release(&status);
-        nanosleep(&pause, NULL);
+        nap();
     }
     if (engine_work_take(engine, &outcome, &data, &err) < 0)
         fail_msg("%s", err.message);
-    assert_true(session_adopt(session, status.variant, line, &outcome, &err) >
-                0);
+    assert_true(session_adopt(session, status.variant, status.line, &outcome,
+                              &err) > 0);
     session_outcome_release(&outcome);
     work_status_release(&status);
     if (history)
@@ -55,6 +65,15 @@ static const struct variant *tuned(struct session *session,
     else
         free(data);
     return session_current(session);
+}
+
+/* Works on the current variant and adopts what comes of it. */
+static const struct variant *tuned(struct session *session,
+                                   struct engine *engine, const char *line,
+                                   struct tune_history **history)
+{
+    start(session, engine, line);
+    return taken(session, engine, history);
 }
 
 static struct mask_set masks_of(const struct session *session,
@@ -171,11 +190,122 @@ static void a_smaller_variant_can_be_pruned_on(void **state)
     session_close(session);
 }
 
+static struct session *open_lenet(void)
+{
+    struct session *session;
+    struct error err = {0};
+    struct session_options options = {
+        .model_path = "data/lenet5.onnx",
+        .data_path = "data/fashion-mnist-sample",
+        .samples = 64,
+        .transform = {
+            .scale = 255, .channels = 1, .mean = {0.2860}, .std = {0.3530}}};
+    if (session_open(&session, &options, &err) < 0)
+        fail_msg("%s", err.message);
+    return session;
+}
+
+static struct work_status status_of(struct engine *engine)
+{
+    struct work_status status;
+    assert_true(engine_work_poll(engine, &status));
+    return status;
+}
+
+/* What the user did to it is in its line, which gives the same again. */
+static void what_the_user_did_is_in_the_line(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"tune 200 epochs batch 32 lr 0.001",
+                                        "tune 20 epochs batch 32 lr 0.001"};
+    for (int grows = 0; grows < 2; grows++) {
+        struct session *session = open_lenet();
+        struct engine *engine = engine_start(session, false);
+        struct tune_history *history;
+        struct error err = {0};
+        assert_int_equal(engine_work_grow(engine, &err), -1);
+        assert_int_equal(err.code, ERROR_USAGE);
+        engine_edit(session, "set * 70%");
+        start(session, engine, lines[grows]);
+        bool begun = false; /* two epochs were measured */
+        while (!begun) {
+            struct work_status status = status_of(engine);
+            assert_false(status.finished);
+            begun = strstr(status.note, "best: epoch") && status.done > 30;
+            work_status_release(&status);
+            nap();
+        }
+        if (grows)
+            assert_int_equal(engine_work_grow(engine, &err), 0);
+        else
+            assert_int_equal(engine_work_finish(engine, &err), 0);
+        const struct variant *first = taken(session, engine, &history);
+        assert_non_null(strstr(first->command, grows ? "more 1" : "stop "));
+        assert_true(history->count < 100);
+        if (grows)
+            assert_true(history->rows[history->kept].epoch == 21);
+        for (size_t i = 1; !grows && i < history->count; i++)
+            assert_true(history->rows[i].value <=
+                        history->rows[history->kept].value);
+        free(history);
+        engine_edit(session, "undo");
+        const struct variant *again =
+            tuned(session, engine, first->command, NULL);
+        assert_true(again != first);
+        assert_true(again->hash == first->hash);
+        engine_destroy(engine);
+        session_close(session);
+    }
+}
+
+/* Stopped and gone on with: the outcome of never having stopped. */
+static void a_stopped_tune_goes_on(void **state)
+{
+    (void)state;
+    const char *line = "tune 40 epochs batch 32 lr 0.001 to 80%";
+    struct engine_options options = {.workers = 2,
+                                     .memory_bytes = 8 << 20,
+                                     .checkpoint = "build/test-tune.npz"};
+    struct session *session = open_lenet();
+    struct engine *engine;
+    struct error err = {0};
+    assert_int_equal(engine_create(&engine, session, &options, &err), 0);
+    engine_edit(session, "set conv* 20%");
+    const struct variant *whole = tuned(session, engine, line, NULL);
+    engine_work_adopted(engine);
+    assert_null(engine_work_interrupted(engine));
+    engine_edit(session, "undo");
+    start(session, engine, line);
+    for (int64_t done = 0; done < 200;) {
+        struct work_status status = status_of(engine);
+        assert_false(status.finished);
+        done = status.done;
+        work_status_release(&status);
+        nap();
+    }
+    engine_work_cancel(engine);
+    for (bool ended = false; !ended; nap()) {
+        struct work_status status = status_of(engine);
+        ended = status.finished;
+        work_status_release(&status);
+    }
+    assert_string_equal(engine_work_interrupted(engine), "tune resume");
+    const struct variant *resumed = tuned(session, engine, "tune resume", NULL);
+    assert_string_equal(resumed->command, line);
+    assert_true(resumed->hash == whole->hash);
+    engine_work_discard(engine);
+    assert_null(engine_work_interrupted(engine));
+    engine_destroy(engine);
+    session_close(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_gone_stays_gone),
         cmocka_unit_test(a_smaller_variant_can_be_pruned_on),
+        cmocka_unit_test(what_the_user_did_is_in_the_line),
+        cmocka_unit_test(a_stopped_tune_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
