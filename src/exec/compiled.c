@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/hash.h"
 #include "exec/fold.h"
+#include "exec/idle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,13 @@ static int threads_of(const struct candidate *candidate,
     return candidate->threads ? candidate->threads : context->threads;
 }
 
+/* The naive kernels compute everything. */
+static bool leaves_out(const struct task *task,
+                       const struct candidate *candidate)
+{
+    return task->idle && candidate->method != METHOD_REFERENCE;
+}
+
 uint64_t compiled_key(const struct task *task,
                       const struct candidate *candidate,
                       const struct compile_context *context)
@@ -114,6 +122,8 @@ uint64_t compiled_key(const struct task *task,
                                    descs[i]->border};
         key = hash_bytes(key, numbers, sizeof(numbers));
     }
+    if (leaves_out(task, candidate))
+        key = hash_u64(key, task->idle->hash + task->idle->skips);
     /* Plain code is told apart by its node. */
     if (candidate->method == METHOD_PLAIN)
         key = hash_u64(key, (uint64_t)task->node);
@@ -213,9 +223,23 @@ static void forget_constants(struct compiled *c)
     } else if (c->spec.kind == KERNEL_CONV || c->spec.kind == KERNEL_DECONV) {
         c->spec.conv.weight = NULL;
         c->spec.conv.bias = NULL;
+        c->spec.conv.unread = NULL;
     } else if (c->spec.kind == KERNEL_NORM) {
         c->spec.norm.gamma = c->spec.norm.beta = NULL;
     }
+}
+
+/* Which rows and columns hold weights, for the next plan. */
+static int keep_filled(struct compiled *c, const struct task *task)
+{
+    if (!task->filled)
+        return 0;
+    size_t count = (size_t)(idle_outputs(task) + idle_inputs(task));
+    c->filled = array_create(count, 1);
+    if (!c->filled)
+        return -1;
+    memcpy(c->filled, task->filled, count);
+    return 0;
 }
 
 int compiled_create(struct compiled **out, const struct task *task,
@@ -234,6 +258,8 @@ int compiled_create(struct compiled **out, const struct task *task,
     c->constants = task->constants;
     c->nonzeros = task->nonzeros;
     c->zeros = task->zeros;
+    c->whole = task->whole;
+    c->idle_hash = task->idle ? task->idle->hash : 0;
     c->candidate = *candidate;
     c->box = engine_box_retain(context->box);
     c->spec = task->spec;
@@ -242,11 +268,16 @@ int compiled_create(struct compiled **out, const struct task *task,
     c->dst = p.dst;
     c->threads = threads_of(candidate, context);
     set_name(c, task, context);
-    int status =
-        task->folds ? fold_affine(&c->spec, &task->affine, &c->weight, &c->bias)
-                    : 0;
+    float *weight = NULL, *bias = NULL;
+    int status = keep_filled(c, task);
+    if (!status && leaves_out(task, candidate))
+        status = idle_apply(&c->spec, task->idle, &weight, &bias);
+    if (!status && task->folds)
+        status = fold_affine(&c->spec, &task->affine, &c->weight, &c->bias);
     if (!status)
         status = make(c, task, context);
+    free(weight);
+    free(bias);
     if (candidate->method != METHOD_REFERENCE) {
         free(c->weight);
         free(c->bias);
@@ -311,6 +342,7 @@ void compiled_drop(struct compiled *compiled)
     onednn_kernel_release(&compiled->onednn);
     free(compiled->packed);
     free(compiled->shares);
+    free(compiled->filled);
     free(compiled->weight);
     free(compiled->bias);
     graph_drop(compiled->instance);

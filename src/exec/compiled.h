@@ -69,7 +69,9 @@ struct compiled {
     uint64_t key;                /* problem, constants, candidate, threads */
     uint64_t problem, constants; /* of its task, as are the nonzeros */
     int64_t nonzeros;
-    struct sparse_structure zeros;
+    struct sparse_structure zeros, whole; /* as the task's */
+    uint8_t *filled;                      /* as the task's; NULL */
+    uint64_t idle_hash;                   /* of what the task left out; 0 */
     char name[COMPILED_NAME_BYTES];
     struct candidate candidate;
     struct engine_box *box;

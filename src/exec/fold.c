@@ -37,6 +37,13 @@ static double scale_of(const struct affine_spec *affine, int64_t channel)
            sqrt((double)affine->variance[channel] + affine->epsilon);
 }
 
+float fold_bias(const struct affine_spec *affine, int64_t channel, double bias)
+{
+    double mean = affine->mean ? affine->mean[channel] : 0.0;
+    return (float)((bias - mean) * scale_of(affine, channel) +
+                   affine->beta[channel]);
+}
+
 int fold_affine(struct kernel_spec *spec, const struct affine_spec *affine,
                 float **weight, float **bias)
 {
@@ -62,10 +69,7 @@ int fold_affine(struct kernel_spec *spec, const struct affine_spec *affine,
         }
     }
     for (int64_t c = 0; c < affine->c; c++)
-        (*bias)[c] = (float)(((v.bias ? v.bias[c] : 0.0) -
-                              (affine->mean ? affine->mean[c] : 0.0)) *
-                                 scale_of(affine, c) +
-                             affine->beta[c]);
+        (*bias)[c] = fold_bias(affine, c, v.bias ? v.bias[c] : 0.0);
     if (spec->kind == KERNEL_PRODUCT) {
         spec->product.weight = *weight;
         spec->product.bias = *bias;

@@ -16,4 +16,7 @@
 int fold_affine(struct kernel_spec *spec, const struct affine_spec *affine,
                 float **weight, float **bias);
 
+/* The bias of one channel alone. */
+float fold_bias(const struct affine_spec *affine, int64_t channel, double bias);
+
 #endif

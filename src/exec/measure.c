@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "exec/idle.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -225,6 +226,8 @@ static int measure(struct choosing *c, const struct task *task,
     struct task copy = *task;
     float *weights = NULL;
     *ns = INFINITY;
+    copy.idle = NULL; /* a time of the problem, not of these zeros */
+    copy.filled = NULL;
     if (cancel_raised(c->options->cancel))
         return error_set(err, ERROR_CANCELLED, "planning was cancelled");
     if (density >= 0) {
@@ -247,6 +250,7 @@ static int measure_once(struct choosing *c, const struct task *task,
                         double *ns, struct error *err)
 {
     struct task blank = *task;
+    blank.idle = NULL;
     blank.constants = (uint64_t)(int64_t)(density * 64);
     uint64_t key = compiled_key(&blank, candidate, c->context);
     if (timing_get(c->options->timing, key, ns))
@@ -255,6 +259,14 @@ static int measure_once(struct choosing *c, const struct task *task,
         return -1;
     timing_put(c->options->timing, key, *ns);
     return 0;
+}
+
+/* The share of a task's outputs that somebody reads. */
+static double busy_rows(const struct task *task)
+{
+    if (!task->idle)
+        return 1;
+    return 1 - (double)task->idle->row_count / (double)idle_outputs(task);
 }
 
 static int sparse_time(struct choosing *c, const struct task *task,
@@ -269,7 +281,10 @@ static int sparse_time(struct choosing *c, const struct task *task,
         return -1;
     double span = densities[low + 1] - densities[low];
     double ns = a + (b - a) * (density - densities[low]) / span;
-    candidate->ns = fmax(ns, a / 4);
+    /* Idle rows cost nothing, where others cost something without weights. */
+    double rows = busy_rows(task);
+    double empty = fmax(0, a - (b - a) * densities[low] / span);
+    candidate->ns = fmax(ns - empty * (1 - rows), a / 4 * rows);
     return 0;
 }
 

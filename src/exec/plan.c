@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/hash.h"
 #include "exec/choose.h"
+#include "exec/idle.h"
 #include "exec/plan_internal.h"
 
 #include <math.h>
@@ -328,6 +329,7 @@ static int compile_task(struct building *b, size_t index, struct error *err)
     const struct task *task = &b->list.tasks[index];
     if (chosen->method == METHOD_ALIAS)
         return 0;
+    idle_decide_skips(&b->choosing, index);
     uint64_t key = compiled_key(task, chosen, &b->context);
     if (b->compiled[index] && b->compiled[index]->key == key)
         return 0;
@@ -378,12 +380,12 @@ static void count_nonzeros(struct building *b)
     for (size_t i = 0; i < b->list.count; i++) {
         struct task *task = &b->list.tasks[i];
         const struct compiled *same = plan_unchanged(previous, task);
-        if (!same) {
+        if (!same)
             task_count_nonzeros(task);
-            continue;
-        }
-        task->nonzeros = same->nonzeros;
-        task->zeros = same->zeros;
+        else
+            task->zeros = same->whole;
+        task->whole = task->zeros;
+        task->nonzeros = same ? same->whole.nonzeros : task->nonzeros;
     }
 }
 
@@ -450,6 +452,9 @@ static int build(struct building *b, struct error *err)
     if (!b->compiled || !choices)
         return no_memory(err);
     count_nonzeros(b);
+    if (b->options->kernels == PLAN_KERNELS_AUTO &&
+        idle_find(&b->list, plan->instance, b->options->previous, err))
+        return -1;
     if (choose_and_compile(b, err) || emit_steps(b, err))
         return -1;
     finish_steps(plan);

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/hash.h"
+#include "exec/idle.h"
 #include "exec/lowering.h"
 #include "kernel/onednn.h"
 #include "kernel/sparse.h"
@@ -413,6 +414,10 @@ done:
 
 void task_list_release(struct task_list *list)
 {
+    for (size_t i = 0; list->tasks && i < list->count; i++) {
+        idle_destroy(list->tasks[i].idle);
+        free(list->tasks[i].filled);
+    }
     free(list->tasks);
     *list = (struct task_list){0};
 }

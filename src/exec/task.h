@@ -29,9 +29,12 @@ struct task {
     int64_t weights;  /* of the constant weight; 0: none */
     int64_t nonzeros; /* as many until they are counted */
     struct sparse_structure zeros; /* of weights with many; else of none */
-    int64_t macs;                  /* dense work */
-    uint64_t problem;              /* the numbers: spec, epilogue, shapes */
-    uint64_t constants;            /* the contents of all constant operands */
+    struct sparse_structure whole; /* the same before `idle` took some */
+    struct idle *idle;  /* what needs no work (idle.h); NULL; owned */
+    uint8_t *filled;    /* (outputs, then inputs) 1: has weights; NULL; owned */
+    int64_t macs;       /* dense work */
+    uint64_t problem;   /* the numbers: spec, epilogue, shapes */
+    uint64_t constants; /* the contents of all constant operands */
 };
 
 struct task_list {

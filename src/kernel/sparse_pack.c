@@ -220,7 +220,8 @@ static struct sparse_packed header_of(const struct sparse_problem *p)
                               .count = count_entries(p)};
     size_t groups = (size_t)groups_of(p), count = (size_t)h.count;
     h.starts = align_up(sizeof h);
-    h.bias = h.starts + align_up((groups + 1) * sizeof(int32_t));
+    h.run = h.starts + align_up((groups + 1) * sizeof(int32_t));
+    h.bias = h.run + align_up(groups * sizeof(int32_t));
     h.entries = h.bias + align_up(groups * (size_t)p->rows * sizeof(float));
     h.taps = h.entries + align_up(count * entry_bytes(p));
     return h;
@@ -241,6 +242,17 @@ static struct sparse_tap tap_of(const struct conv_spec *c, int64_t index)
                                .x = (int16_t)(index % c->kw * c->dw)};
 }
 
+/* Whether nobody reads a list's channels. */
+static bool is_unread(const struct sparse_problem *p, int64_t group)
+{
+    const struct conv_spec *c = &p->conv;
+    int64_t end = (group + 1) * p->rows;
+    for (int64_t o = group * p->rows; o < end && o < c->oc; o++)
+        if (c->unread == NULL || !c->unread[o])
+            return false;
+    return true;
+}
+
 static void problem_pack(const struct sparse_problem *p, void *packed)
 {
     const struct conv_spec *c = &p->conv;
@@ -253,7 +265,11 @@ static void problem_pack(const struct sparse_problem *p, void *packed)
     struct sparse_entry4 *four =
         (struct sparse_entry4 *)(void *)(base + h.entries);
     struct sparse_tap *taps = (struct sparse_tap *)(void *)(base + h.taps);
+    int32_t *run = (int32_t *)(void *)(base + h.run);
     int64_t inputs = inputs_of(c), kept = 0;
+    for (int64_t group = 0; group < groups_of(p); group++)
+        if (!is_unread(p, group))
+            run[h.run_count++] = (int32_t)group;
     memcpy(packed, &h, sizeof h);
     for (int64_t o = 0; o < groups_of(p) * p->rows; o++)
         bias[o] = c->bias != NULL && o < c->oc ? c->bias[o] : 0.0F;

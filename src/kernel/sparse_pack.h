@@ -63,13 +63,15 @@ struct sparse_geometry {
 };
 
 /* Packed weights: this header, then starts (a list per output channel or per
- * group of them, and the end), bias (oc, rounded up to groups), entries and
- * taps (one each), every part 64-byte aligned. */
+ * group of them, and the end), run (which lists are: those that somebody
+ * reads), bias (oc, rounded up to groups), entries and taps (one each), every
+ * part 64-byte aligned. */
 struct sparse_packed {
     struct sparse_geometry geometry;
-    int rows;                           /* as the problem's */
-    int64_t count;                      /* entries */
-    size_t starts, bias, entries, taps; /* bytes from the header */
+    int rows;                                /* as the problem's */
+    int64_t count;                           /* entries */
+    int64_t run_count;                       /* lists that are run */
+    size_t starts, run, bias, entries, taps; /* bytes from the header */
 };
 
 void sparse_problem_of(struct sparse_problem *problem,

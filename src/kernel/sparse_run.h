@@ -56,6 +56,20 @@ static inline void set_activation(struct run *r)
     }
 }
 
+/* How many of the lists that are run lie before `list`. */
+static int64_t lists_before(const struct run *r, int64_t count, int64_t list)
+{
+    int64_t low = 0;
+    while (low < count) {
+        int64_t middle = (low + count) / 2;
+        if (r->run[middle] < list)
+            low = middle + 1;
+        else
+            count = middle;
+    }
+    return low;
+}
+
 /* The entries for planes with another border than they were packed for. */
 static void move_entries(struct run *r, const struct sparse_packed *packed,
                          void *memory)
@@ -119,8 +133,12 @@ static void run_image(struct run *r, const struct operands *o, int64_t image,
                         .last = ((r->last - 1) / oc_group + 1) * ic_group};
     bool sides = r->finish != FINISH_FLAT ||
                  smaller(g->strip, r->bottom - r->top) < c->oh;
-    for (int64_t channel = r->first; unit == 1 && channel < r->last; channel++)
-        clear_border(r, o->dst + to + channel * r->dst_plane, sides);
+    for (int64_t i = r->begin; unit == 1 && i < r->end; i++)
+        for (int64_t k = 0; k < r->rows; k++) {
+            int64_t channel = (int64_t)r->run[i] * r->rows + k;
+            if (channel >= r->first && channel < r->last)
+                clear_border(r, o->dst + to + channel * r->dst_plane, sides);
+        }
     for (int64_t y0 = r->top; y0 < r->bottom; y0 += g->strip) {
         int64_t rows = smaller(g->strip, r->bottom - y0);
         if (*filled != rows)
@@ -150,12 +168,12 @@ static void run_strided(struct run *r, const struct operands *o, int64_t images)
     int64_t first = r->dst_lead + r->dst_border * r->dst_pitch + r->dst_border;
     for (int64_t image = 0; image < images; image++) {
         const float *src = o->src + image * c->ic * g->plane + lead;
-        for (int64_t i = r->first; i < r->last; i++) {
-            int64_t to = (image * c->oc + i) * r->dst_plane;
+        for (int64_t i = r->begin; i < r->end; i++) {
+            int64_t to = (image * c->oc + r->run[i]) * r->dst_plane;
             clear_border(r, o->dst + to, false);
             to += first;
             run_channel(r, src, o->dst + to,
-                        o->other != NULL ? o->other + to : NULL, i);
+                        o->other != NULL ? o->other + to : NULL, r->run[i]);
         }
     }
 }
@@ -184,6 +202,7 @@ static inline void run_problem(const struct sparse_problem *problem,
                                                          packed->entries),
         .rows = packed->rows,
         .starts = (const int32_t *)(const void *)(base + packed->starts),
+        .run = (const int32_t *)(const void *)(base + packed->run),
         .bias = (const float *)(const void *)(base + packed->bias),
         .epilogue = epilogue,
         .first = part->first,
@@ -195,6 +214,8 @@ static inline void run_problem(const struct sparse_problem *problem,
         .keep = scratch,
         .place = scratch,
     };
+    r.begin = lists_before(&r, packed->run_count, r.first / r.rows);
+    r.end = lists_before(&r, packed->run_count, (r.last + r.rows - 1) / r.rows);
     r.dst_lead = layout_plane_lead(c->ow, dst_border) * unit;
     r.dst_plane = layout_plane_floats(c->oh, c->ow, dst_border) * unit;
     set_activation(&r);

@@ -7,6 +7,7 @@
 #ifndef KERNEL_SPARSE_STRIDED_H
 #define KERNEL_SPARSE_STRIDED_H
 
+#include "kernel/sparse_copy.h"
 #include "kernel/sparse_tile.h"
 
 /* Output rows that are summed together: as many chains of additions. */

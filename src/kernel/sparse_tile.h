@@ -24,6 +24,8 @@ struct run {
     const struct sparse_entry4 *entries4; /* instead, where rows share */
     int rows;
     const int32_t *starts;
+    const int32_t *run; /* the lists that are run, */
+    int64_t begin, end; /* which of them */
     const float *bias;
     const struct epilogue *epilogue;
     float low, high;     /* the activation as a clamp */
@@ -135,7 +137,8 @@ ALWAYS_INLINE void run_tile(const struct run *r, const struct strip *s,
                             const int n, const int sets)
 {
     const float *src = s->src + s->at;
-    for (int64_t channel = r->first; channel < r->last; channel++) {
+    for (int64_t i = r->begin; i < r->end; i++) {
+        int64_t channel = r->run[i];
         const struct sparse_entry *e = r->entries + r->starts[channel];
         const struct sparse_entry *end = r->entries + r->starts[channel + 1];
         vec sum[MOST_VECTORS + 1];
@@ -163,8 +166,8 @@ ALWAYS_INLINE void run_tile4(const struct run *r, const struct strip *s,
                              const int n)
 {
     const float *src = s->src + s->at;
-    int64_t end = (r->last + SPARSE_ROWS - 1) / SPARSE_ROWS;
-    for (int64_t group = r->first / SPARSE_ROWS; group < end; group++) {
+    for (int64_t i = r->begin; i < r->end; i++) {
+        int64_t group = r->run[i];
         const struct sparse_entry4 *e = r->entries4 + r->starts[group];
         const struct sparse_entry4 *stop = r->entries4 + r->starts[group + 1];
         vec sum[SPARSE_ROWS * MOST_SHARED];

@@ -86,7 +86,9 @@ struct conv_spec {
     int64_t kh, kw, sh, sw, dh, dw; /* kernel, stride, dilation (1: none) */
     int64_t pad_top, pad_left, pad_bottom, pad_right;
     const float *weight;
-    const float *bias; /* (oc), NULL: none */
+    const float *bias;     /* (oc), NULL: none */
+    const uint8_t *unread; /* (oc) 1: nobody reads this channel of the result,
+                              which need not be written; NULL: none */
 };
 
 /* y(n, out) = x(n, in) * weight^T + bias. weight is (out, in) when

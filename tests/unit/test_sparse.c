@@ -79,6 +79,29 @@ static void every_convolution_agrees_with_the_reference(void **state)
     }
 }
 
+/* What nobody reads may stay as it was; what somebody reads is right. */
+static void unread_channels_may_stay_unwritten(void **state)
+{
+    (void)state;
+    static const int some[] = {1, 5, 13, 19, 24};
+    static const uint8_t unread[] = {1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 0,
+                                     1, 1, 1, 0, 1, 1, 0, 1, 0, 1, 1,
+                                     0, 0, 0, 1, 0, 0, 1, 0, 1, 0};
+    struct rng rng;
+    rng_init(&rng, SEED);
+    for (int s = 0; s < COUNT(some); s++) {
+        char text[80];
+        struct problem p;
+        conv_problem(&p, &rng, &shapes[some[s]], 0.3, true);
+        assert_true(p.spec.conv.oc <= COUNT(unread));
+        p.spec.conv.unread = unread;
+        (void)snprintf(text, sizeof text, "shape %d, unread channels, seed %d",
+                       some[s], SEED);
+        check_all(&p, &epilogues[1], text);
+        release_problem(&p);
+    }
+}
+
 static int64_t between(struct rng *rng, int64_t least, int64_t most)
 {
     return least + (int64_t)rng_below(rng, (uint64_t)(most - least + 1));
@@ -282,6 +305,7 @@ int main(void)
         cmocka_unit_test(every_convolution_agrees_with_the_reference),
         cmocka_unit_test(random_convolutions_agree_with_the_reference),
         cmocka_unit_test(every_epilogue_agrees_with_the_reference),
+        cmocka_unit_test(unread_channels_may_stay_unwritten),
         cmocka_unit_test(every_product_agrees_with_the_reference),
         cmocka_unit_test(the_best_family_that_serves_is_found),
         cmocka_unit_test(what_a_kernel_cannot_do_is_refused),
