@@ -239,27 +239,21 @@ static int give(struct work *work, const struct reconstruct_request *request,
 }
 
 /* Masks of what the variant removes now. */
-static int masks_of(struct mask_set *masks, struct graph **start,
-                    const struct work *work, struct error *err)
+static int masks_of(struct mask_set *masks, const struct graph *start,
+                    const struct decision *decisions, const struct work *work,
+                    struct error *err)
 {
     const struct setup *setup = work_setup(work);
     const struct variant *variant = work_variant(work);
-    if (weights_apply(start, setup->eval_graph, variant->weights, err) < 0)
-        return -1;
     struct mask_source source = {
-        .graph = *start,
+        .graph = start,
         .layers = session_layers(setup->session),
-        .decisions = variant->decisions,
+        .decisions = decisions,
         .weights = variant->weights,
         .calibrator = session_calibrator(setup->session),
     };
-    if (mask_set_init(masks, &source, err) < 0)
-        return -1;
-    if (!mask_set_shrinks(masks))
-        return 0;
-    return error_set(err, ERROR_UNSUPPORTED,
-                     "where channels, heads or blocks go weights are not "
-                     "refitted, tune them");
+    mask_set_release(masks);
+    return mask_set_init(masks, &source, err);
 }
 
 static int run(struct work *work, struct error *err)
@@ -282,15 +276,19 @@ static int run(struct work *work, struct error *err)
         .progress = step,
         .progress_context = work,
     };
-    int code = masks_of(&masks, &start, work, err);
-    request.masks = masks.masks;
+    int code = weights_apply(&start, setup->eval_graph,
+                             work_variant(work)->weights, err);
     request.start = start;
     if (!code)
         code = samples_init(&samples, &request.source, work, err);
     if (!code) {
         decisions = decide(work, &request, err);
-        code = decisions ? reconstruct(&result, &request, err) : -1;
+        code = decisions ? masks_of(&masks, start, decisions, work, err) : -1;
     }
+    request.masks = masks.masks;
+    request.removal = (struct removal){masks.labels, masks.blocks};
+    if (!code)
+        code = reconstruct(&result, &request, err);
     if (!code)
         code = give(work, &request, decisions, &result, err);
     if (!code && wish->distribute) {

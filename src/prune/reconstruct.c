@@ -2,6 +2,7 @@
 
 #include "base/array.h"
 #include "prune/batch_norm.h"
+#include "prune/reconstruct_lost.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct work {
     const struct reconstruct_request *request;
     struct reconstruct_result *result;
     struct trace trace;
+    struct lost lost;
     size_t *layer_at; /* per node: layer to visit + 1; 0: none */
     const char *name; /* of the layer in hand */
     int done, total;
@@ -129,6 +131,8 @@ struct fitting {
     struct tensor weight, bias; /* of the dense model; bias may have no data */
     int bias_id;
     bool centred;
+    struct bitmask stays; /* what does not go with channels; words NULL: all */
+    float *counts;        /* (rows) scale of the row's errors; 0: it goes */
 };
 
 static void fitting_release(struct fitting *f)
@@ -136,6 +140,8 @@ static void fitting_release(struct fitting *f)
     batch_norm_release(&f->norm);
     tensor_release(&f->weight);
     tensor_release(&f->bias);
+    bitmask_release(&f->stays);
+    free(f->counts);
 }
 
 /* Targets are those of the dense model's batch norm, so it has to be there. */
@@ -152,6 +158,22 @@ static int restore_norm(struct work *work, int node, struct error *err)
         if (put_constant(work, graph_stored(dense, id), &again, err) < 0)
             return -1;
     }
+    return 0;
+}
+
+/* What goes with channels, and what errors of the rows that stay count. */
+static int find_lost(struct fitting *f, const struct work *work,
+                     struct error *err)
+{
+    int64_t rows = f->layer->matrix.rows;
+    f->counts = array_create((size_t)rows + 1, sizeof *f->counts);
+    if (!f->counts)
+        return error_memory(err, (size_t)rows * sizeof *f->counts);
+    if (lost_layer(&f->stays, f->counts, &work->lost, work->trace.dense, f->row,
+                   err) < 0)
+        return -1;
+    for (int64_t r = 0; r < rows && f->norm.scale; r++)
+        f->counts[r] *= f->norm.scale[r];
     return 0;
 }
 
@@ -182,7 +204,7 @@ static int fitting_init(struct fitting *f, struct work *work, size_t row,
                                 : node->outputs[0];
     f->target.correction = find_addend(work, layer, end);
     f->target.scale = f->norm.scale;
-    return 0;
+    return find_lost(f, work, err);
 }
 
 static int put_bias(struct work *work, const struct fitting *f,
@@ -212,6 +234,36 @@ static double refit_cost(const struct fit *fit, const struct bitmask *mask)
     return fit->rows * kept * kept * kept / 3;
 }
 
+/*
+ * Of a layer that lost channels: what reads nothing and what nobody reads cost
+ * nothing and fall first, the decision's share of the others follows. Patterns
+ * fit the smaller shapes, so their masks stay as they are; so do those of wide
+ * layers.
+ */
+static int choose_among_left(struct work *work, struct fit *fit,
+                             const struct fitting *f, struct error *err)
+{
+    const struct reconstruct_request *r = work->request;
+    const struct decision *decision = &r->decisions[f->row];
+    struct bitmask *mask = &work->result->masks[f->row];
+    int64_t left = (int64_t)bitmask_count(&f->stays), all = f->layer->weights;
+    double share = (double)decision->remove / (double)all;
+    if (!decision->remove || !r->method->traces ||
+        decision->structure != structures[0] ||
+        fit->columns > FIT_TRACE_COLUMNS)
+        return bitmask_copy(mask, &r->masks[f->row]) < 0
+                   ? error_memory(err, (size_t)all / 8)
+                   : 0;
+    if (fit_trace(fit, decision->structure, &r->parallel, r->cancel, err) < 0 ||
+        fit_select(fit, all - left + decision_units(share, left), mask, err) <
+            0)
+        return -1;
+    for (size_t i = 0; i < mask->bits; i++)
+        if (!bitmask_get(&f->stays, i))
+            bitmask_set(mask, i, false);
+    return 0;
+}
+
 /* The mask and the weights on it; *error is what is lost. */
 static int choose_and_solve(struct work *work, struct fit *fit,
                             const struct fitting *f, double *error,
@@ -221,7 +273,10 @@ static int choose_and_solve(struct work *work, struct fit *fit,
     struct bitmask *mask = &work->result->masks[f->row];
     float *weight = f->weight.data;
     *error = -1;
-    if (r->method->choose) {
+    if (f->stays.words) {
+        if (choose_among_left(work, fit, f, err) < 0)
+            return -1;
+    } else if (r->method->choose && r->decisions[f->row].remove) {
         if (r->method->choose(fit, &r->decisions[f->row], &r->parallel,
                               r->cancel, mask, weight, error, err) < 0)
             return -1;
@@ -242,7 +297,7 @@ static int fit_layer(struct work *work, struct fitting *f, struct error *err)
         .damping = r->damping,
         .centred = f->centred,
         .bias = f->bias.data,
-        .row_scale = f->norm.scale,
+        .row_scale = f->counts,
     };
     double error = 0;
     if (hessian_init(&hessian, &work->trace, f->layer, TRACE_CHANGED,
@@ -397,7 +452,8 @@ static int visit_node(struct work *work, int node, struct error *err)
     bool statistics = work->request->method->statistics;
     if (layer && !statistics && visit_layer(work, layer - 1, err) < 0)
         return -1;
-    if (trace_differs(trace, node)) {
+    if (trace_differs(trace, node) ||
+        lost_touches(&work->lost, trace->dense, node)) {
         if (layer && statistics && correct_layer(work, layer - 1, err) < 0)
             return -1;
         if (batch_norm_is(trace->dense, node) &&
@@ -405,16 +461,30 @@ static int visit_node(struct work *work, int node, struct error *err)
             return -1;
         if (trace_run(trace, node, TRACE_CHANGED, err) < 0)
             return -1;
+        lost_clear(&work->lost, trace, node);
     }
     trace_pass(trace, node);
     return 0;
+}
+
+/* Whether something of a layer went, but not all: of what lost inputs with the
+ * channels of others, too. */
+static bool has_lost(const struct reconstruct_request *r, size_t i)
+{
+    if (r->decisions[i].remove && !r->removal.labels)
+        return true;
+    const struct bitmask *mask = r->masks ? &r->masks[i] : NULL;
+    if (!r->removal.labels || !mask || !mask->words || !bitmask_count(mask))
+        return false;
+    return r->decisions[i].remove ||
+           hessian_serves(r->instance, &r->layers->layers[i], NULL) == 0;
 }
 
 /* Whether a layer's weights are fitted. */
 static bool is_chosen(const struct reconstruct_request *r, size_t i)
 {
     return !r->method->statistics && r->layers->layers[i].prunable &&
-           r->decisions[i].remove && (!r->chosen || r->chosen[i]);
+           has_lost(r, i) && (!r->chosen || r->chosen[i]);
 }
 
 static int find_layers(struct work *work, struct error *err)
@@ -463,6 +533,9 @@ int reconstruct(struct reconstruct_result *result,
     struct graph *changed = NULL;
     int status = result_init(&work, err);
     if (!status)
+        status = lost_init(&work.lost, request->instance, request->layers,
+                           &request->removal, err);
+    if (!status)
         status = find_layers(&work, err);
     if (!status)
         status = begin_changed(&changed, &work, err);
@@ -478,6 +551,7 @@ int reconstruct(struct reconstruct_result *result,
         trace_release(&work.trace);
     }
     graph_drop(changed);
+    lost_release(&work.lost);
     free(work.layer_at);
     if (status < 0)
         reconstruct_result_release(result);

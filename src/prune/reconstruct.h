@@ -9,6 +9,7 @@
 
 #include "prune/apply.h"
 #include "prune/fit.h"
+#include "prune/removal.h"
 #include "prune/trace.h"
 
 /* How the weights to remove are chosen; one row each
@@ -19,6 +20,7 @@ struct reconstruct_method {
      * bias and no batch norm behind give the dense model's mean and deviation
      * per channel by scaling their rows and shifting the bias. */
     bool statistics;
+    bool traces; /* chooses single weights by the order of ExactOBS */
     /* Chooses the mask anew by the data; NULL: keeps the given one. weight
      * and error are written (error -1: not) where the choice comes with
      * weights of its own. */
@@ -41,6 +43,8 @@ struct reconstruct_request {
                                     before, and the only ones of layers that
                                     are not chosen */
     const bool *chosen;          /* per layer; NULL: all that are pruned */
+    struct removal removal; /* channels, heads and blocks that go; the masks
+                               have them, too. labels NULL: none */
     const struct reconstruct_method *method;
     double damping; /* 0: usual */
     struct trace_source source;

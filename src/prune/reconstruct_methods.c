@@ -38,6 +38,7 @@ static const struct reconstruct_method method_obs = {
     .help = "chooses what falls by its cost after refitting (ExactOBS, "
             "SparseGPT in wide layers)",
     .choose = choose_obs,
+    .traces = true,
 };
 
 static const struct reconstruct_method method_sparsegpt = {

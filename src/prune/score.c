@@ -4,6 +4,8 @@
 #include "prune/calibration.h"
 #include "prune/select.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* A layer's weight as float32; release it. */
@@ -91,11 +93,32 @@ float *score_layer(const struct mask_source *source, size_t row,
     return scores;
 }
 
+/* Rows that the weights mask whole are worth nothing: what went before goes
+ * again. */
+static void lower_rows(const struct mask_source *source, size_t row,
+                       float *rows)
+{
+    const struct layer_matrix *m = &source->layers->layers[row].matrix;
+    const struct weights *weights = source->weights;
+    const struct bitmask *mask = weights ? &weights->masks[row] : NULL;
+    for (int64_t r = 0; mask && mask->words && r < m->rows; r++) {
+        bool any = false;
+        for (int64_t c = 0; c < m->inputs && !any; c++)
+            for (int64_t p = 0; p < m->places && !any; p++)
+                any = bitmask_get(mask, (size_t)layer_matrix_at(m, r, c, p));
+        if (!isnan(rows[r]))
+            rows[r] = any ? fmaxf(rows[r], FLT_MIN) : 0;
+    }
+}
+
 float *score_rows(const struct mask_source *source, size_t row,
                   const struct criterion *criterion, struct error *err)
 {
-    return run_face(criterion->score_rows, source, row, criterion,
-                    source->layers->layers[row].matrix.rows, err);
+    float *rows = run_face(criterion->score_rows, source, row, criterion,
+                           source->layers->layers[row].matrix.rows, err);
+    if (rows)
+        lower_rows(source, row, rows);
+    return rows;
 }
 
 /* --- ranks inside rows --- */

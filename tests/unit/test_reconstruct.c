@@ -437,6 +437,81 @@ static void statistics_are_measured_again(void **state)
     }
 }
 
+static int choose(struct model *m, size_t row, const char *structure,
+                  double share)
+{
+    const struct structure *s = structure_find(structure);
+    const struct layer *layer = &m->layers.layers[row];
+    int64_t units = structure_units(s, layer);
+    struct choice choice = {s, &criterion_magnitude,
+                            decision_units(share, units)};
+    return units ? decision_choose(m->decisions, &m->layers, row, &choice, NULL)
+                 : -1;
+}
+
+/* Outputs of what is left of a graph, as the smaller model that is written. */
+static double distance_left(const struct model *m, const struct graph *graph,
+                            const struct mask_set *set)
+{
+    struct graph *left;
+    assert_int_equal(mask_set_apply(&left, graph, &m->layers, set, NULL), 0);
+    double found = distance(m, left);
+    graph_drop(left);
+    return found;
+}
+
+/* Channels, a block and weights go; the rest makes up for them, and masked
+ * equals compacted as before. */
+static void what_lost_channels_is_reconstructed(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"resnet20-bn", "mobilenet"};
+    for (size_t n = 0; n < ARRAY_LENGTH(names); n++) {
+        struct model m;
+        struct reconstruct_result result;
+        struct graph *changed;
+        int chosen = 0;
+        model_init(&m, names[n], 0.3, "obs");
+        for (size_t i = 0; i < m.layers.count; i += 2)
+            chosen += choose(&m, i, "channel", 0.2) == 0;
+        if (n == 0)
+            assert_int_equal(choose(&m, 5, "layer", 1), 0);
+        assert_true(chosen > 3);
+        struct mask_source source = {
+            .graph = m.graph, .layers = &m.layers, .decisions = m.decisions};
+        mask_set_release(&m.masks);
+        assert_int_equal(mask_set_init(&m.masks, &source, NULL), 0);
+        assert_true(mask_set_shrinks(&m.masks));
+        m.request.masks = m.masks.masks;
+        m.request.removal = (struct removal){m.masks.labels, m.masks.blocks};
+        double before = distance_left(&m, m.graph, &m.masks);
+        assert_int_equal(reconstruct(&result, &m.request, NULL), 0);
+        assert_int_equal(graph_with_constants(&changed, m.graph, result.count,
+                                              result.ids, result.tensors, NULL),
+                         0);
+        int fitted = 0;
+        for (size_t i = 0; i < m.layers.count; i++) {
+            struct bitmask *old = &m.masks.masks[i], *now = &result.masks[i];
+            if (!now->words)
+                continue;
+            /* As many as the smaller layer is to lose. */
+            assert_int_equal(bitmask_count(now), bitmask_count(old));
+            fitted++;
+            bitmask_release(old);
+            *old = *now;
+            *now = (struct bitmask){0};
+        }
+        assert_true(fitted > (int)m.layers.count / 2);
+        assert_true(distance_left(&m, changed, &m.masks) < before / 4);
+        struct error err = {0};
+        if (mask_set_verify(&m.masks, changed, &m.layers, NULL, &err) < 0)
+            fail_msg("%s", err.message);
+        graph_drop(changed);
+        reconstruct_result_release(&result);
+        model_release(&m);
+    }
+}
+
 static void wide_layers_are_chosen_column_by_column(void **state)
 {
     (void)state;
@@ -513,6 +588,7 @@ int main(void)
         cmocka_unit_test(trace_gives_what_a_plan_gives),
         cmocka_unit_test(reconstruction_brings_outputs_back),
         cmocka_unit_test(statistics_are_measured_again),
+        cmocka_unit_test(what_lost_channels_is_reconstructed),
         cmocka_unit_test(wide_layers_are_chosen_column_by_column),
         cmocka_unit_test(layers_can_be_chosen),
         cmocka_unit_test(progress_is_told_and_cancel_ends_it),
