@@ -180,6 +180,8 @@ const struct action actions[] = {
      why_scan_row, NULL},
     {"scan-set", "Enter", SENS, "prune the layer by this much", do_scan_set, 0,
      why_scan_set, NULL},
+    {"scan-whole", "Tab", SENS, "curve of a layer or of all", do_scan_whole, 0,
+     NULL, NULL},
     {"cliff", "c", SENS, "what counts as a cliff", do_cliff, 0, NULL, NULL},
     {"scan-file", "E", SENS, "write the scan as CSV", do_scan_file, 0,
      why_scan_file, NULL},

@@ -108,6 +108,7 @@ void do_compare_pane(struct app *app, int unused);
 
 /* action_scan.c */
 void do_scan_column(struct app *app, int step);
+void do_scan_whole(struct app *app, int unused);
 void do_scan(struct app *app, int unused); /* starts, stops */
 void do_scan_again(struct app *app, int unused);
 void do_scan_set(struct app *app, int unused);

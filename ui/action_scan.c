@@ -21,6 +21,12 @@ void do_scan_column(struct app *app, int step)
         state->scan_amount = 0;
 }
 
+void do_scan_whole(struct app *app, int unused)
+{
+    (void)unused;
+    app->state.scan_whole = !app->state.scan_whole;
+}
+
 /* A line of the command language for the session's method. */
 static void scan(struct app *app, const char *layers, const char *behind)
 {
@@ -54,16 +60,18 @@ void do_scan_again(struct app *app, int unused)
 void do_scan_set(struct app *app, int unused)
 {
     (void)unused;
-    char line[160];
+    char line[160], layer[24];
     const struct landscape *land = app->view.scan.land;
-    const struct view_layer *layer = &app->view.layers[app_layer(app)];
+    const struct view_layer *here = &app->view.layers[app_layer(app)];
     do_scan_column(app, 0);
-    if (!layer->prunable) {
-        app_say(app, ROLE_WARN, "'%s' cannot be pruned: %s", layer->name,
-                layer->reason);
+    if (!app->state.scan_whole && !here->prunable) {
+        app_say(app, ROLE_WARN, "'%s' cannot be pruned: %s", here->name,
+                here->reason);
         return;
     }
-    snprintf(line, sizeof line, "set @%d %.6g%% %s %s", app_layer(app) + 1,
+    snprintf(layer, sizeof layer, "set @%d", app_layer(app) + 1);
+    snprintf(line, sizeof line, "%s %.6g%% %s %s",
+             app->state.scan_whole ? "global" : layer,
              100 * land->amounts[app->state.scan_amount], land->structure,
              land->criterion);
     app_execute(app, line);

@@ -108,6 +108,7 @@ struct state {
     double plot_zoom; /* 1: everything */
     int scan_amount;  /* column of the map of sensitivity under the cursor */
     int scan_first;   /* the first column that is seen */
+    bool scan_whole;  /* the curve is that of all layers together */
 
     /* layers: rows in the order shown */
     int *order;          /* layer indices, owned */

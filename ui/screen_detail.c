@@ -4,6 +4,7 @@
 #include "screen.h"
 
 #include "base/array.h"
+#include "prune/landscape.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -114,18 +115,43 @@ static void draw_trials(const struct app *app, struct surface *surface,
     free(list);
 }
 
-/* What the layer's channels go together with, in the last rows. */
-static int draw_group(const struct view_layer *layer, struct surface *surface,
-                      struct rect area)
+/* "cliff 77% [72%,80%] High rank 3" by the scan; "" not scanned. */
+static const char *scan_text(char *text, size_t room, const struct view *view,
+                             int layer)
 {
-    const char *lines[] = {layer->width, layer->group ? layer->group : ""};
+    char a[FORMAT_ROOM], b[FORMAT_ROOM], c[FORMAT_ROOM];
+    const struct landscape_row *row = view_scan_row(view, layer);
+    text[0] = '\0';
+    if (row == NULL)
+        return text;
+    size_t used = 0;
+    if (row->cliff.found)
+        used = (size_t)snprintf(
+            text, room, "cliff %s [%s,%s]", format_whole(a, row->cliff.amount),
+            format_whole(b, row->cliff.low), format_whole(c, row->cliff.high));
+    else
+        used = (size_t)snprintf(text, room, "no cliff");
+    if (row->rank > 0 && used < room)
+        snprintf(text + used, room - used, " %s rank %zu", row->word,
+                 row->rank);
+    return text;
+}
+
+/* What the layer's channels go together with, in the last rows. */
+static int draw_group(const struct view *view, int index,
+                      struct surface *surface, struct rect area)
+{
+    char scan[96];
+    const struct view_layer *layer = &view->layers[index];
+    const char *lines[] = {scan_text(scan, sizeof scan, view, index),
+                           layer->width, layer->group ? layer->group : ""};
     int used = 0;
-    for (int i = 1; i >= 0 && area.rows > 5; i--) {
+    for (int i = 2; i >= 0 && area.rows > 5; i--) {
         if (lines[i][0] == '\0')
             continue;
         used++;
         surface_text(surface, area.row + area.rows - used, area.column + 1,
-                     area.columns - 2, i ? ROLE_DIM : ROLE_TEXT, lines[i]);
+                     area.columns - 2, i == 2 ? ROLE_DIM : ROLE_TEXT, lines[i]);
     }
     return used;
 }
@@ -176,7 +202,7 @@ void detail_draw(struct app *app, struct surface *surface)
                 0x252c);
     draw_map(app, surface, l.mask);
     struct rect trials = l.trials;
-    trials.rows -= draw_group(&app->view.layers[layer], surface, trials);
+    trials.rows -= draw_group(&app->view, layer, surface, trials);
     draw_trials(app, surface, trials, (size_t)layer);
     for (int r = 0; r < l.filters.rows; r++)
         surface_put(surface, l.filters.row + r, l.upper_divider, ROLE_BORDER,

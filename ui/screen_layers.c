@@ -72,6 +72,21 @@ static double sparsity(const struct view_layer *layer)
                               : 0;
 }
 
+/* Where the bar would reach the layer's cliff, by the scan. */
+static void draw_cliff(const struct place *p, int width)
+{
+    const struct landscape_row *row =
+        p->layer == &p->app->view.layers[p->index]
+            ? view_scan_row(&p->app->view, (int)p->index)
+            : NULL; /* of the total */
+    if (row == NULL || !row->cliff.found || p->app->view.scan.narrows)
+        return;
+    int at = (int)(row->cliff.amount * width);
+    bool past = p->layer->amount > row->cliff.amount;
+    surface_put(p->surface, p->row, p->column + (at < width ? at : width - 1),
+                past ? ROLE_BAD : ROLE_WARN, 0x250a);
+}
+
 static void draw_bar(const struct place *p)
 {
     char text[FORMAT_ROOM];
@@ -82,6 +97,7 @@ static void draw_bar(const struct place *p)
     }
     plot_bar(p->surface, p->row, p->column, p->width - 6, sparsity(p->layer),
              ROLE_BAR);
+    draw_cliff(p, p->width - 6);
     widget_right(p->surface, p->row, p->column + p->width - 6, 6, ROLE_VALUE,
                  format_percent(text, sparsity(p->layer)));
 }

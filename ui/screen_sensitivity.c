@@ -209,8 +209,9 @@ static void draw_map(const struct place *p)
     if (state->scan_first + p->visible < amounts)
         surface_put(p->surface, 1, edge, ROLE_DIM, 0x203a);
     surface_text(p->surface, p->top + p->rows, p->name, p->name_columns,
-                 ROLE_DIM, "all together");
-    draw_cells(p, p->top + p->rows, landscape_row(p->land, 0), false);
+                 state->scan_whole ? ROLE_CURSOR : ROLE_DIM, "all together");
+    draw_cells(p, p->top + p->rows, landscape_row(p->land, 0),
+               state->scan_whole);
 }
 
 /* --- the curve --- */
@@ -353,11 +354,24 @@ static void add_row(struct side *side, const struct landscape_row *found)
         found->rank ? text : "");
 }
 
+/* What Enter would change: a layer's amount, or that of all. */
+static void add_now(struct side *side, const struct place *p, int layer)
+{
+    char text[2 * FORMAT_ROOM], a[FORMAT_ROOM];
+    const struct view *view = &p->app->view;
+    const struct view_layer *l = &view->layers[layer];
+    double now = l->weights > 0 ? (double)l->removed / (double)l->weights : 0;
+    if (p->app->state.scan_whole)
+        now = view_now(view)->sparsity;
+    snprintf(text, sizeof text, "%s; Enter sets %.4g%%", format_percent(a, now),
+             100 * p->land->amounts[p->app->state.scan_amount]);
+    bool can = l->prunable || p->app->state.scan_whole;
+    add(side, ROLE_TEXT, "now", can ? text : "cannot be pruned");
+}
+
 static void draw_side(const struct place *p, struct rect area,
                       const struct landscape_row *found, int layer)
 {
-    char text[2 * FORMAT_ROOM], a[FORMAT_ROOM];
-    const struct view_layer *l = &p->app->view.layers[layer];
     struct side side = {p->surface, area.row, area.row + area.rows,
                         area.column + 1};
     for (int r = 0; r < area.rows; r++)
@@ -366,10 +380,17 @@ static void draw_side(const struct place *p, struct rect area,
     add_point(&side, p, found);
     if (found != NULL)
         add_row(&side, found);
-    double now = l->weights > 0 ? (double)l->removed / (double)l->weights : 0;
-    snprintf(text, sizeof text, "%s; Enter sets %.4g%%", format_percent(a, now),
-             100 * p->land->amounts[p->app->state.scan_amount]);
-    add(&side, ROLE_TEXT, "now", l->prunable ? text : "cannot be pruned");
+    add_now(&side, p, layer);
+}
+
+static void draw_nothing(const struct place *p, struct rect area)
+{
+    static const char *const lines[] = {
+        "this was not scanned: s measures", "what pruning each layer costs;",
+        "edits go first, nothing found is lost"};
+    for (int i = 0; i < 3; i++)
+        surface_text(p->surface, area.row + 1 + i, area.column + 1,
+                     area.columns - 1, ROLE_DIM, lines[i]);
 }
 
 static void draw_lower(const struct place *p, int row, int rows)
@@ -377,28 +398,25 @@ static void draw_lower(const struct place *p, int row, int rows)
     const struct view *view = &p->app->view;
     int layer = app_layer(p->app), columns = p->surface->columns;
     int side = p->wide ? SIDE + 9 : SIDE;
+    bool whole = p->app->state.scan_whole;
     char title[160];
     if (layer < 0) {
         widget_rule(p->surface, row, 0, columns, NULL, false);
         return;
     }
-    const struct landscape_row *found = view_scan_row(view, layer);
+    const struct landscape_row *found =
+        whole ? landscape_row(p->land, 0) : view_scan_row(view, layer);
     snprintf(title, sizeof title, "%s: accuracy %%, 95 %% band",
-             view->layers[layer].name);
+             whole ? "all layers together" : view->layers[layer].name);
     widget_rule(p->surface, row, 0, columns, title, false);
     struct rect left = {row + 1, 1, rows - 1, columns - side - 2};
     struct rect right = {row + 1, columns - side, rows - 1, side};
-    surface_put(p->surface, row, columns - side - 1, ROLE_BORDER, 0x252c);
-    if (found != NULL) {
+    if (surface_width(title) + 6 < columns - side)
+        surface_put(p->surface, row, columns - side - 1, ROLE_BORDER, 0x252c);
+    if (found != NULL)
         draw_curve(p, left, found);
-    } else {
-        surface_text(p->surface, row + 2, 2, left.columns - 2, ROLE_DIM,
-                     "this layer was not scanned");
-        surface_text(p->surface, row + 3, 2, left.columns - 2, ROLE_DIM,
-                     "s measures what pruning each costs;");
-        surface_text(p->surface, row + 4, 2, left.columns - 2, ROLE_DIM,
-                     "edits go first, nothing found is lost");
-    }
+    else
+        draw_nothing(p, left);
     draw_side(p, right, found, layer);
 }
 
@@ -406,9 +424,10 @@ static void draw_legend(const struct place *p, int row)
 {
     int used = surface_text(p->surface, row, 1, -1, ROLE_DIM, heat_legend);
     surface_printf(p->surface, row, used + 3, -1, ROLE_TEXT,
-                   "s %s  r again  Enter set  E csv%s",
+                   "s %s  r again  Enter set  Tab %s%s",
                    p->app->view.working ? "stop" : "start",
-                   p->wide ? "  p criterion  h/l amount  j/k layer" : "");
+                   p->app->state.scan_whole ? "layer" : "all",
+                   p->wide ? "  E csv  p criterion  c cliff" : "");
 }
 
 void sensitivity_draw(struct app *app, struct surface *surface)

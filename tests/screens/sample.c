@@ -88,6 +88,7 @@ static void add_layers(struct view *view)
             .kernel = isfinite(layers[i].ms) ? "k" : "",
             .sparse_kernel = layers[i].sparsity > 0.6,
             .leader = (int)i,
+            .amount = layers[i].sparsity,
         };
         snprintf(to->description, sizeof to->description, "%s",
                  layers[i].description);

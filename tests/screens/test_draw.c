@@ -201,7 +201,12 @@ static void sensitivity_is_a_map_with_gaps(void **state)
     press("k k k l l l l l l");
     assert_drawn("draw-sensitivity-80x24", 24, 80);
     assert_drawn("draw-sensitivity-140x40", 40, 140);
+    press("Tab");
+    assert_drawn("draw-sensitivity-whole-80x24", 24, 80);
+    press("Tab 2");
+    assert_drawn("draw-detail-scanned-80x24", 24, 80);
     press("1");
+    assert_drawn("draw-layers-scanned-80x24", 24, 80);
     assert_drawn("draw-layers-scanned-140x40", 40, 140);
     press("4 G"); /* not scanned; the row above cannot be pruned */
     assert_drawn("draw-sensitivity-gap-80x24", 24, 80);

@@ -112,7 +112,7 @@ static void a_killed_scan_goes_on_where_it_stopped(void **state)
     start(24, 80);
     terminal_idle(terminal);
     terminal_press(terminal, "4");
-    terminal_expect(terminal, "this layer was not scanned");
+    terminal_expect(terminal, "this was not scanned");
     assert_int_equal(gaps_of_stem(), 11); /* ten amounts and the rank */
     terminal_send(terminal, "s");
     wait_for_points(11, lines);
@@ -181,6 +181,56 @@ static void the_scan_is_written_as_it_is_kept(void **state)
     terminal_wait_exit(terminal);
 }
 
+/* The status line's message lasts until the next key. */
+static void the_key_press_past_a_cliff_is_told_once(void **state)
+{
+    (void)state;
+    start(24, 80);
+    terminal_idle(terminal);
+    terminal_press(terminal, ":");
+    terminal_press(terminal, "scan stem\r");
+    terminal_press(terminal, "s");
+    terminal_press(terminal, "5\r");
+    if (terminal_shows(terminal, "past its cliff"))
+        fail_msg("warned on the plateau");
+    terminal_press(terminal, "s");
+    terminal_send(terminal, "90\r"); /* at once, not when measured */
+    terminal_expect(terminal, "past its cliff");
+    terminal_expect(terminal, "tune or undo");
+    terminal_idle(terminal);
+    terminal_press(terminal, "l");
+    if (terminal_shows(terminal, "past "))
+        fail_msg("warned twice");
+    terminal_press(terminal, "u");
+    terminal_press(terminal, "u");
+    terminal_press(terminal, "\x12"); /* redo */
+    if (terminal_shows(terminal, "past "))
+        fail_msg("warned of a redo");
+    terminal_send(terminal, ":q!\r");
+    terminal_wait_exit(terminal);
+}
+
+static void without_a_scan_measured_figures_tell(void **state)
+{
+    (void)state;
+    start(24, 80);
+    terminal_idle(terminal);
+    terminal_press(terminal, ":");
+    terminal_press(terminal, "global 30%\r");
+    if (terminal_shows(terminal, "past the cliff"))
+        fail_msg("warned on the plateau");
+    terminal_press(terminal, ":");
+    terminal_press(terminal, "global 80%\r");
+    terminal_expect(terminal, "points lost for 50% more sparsity: past the "
+                              "cliff; tune or undo");
+    terminal_press(terminal, ":");
+    terminal_press(terminal, "global 85%\r");
+    if (terminal_shows(terminal, "past the cliff"))
+        fail_msg("warned twice");
+    terminal_send(terminal, ":q!\r");
+    terminal_wait_exit(terminal);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -188,6 +238,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_killed_scan_goes_on_where_it_stopped),
         TEST(edits_go_first_while_it_scans),
+        TEST(the_key_press_past_a_cliff_is_told_once),
+        TEST(without_a_scan_measured_figures_tell),
         TEST(the_scan_is_written_as_it_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
