@@ -109,9 +109,8 @@ void do_cliff(struct app *app, int unused)
     static const char *const rules[] = {
         "The cliff of a curve is where accuracy leaves its plateau: the change",
         "point of a plateau and a rising line, fitted to log(1 + drop / half a",
-        "point) up to the first drop of ten points. Its interval (95 %) is "
-        "drawn",
-        "beside it; a curve that never drops by 1.5 points has none.",
+        "point) up to the first drop of five points. A curve that never drops",
+        "by 1.5 points has none. Its interval (95 %) stands beside it.",
         "A warning is given at the key press that takes a layer (with `global`",
         "the model) above its cliff, as scanned. Where nothing was scanned, "
         "once",

@@ -8,7 +8,7 @@
 #define CHI_SQUARE_2 5.991464547107979
 #define HALF_POINT   0.005
 #define LEAST_DROP   0.015 /* of something to call a cliff */
-#define ENOUGH_DROP  0.10  /* behind it the cliff has been passed */
+#define ENOUGH_DROP  0.05  /* behind it the cliff has been passed */
 /* What a broken line misses of a real curve, in units of z. */
 #define MODEL_SPREAD 0.15
 enum { STEPS = 200 }; /* change points tried: every half per cent */

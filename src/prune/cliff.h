@@ -5,7 +5,7 @@
  * weights from the points' intervals). Drops d grow by a factor from amount to
  * amount once they begin, so z = log(1 + d / half a point) is a plateau
  * followed by a line; the cliff is the change point of that broken line, fitted
- * by weighted least squares to the amounts up to the first drop of ten points.
+ * by weighted least squares to the amounts up to the first drop of five points.
  * Its interval holds every change point whose fit is not significantly worse
  * (95 %). A curve that a level line fits as well, or that never drops by more
  * than one and a half points, has no cliff.

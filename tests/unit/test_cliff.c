@@ -85,6 +85,30 @@ static void the_change_point_is_found(void **state)
     }
 }
 
+/* A first layer of few weights: one jump, then steps; the amounts behind the
+ * jump are no line and must not move the change point before the plateau's
+ * end. Figures of ResNet-20's stem, 1,000 test images. */
+static void what_lies_behind_a_jump_does_not_move_it(void **state)
+{
+    (void)state;
+    static const double lost[] = {0.001, -0.002, -0.002, 0.008, 0.094,
+                                  0.109, 0.148,  0.584,  0.700, 0.715};
+    static const double half[] = {0.003, 0.004, 0.005, 0.008, 0.012,
+                                  0.012, 0.015, 0.030, 0.025, 0.025};
+    struct curve curve = {.count = 10, .baseline = 0.946};
+    for (size_t i = 0; i < 10; i++) {
+        curve.amounts[i] = i == 9 ? 0.95 : 0.1 * (double)(i + 1);
+        curve.values[i] = curve.baseline - lost[i];
+        curve.low[i] = curve.values[i] - half[i];
+        curve.high[i] = curve.values[i] + half[i];
+    }
+    curve_fit(&curve);
+    struct cliff cliff = cliff_find(&curve);
+    assert_true(cliff.found);
+    assert_true(cliff.amount >= 0.3 && cliff.amount <= 0.4);
+    assert_true(cliff.low >= 0.2 && cliff.high <= 0.45);
+}
+
 /* With noise of the size that the intervals say, 95 of 100 intervals should
  * hold the change point; 90 of 100 is where a defect would show. */
 static void its_interval_holds_the_truth(void **state)
@@ -209,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fit_is_the_isotonic_one),
         cmocka_unit_test(the_change_point_is_found),
+        cmocka_unit_test(what_lies_behind_a_jump_does_not_move_it),
         cmocka_unit_test(its_interval_holds_the_truth),
         cmocka_unit_test(a_plateau_has_no_cliff),
         cmocka_unit_test(curves_are_read_between_points),
