@@ -25,6 +25,25 @@ static struct range zoomed(struct range range, double centre, double zoom)
     return (struct range){centre - half, centre + half};
 }
 
+/* Costs, at least a tenth of their size wide: neither one point nor noise
+ * fills the plot. */
+static struct range cost_range(const double *values, size_t count)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        low = fmin(low, values[i]); /* which leaves out what is NAN */
+        high = fmax(high, values[i]);
+    }
+    if (!(low <= high) || high <= 0)
+        return range_pad(range_of(values, count), 0.05);
+    double middle = (low + high) / 2, least = 0.05 * middle;
+    struct range range = range_pad((struct range){low, high}, 0.05);
+    if (range.high - range.low < 2 * least)
+        range = (struct range){middle - least, middle + least};
+    range.low = fmax(range.low, 0); /* never negative */
+    return range;
+}
+
 static bool find_ranges(const struct app *app, int cursor, struct range *x,
                         struct range *y)
 {
@@ -40,15 +59,10 @@ static bool find_ranges(const struct app *app, int cursor, struct range *x,
         xs[count] = view_axis_value(&view->points[i], app->state.axis);
         ys[count++] = 100 * view->points[i].accuracy.value;
     }
-    *x = range_pad(range_of(xs, count), 0.05);
+    *x = cost_range(xs, count);
     *y = range_pad(range_of(ys, count), 0.08);
     if (y->high - y->low < 1) /* noise must not look like a cliff */
         *y = (struct range){y->low - 0.5, y->high + 0.5};
-    double middle = (x->low + x->high) / 2, least = 0.05 * middle;
-    if (x->high - x->low < 2 * least)
-        *x = (struct range){middle - least, middle + least};
-    if (x->low < 0) /* costs are never negative */
-        x->low = 0;
     if (app->state.axis != VIEW_LATENCY && x->high > 100)
         x->high = 100;
     if (y->high > 100 && y->low < 99)
