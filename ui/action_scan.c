@@ -63,6 +63,10 @@ void do_scan_set(struct app *app, int unused)
     char line[160], layer[24];
     const struct landscape *land = app->view.scan.land;
     const struct view_layer *here = &app->view.layers[app_layer(app)];
+    if (land == NULL) {
+        app_say(app, ROLE_WARN, "nothing was scanned yet - s begins");
+        return;
+    }
     do_scan_column(app, 0);
     if (!app->state.scan_whole && !here->prunable) {
         app_say(app, ROLE_WARN, "'%s' cannot be pruned: %s", here->name,
