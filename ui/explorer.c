@@ -476,6 +476,7 @@ int ui_main(const struct session_options *session,
     e->app.state.ascii = options->ascii || !term_utf8();
     e->app.state.mouse = !options->no_mouse;
     e->app.state.readonly = options->readonly;
+    e->app.state.still = sync != NULL;
     int status = term_open(&e->term, &term, &e->error);
     if (status == 0)
         e->app.state.painted = term_paints(e->term);

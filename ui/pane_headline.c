@@ -250,7 +250,7 @@ static void draw_work(const struct app *app, struct line *line)
 static void draw_noise(const struct app *app, struct line *line)
 {
     const struct view_point *now = view_now(&app->view);
-    if (now->noise > NOISE_QUIET && !now->predicted &&
+    if (now->noise > NOISE_QUIET && !now->predicted && !app->state.still &&
         app->state.screen <= SCREEN_DETAIL)
         add(line, ROLE_WARN, "  · machine %s", noise_word(now->noise));
 }
