@@ -101,7 +101,7 @@ struct state {
     enum pane pane;
     bool zoom;
     bool ascii, mouse, readonly, paused;
-    bool still; /* what depends on the machine's mood is not drawn (tests) */
+    bool still;   /* what depends on the machine's mood is not drawn (tests) */
     bool painted; /* the terminal has 256 colours */
     enum view_reference reference;
     enum view_axis axis;
