@@ -77,9 +77,10 @@ static int run(const struct cli_options *options, struct error *err)
 {
     if (!options->output)
         return error_set(err, ERROR_USAGE, "prune needs -o OUT");
-    if (!options->recipe && !options->set_count)
+    if (!options->recipe && !options->set_count && !options->masks_file)
         return error_set(err, ERROR_USAGE,
-                         "prune needs --recipe FILE or --set LAYER=AMOUNT");
+                         "prune needs --recipe FILE, --set LAYER=AMOUNT or "
+                         "--masks FILE.npz");
     struct session *session;
     if (run_open(&session, options, options->arguments[0],
                  options->arguments[1], err) < 0)

@@ -305,7 +305,6 @@ FLAG(help)
 FLAG(version)
 FLAG(json)
 FLAG(progress)
-FLAG(masks)
 FLAG(report)
 FLAG(write_recipe)
 FLAG(merge)
@@ -313,6 +312,15 @@ FLAG(restart)
 FLAG(ascii)
 FLAG(mono)
 FLAG(no_mouse)
+
+/* Without a file they are written, else kept. */
+static int take_masks(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)e;
+    o->masks |= !t;
+    o->masks_file = t ? t : o->masks_file;
+    return 0;
+}
 
 enum { ANY = ~0 };
 
@@ -331,7 +339,8 @@ static const struct option_row rows[] = {
      take_recipe},
     {"set", 0, "LAYER=AMOUNT[:STRUCTURE[:CRITERION]]", OPTION_PRUNE,
      "prune a layer (name, glob or @row); may be repeated", take_set},
-    {"masks", 0, NULL, OPTION_PRUNE, "also write the masks (.masks.npz)",
+    {"masks", 0, "[FILE.npz]", OPTION_PRUNE | OPTION_EVAL | OPTION_EXPLORER,
+     "keep the masks of FILE.npz; without it, also write the masks",
      take_masks},
     {"write-recipe", 0, NULL, OPTION_PRUNE, "also write the recipe (.recipe)",
      take_write_recipe},
@@ -463,6 +472,13 @@ static const struct option_row *find_row(unsigned groups, const char *word,
 }
 
 /* One option at words[*i]; moves *i to its last word. */
+static bool is_masks_file(const char *word)
+{
+    size_t length = strlen(word);
+    return word[0] != '-' && length > 4 &&
+           strcmp(word + length - 4, ".npz") == 0;
+}
+
 static int parse_option(struct cli_options *options, unsigned groups, int *i,
                         int count, char **words, struct error *err)
 {
@@ -477,7 +493,12 @@ static int parse_option(struct cli_options *options, unsigned groups, int *i,
     if (!row->value && value)
         return error_set(err, ERROR_USAGE, "option '%.*s' takes no value",
                          (int)length, word);
-    if (row->value && !value) {
+    bool may = row->value && row->value[0] == '['; /* without a value */
+    if (may && !value && *i + 1 < count && is_masks_file(words[*i + 1]))
+        value = words[++*i];
+    if (may && !value && !(groups & OPTION_PRUNE))
+        return error_set(err, ERROR_USAGE, "option '%s' needs FILE.npz", word);
+    if (row->value && !value && !may) {
         if (*i + 1 >= count)
             return error_set(err, ERROR_USAGE, "option '%s' needs %s", word,
                              row->value);

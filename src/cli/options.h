@@ -51,6 +51,7 @@ struct cli_options {
     const char **sets; /* owned array of borrowed LAYER=AMOUNT… */
     size_t set_count;
     bool masks, report, write_recipe;
+    const char *masks_file; /* to keep */
 
     double *amounts; /* owned; shares 0…1, ascending */
     size_t amount_count;

@@ -72,6 +72,7 @@ int run_session_options(struct session_options *out,
         .seed = options->seed,
         .train_path = options->train,
         .holdout = options->holdout,
+        .masks = options->masks_file,
         .worker = &options->worker,
         .preprocess_auto = !options->preprocess_none && !options->user_pixels,
         .transform = options->transform,
@@ -110,6 +111,10 @@ int run_open(struct session **out, const struct cli_options *options,
         session_close(*out);
         return -1;
     }
+    const char *summary = session_current(*out)->summary;
+    if (options->masks_file && strstr(summary, "not zero"))
+        fprintf(stderr, "espalier: %s: %s: they are now\n", options->masks_file,
+                summary);
     return 0;
 }
 

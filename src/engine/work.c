@@ -20,13 +20,8 @@
 #include <unistd.h>
 
 const struct work_kind *const work_kinds[] = {
-    &work_tune,
-    &work_budget,
-    &work_reconstruct,
-    &work_robustness,
-    &work_scan,
-    &work_criteria,
-    NULL,
+    &work_tune, &work_budget,   &work_reconstruct, &work_robustness,
+    &work_scan, &work_criteria, &work_masks,       NULL,
 };
 
 /* --- lines --- */

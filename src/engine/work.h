@@ -44,6 +44,7 @@ struct work_kind {
      */
     int (*run)(struct work *work, struct error *err);
 };
+extern const struct work_kind work_masks;
 extern const struct work_kind work_budget;
 extern const struct work_kind *const work_kinds[]; /* NULL-terminated */
 extern const struct work_kind work_reconstruct;

@@ -63,6 +63,9 @@ COMMAND(snapshot, "snapshot [NAME]",
 COMMAND(tune, "tune [N epochs] [lr X] [SCHEDULE] [distill] [to AMOUNT] ...",
         "fine-tune the kept weights, or prune on while tuning",
         0, -1, WORD_NONE, WORD_NONE, WORD_NONE)
+COMMAND(masks, "masks FILE",
+        "keep the masks of a file, of a model that was tuned elsewhere",
+        1, 1, WORD_PATH, WORD_NONE, WORD_NONE)
 COMMAND(export, "export FILE",
         "write the current variant as an ONNX model",
         1, 1, WORD_PATH, WORD_NONE, WORD_NONE)

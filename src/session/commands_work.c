@@ -59,3 +59,9 @@ int edit_command_criteria(struct execution *execution, size_t count,
 {
     return execution_order(execution, "criteria", count, words, err);
 }
+
+int edit_command_masks(struct execution *execution, size_t count,
+                       const char *const *words, struct error *err)
+{
+    return execution_order(execution, "masks", count, words, err);
+}

@@ -4,9 +4,12 @@
 #include "base/array.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/strbuf.h"
 #include "eval/evaluate.h"
 #include "op/instance.h"
+#include "session/masks_file.h"
 #include "session/parts.h"
+#include "session/words.h"
 
 #include <limits.h>
 #include <math.h>
@@ -64,6 +67,7 @@ static int copy_options(struct session_options *out,
                         const struct session_options *in, struct error *err)
 {
     *out = *in;
+    out->masks = NULL;
     out->model_path = string_copy(in->model_path);
     out->data_path = string_copy(in->data_path);
     out->split = string_copy(in->split);
@@ -279,6 +283,24 @@ static int start_journal(struct session *session, struct error *err)
     return result;
 }
 
+static int keep_masks(struct session *session, const char *path,
+                      struct error *err)
+{
+    struct session_outcome outcome;
+    struct strbuf line = {0};
+    if (masks_file_read(&outcome, session, path, err) < 0)
+        return -1;
+    strbuf_add(&line, "masks");
+    words_add(&line, path);
+    int code =
+        line.failed ? error_memory(err, line.length)
+        : session_adopt(session, 0, strbuf_text(&line), &outcome, err) < 0 ? -1
+                                                                           : 0;
+    strbuf_release(&line);
+    session_outcome_release(&outcome);
+    return code;
+}
+
 int session_open(struct session **out, const struct session_options *options,
                  struct error *err)
 {
@@ -288,6 +310,10 @@ int session_open(struct session **out, const struct session_options *options,
     if (find_transform(session, err) < 0 ||
         (options->journal && start_journal(session, err) < 0)) {
         session_leave(session);
+        return -1;
+    }
+    if (options->masks && keep_masks(session, options->masks, err) < 0) {
+        session_close(session);
         return -1;
     }
     *out = session;

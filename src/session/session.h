@@ -59,6 +59,9 @@ struct session_options {
     /* The exam: as train_path; looked at when a model is written, never
      * before. NULL: none. */
     const char *holdout;
+    /* Masks that hold from the beginning (session/masks_file.h): the first
+     * variant. Not looked at when a journal is resumed. NULL: none. */
+    const char *masks;
     const struct session_worker *worker; /* NULL: such lines are refused */
 };
 

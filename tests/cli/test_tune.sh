@@ -50,6 +50,33 @@ cmp -s "$out" "$work/whole.onnx" || fail 'a killed tune ends otherwise'
 refuse 'resume without a session' 2 "'resume' stands alone" \
 	tune data/mlp.onnx $data --epochs 2 --with resume -o "$out"
 
+# Masks that come back with a model that was tuned elsewhere.
+ok 'masks go out' prune data/mlp.onnx $data --set 'fc*=90%' --masks \
+	-o "$work/there.onnx" --json
+ok 'and come back' tune "$work/there.onnx" $data --epochs 1 --batch 32 \
+	--masks "$work/there.masks.npz" -o "$work/back.onnx" --json
+same 'they hold' "$(value sparsity)" 0.9
+ok 'the session goes on' prune "$work/back.onnx" $data --set 'fc1=95%' \
+	--masks "$work/there.masks.npz" -o "$out" --json
+awk -v s="$(value sparsity)" 'BEGIN { exit !(s > 0.94) }' ||
+	fail "$(value sparsity) of the weights are gone"
+echo "masks $work/there.masks.npz" >"$work/masks.recipe"
+ok 'as a line of a recipe' prune "$work/back.onnx" $data \
+	--recipe "$work/masks.recipe" -o "$out" --json
+same 'they hold there' "$(value sparsity)" 0.9
+run eval data/mlp.onnx $data --masks "$work/there.masks.npz" --json
+same 'weights under masks go' $status 0
+grep -q '239580 masked weights were not zero' "$work/err" ||
+	fail "weights that are not zero: $(cat "$work/err")"
+refuse 'masks of another model' 1 \
+	"layer 'fc1': found a mask (300, 784), expected (500, 800)" \
+	eval data/lenet5.onnx $data --masks "$work/there.masks.npz"
+refuse 'masks of layers that are not there' 1 \
+	"found the mask 'fc1.weight', the model has no layer of that name" \
+	eval data/mobilenet-bn.onnx $data --masks "$work/there.masks.npz"
+refuse 'no file of masks' 2 "option '--masks' needs FILE.npz" \
+	eval data/mlp.onnx $data --masks
+
 refuse 'no output' 2 'tune needs -o OUT' tune data/mlp.onnx $data
 refuse 'a schedule' 2 "'zigzag' is not understood" tune data/mlp.onnx $data \
 	--schedule zigzag -o "$out"

@@ -285,10 +285,10 @@ static void completion_knows_the_table(void **state)
     session_fixture_run(session, "snapshot best");
     completes(session, "s", "set structure scan snapshot");
     completes(session, "set @1 5%; re", "reset reconstruct redo");
-    completes(
-        session, "undo;",
-        "set global budget reset criterion structure reconstruct scan "
-        "criteria robustness undo redo older newer goto snapshot tune export");
+    completes(session, "undo;",
+              "set global budget reset criterion structure reconstruct scan "
+              "criteria robustness undo redo older newer goto snapshot tune "
+              "masks export");
     completes(session, "set @1 ", "");
     completes(session, "set @1 5% w", "weight wanda");
     completes(session, "set @1 5% 2", "2:4");
