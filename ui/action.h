@@ -111,6 +111,7 @@ void do_scan_column(struct app *app, int step);
 void do_scan_whole(struct app *app, int unused);
 void do_scan(struct app *app, int unused); /* starts, stops */
 void do_scan_again(struct app *app, int unused);
+void do_sort_sensitivity(struct app *app, int unused);
 void do_scan_set(struct app *app, int unused);
 void do_scan_file(struct app *app, int unused); /* asks */
 void do_cliff(struct app *app, int unused);

@@ -57,6 +57,17 @@ void do_scan_again(struct app *app, int unused)
         scan(app, row, " again");
 }
 
+/* To and fro between the map's order of execution and its ranks. */
+void do_sort_sensitivity(struct app *app, int unused)
+{
+    (void)unused;
+    struct state *state = &app->state;
+    bool ranked = state->sort == SORT_SENSITIVITY;
+    state->sort = ranked ? SORT_INDEX : SORT_SENSITIVITY;
+    state->descending = !ranked;
+    app_order(app);
+}
+
 void do_scan_set(struct app *app, int unused)
 {
     (void)unused;

@@ -106,20 +106,30 @@ static double sort_value(const struct view_layer *layer, enum sort sort)
         return layer->dense_ms / layer->ms;
     case SORT_DELTA:
         return layer->ms - layer->dense_ms;
+    case SORT_SENSITIVITY:
+        return layer->lost;
     default:
         return 0;
     }
 }
 
-static int compare_layers(const struct view_layer *a,
-                          const struct view_layer *b, enum sort sort)
+/* What is not known comes last, whichever way the others go. */
+static int compare_layers(const struct view *view, const struct state *state,
+                          int first, int second)
 {
-    if (sort == SORT_NAME)
-        return strcmp(a->name, b->name);
-    if (sort == SORT_OP)
-        return strcmp(a->description, b->description);
-    double x = sort_value(a, sort), y = sort_value(b, sort);
-    return (x > y) - (x < y) + 2 * ((x != x) - (y != y)); /* NAN last */
+    const struct view_layer *a = &view->layers[first];
+    const struct view_layer *b = &view->layers[second];
+    double x = sort_value(a, state->sort), y = sort_value(b, state->sort);
+    int order = (x > y) - (x < y);
+    if (x != x || y != y)
+        return (x != x) - (y != y);
+    if (state->sort == SORT_INDEX)
+        order = first - second;
+    else if (state->sort == SORT_NAME)
+        order = strcmp(a->name, b->name);
+    else if (state->sort == SORT_OP)
+        order = strcmp(a->description, b->description);
+    return state->descending ? -order : order;
 }
 
 /* Insertion sort: stable, and tables have tens to hundreds of rows. */
@@ -130,11 +140,8 @@ static void sort_order(struct app *app)
     for (int i = 1; i < count; i++) {
         int row = state->order[i], j = i;
         for (; j > 0; j--) {
-            int order = compare_layers(&app->view.layers[state->order[j - 1]],
-                                       &app->view.layers[row], state->sort);
-            if (state->sort == SORT_INDEX)
-                order = state->order[j - 1] - row;
-            if ((state->descending ? -order : order) <= 0)
+            if (compare_layers(&app->view, state, state->order[j - 1], row) <=
+                0)
                 break;
             state->order[j] = state->order[j - 1];
         }
@@ -343,8 +350,11 @@ void app_click(struct app *app, int row, int column)
     if (key != KEY_NONE)
         app_key(app, key);
     else if (app->state.overlay == OVERLAY_NONE &&
-             app->state.screen == SCREEN_LAYERS &&
-             layers_click(app, row, column) && app->backend->refresh != NULL)
+             ((app->state.screen == SCREEN_LAYERS &&
+               layers_click(app, row, column)) ||
+              (app->state.screen == SCREEN_SENSITIVITY &&
+               sensitivity_click(app, row, column))) &&
+             app->backend->refresh != NULL)
         app->backend->refresh(app);
     app->dirty = true;
 }

@@ -58,6 +58,7 @@ enum sort {
     SORT_SHARE,
     SORT_SPEED,
     SORT_DELTA,
+    SORT_SENSITIVITY,
     SORT_COUNT,
 };
 

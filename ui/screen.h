@@ -31,6 +31,8 @@ void flips_draw(struct app *app, struct surface *surface);
 void robustness_draw(struct app *app, struct surface *surface);
 /* Clicks on the main screen: whether something was hit. */
 bool layers_click(struct app *app, int row, int column);
+/* On the map of sensitivity: goes to a cell; again takes it over. */
+bool sensitivity_click(struct app *app, int row, int column);
 
 /* overlay_*.c */
 void help_draw(struct app *app, struct surface *surface);

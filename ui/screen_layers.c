@@ -186,7 +186,7 @@ static const struct column columns[] = {
     {"spd", 5, 0, true, SORT_SPEED, draw_speed},
     {"Δms", 7, 0, true, SORT_DELTA, draw_delta},
     {"kernel", 7, 0, true, SORT_COUNT, draw_kernel},
-    {"sens", 11, SCAN_FROM, true, SORT_COUNT, draw_scan},
+    {"sens", 11, SCAN_FROM, true, SORT_SENSITIVITY, draw_scan},
 };
 
 /* Where column `i` begins in a table of `width` columns, and how wide it is;

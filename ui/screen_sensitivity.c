@@ -1,5 +1,6 @@
 /* What each layer's pruning alone costs: a map of layers and amounts, below
  * it the selected layer's curve with its band and cliff. */
+#include "action.h"
 #include "format.h"
 #include "heat.h"
 #include "plot.h"
@@ -176,7 +177,9 @@ static void draw_head(const struct place *p)
                      text);
     }
     int column = p->cells + p->visible * CELL;
-    widget_right(p->surface, 1, column, RANK, ROLE_DIM, "rk");
+    bool ranked = p->app->state.sort == SORT_SENSITIVITY;
+    widget_right(p->surface, 1, column, RANK, ranked ? ROLE_TITLE : ROLE_DIM,
+                 ranked ? "rk↓" : "rk");
     if (!p->wide)
         return;
     surface_text(p->surface, 1, column + RANK + 2, WORD, ROLE_DIM, "sens");
@@ -424,10 +427,9 @@ static void draw_legend(const struct place *p, int row)
 {
     int used = surface_text(p->surface, row, 1, -1, ROLE_DIM, heat_legend);
     surface_printf(p->surface, row, used + 3, -1, ROLE_TEXT,
-                   "s %s  r again  Enter set  Tab %s%s",
+                   "s %s  r again  o rank  Enter set  Tab%s",
                    p->app->view.working ? "stop" : "start",
-                   p->app->state.scan_whole ? "layer" : "all",
-                   p->wide ? "  E csv  p criterion  c cliff" : "");
+                   p->wide ? " all  E csv  p criterion  c cliff" : "");
 }
 
 void sensitivity_draw(struct app *app, struct surface *surface)
@@ -446,4 +448,29 @@ void sensitivity_draw(struct app *app, struct surface *surface)
     draw_legend(&p, surface->rows - 3);
     status_draw(app, surface);
     bar_draw(app, surface);
+}
+
+bool sensitivity_click(struct app *app, int row, int column)
+{
+    struct surface size = {.rows = app->rows, .columns = app->columns};
+    struct state *state = &app->state;
+    struct list *list = &state->lists[SCREEN_LAYERS];
+    if (app->view.scan.land == NULL)
+        return false;
+    struct place p = place_of(app, &size);
+    int at = list->top + row - p.top, amount = state->scan_amount;
+    bool whole = row == p.top + p.rows;
+    if (row < p.top || row > p.top + p.rows || (!whole && at >= list->count))
+        return false;
+    if (column >= p.cells && column < p.cells + p.visible * CELL)
+        amount = state->scan_first + (column - p.cells) / CELL;
+    bool again = amount == state->scan_amount && whole == state->scan_whole &&
+                 (whole || at == list->cursor);
+    state->scan_amount = amount;
+    state->scan_whole = whole;
+    if (!whole)
+        list_move(list, at);
+    if (again && column >= p.cells)
+        action_run(action_of_name("scan-set"), app);
+    return true;
 }

@@ -32,7 +32,8 @@ struct view_layer {
     double reference_removed;
     const char *kernel; /* static, "" not known */
     bool sparse_kernel;
-    int leader; /* the first of the layers that lose channels together */
+    double lost; /* mean points lost by the scan, NAN: not scanned */
+    int leader;  /* the first of the layers that lose channels together */
 };
 
 /* One variant: a point of the plot, a row of the history. */
@@ -115,6 +116,7 @@ struct view_scan {
     const struct scan_snapshot *source; /* retained; NULL: nothing */
     const struct sensitivity *table;    /* of all methods; NULL: nothing */
     struct landscape *land;             /* of one method; owned */
+    const char *structure, *criterion;  /* that were wanted for it */
     bool narrows; /* layers that lose channels together are one */
 };
 

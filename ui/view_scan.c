@@ -7,6 +7,7 @@
 #include "prune/decision.h"
 #include "prune/landscape.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,8 @@ int view_make_landscape(struct view *view)
     size_t count;
     const double *amounts = scan_default_amounts(&count);
     release_land(scan);
+    scan->structure = view->structure;
+    scan->criterion = view->criterion;
     scan->land = array_create(1, sizeof *scan->land);
     if (scan->land == NULL ||
         landscape_init(scan->land, scan->table ? scan->table : &nothing,
@@ -40,16 +43,20 @@ int view_make_landscape(struct view *view)
         return -1;
     const struct structure *structure = structure_find(scan->land->structure);
     scan->narrows = structure != NULL && structure->narrows;
+    for (size_t i = 0; i < view->layer_count; i++) {
+        const struct landscape_row *row = view_scan_row(view, (int)i);
+        view->layers[i].lost = row != NULL && row->rank > 0 ? row->lost : NAN;
+    }
     return 0;
 }
 
 static bool is_stale(const struct view *view,
                      const struct scan_snapshot *newest)
 {
-    const struct landscape *land = view->scan.land;
-    return newest != view->scan.source || land == NULL ||
-           strcmp(land->structure, view->structure) != 0 ||
-           strcmp(land->criterion, view->criterion) != 0;
+    const struct view_scan *scan = &view->scan;
+    return newest != scan->source || scan->land == NULL ||
+           strcmp(scan->structure, view->structure) != 0 ||
+           strcmp(scan->criterion, view->criterion) != 0;
 }
 
 int view_fill_scan(struct view *view, struct engine *engine)

@@ -217,6 +217,31 @@ static void sensitivity_is_a_map_with_gaps(void **state)
         assert_true(surface.cells[c].glyph < 0x80);
 }
 
+static void the_map_is_sorted_by_rank_and_clicked(void **state)
+{
+    (void)state;
+    sample_scan(&app);
+    press("4 o");
+    assert_int_equal(surface_resize(&surface, 24, 80), 0);
+    app_draw(&app, &surface);
+    const int *order = app.state.order;
+    for (int i = 0; i < 8; i++) /* layers lose less the later they are */
+        assert_int_equal(order[i], i < 7 ? i : 8);
+    assert_true(isnan(app.view.layers[order[8]].lost));
+    press("< I"); /* by another column, turned round: unknown ones stay last */
+    press("o");
+    app.state.descending = false;
+    app_order(&app);
+    assert_int_equal(order[0], 8);
+    assert_true(isnan(app.view.layers[order[11]].lost));
+    press("o");
+    app_click(&app, 4, 17 + 6 * 6 + 2);
+    assert_int_equal(app_layer(&app), 2 + app.state.lists[0].top);
+    assert_int_equal(app.state.scan_amount, 6);
+    app_click(&app, 12, 30); /* all together */
+    assert_true(app.state.scan_whole);
+}
+
 /* Layers that lose their channels together were measured once. */
 static void channels_are_one_row_for_their_group(void **state)
 {
@@ -456,6 +481,7 @@ int main(void)
         TEST(tuning_is_two_curves),
         TEST(flips_are_listed_beside_their_picture),
         TEST(sensitivity_is_a_map_with_gaps),
+        TEST(the_map_is_sorted_by_rank_and_clicked),
         TEST(channels_are_one_row_for_their_group),
         TEST(robustness_is_a_table_and_a_curve),
         TEST(two_variants_stand_side_by_side),
