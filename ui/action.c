@@ -159,6 +159,8 @@ const struct action actions[] = {
      why_seen, NULL},
     {"previous-layer", "[", DETAIL, "previous layer", do_other_layer, -1,
      why_seen, NULL},
+    {"detail-pane", "Tab", DETAIL, "amounts or structures", do_detail_pane, 0,
+     why_seen, NULL},
     {"next-layer", "]", DETAIL, "next layer", do_other_layer, 1, why_seen,
      NULL},
 

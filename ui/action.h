@@ -69,6 +69,7 @@ void do_mark_range(struct app *app, int unused);
 void do_mark_invert(struct app *app, int unused);
 void do_mark_clear(struct app *app, int unused);
 void do_other_layer(struct app *app, int step);
+void do_detail_pane(struct app *app, int unused);
 
 /* action_edit.c */
 void do_change(struct app *app, int percent);

@@ -41,6 +41,13 @@ void do_edge(struct app *app, int last)
     move_to(app, last ? app_list(app)->count - 1 : 0);
 }
 
+void do_detail_pane(struct app *app, int unused)
+{
+    (void)unused;
+    app->state.detail_structures = !app->state.detail_structures;
+    app->dirty = true;
+}
+
 void do_other_layer(struct app *app, int step)
 {
     struct list *list = &app->state.lists[SCREEN_LAYERS];

@@ -126,8 +126,9 @@ struct state {
     enum flip_choice flip_choice;
     int severity; /* looked at, 1 … 5 */
     struct warn_state warn;
-    int compare_with;      /* variant id */
-    bool compare_criteria; /* beside the layers: criteria, else classes */
+    int compare_with;       /* variant id */
+    bool detail_structures; /* instead of the amounts tried */
+    bool compare_criteria;  /* beside the layers: criteria, else classes */
 
     struct list lists[SCREEN_COUNT]; /* DETAIL, SENSITIVITY use LAYERS' */
 

@@ -143,6 +143,8 @@ static void refresh(struct app *app)
                            app->state.compare_with) != 0) ||
         app_sync(app) != 0)
         app_say(app, ROLE_ERROR, "out of memory: the screen may be stale");
+    if (app->state.screen == SCREEN_DETAIL && app->state.detail_structures)
+        view_fill_structures(&app->view, e->engine, app_layer(app));
 }
 
 static int steer(struct app *app, enum steering what, struct error *err)

@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/cpu.h"
 #include "base/strbuf.h"
+#include "measure/energy.h"
 #include "prune/group.h"
 
 #include <math.h>
@@ -240,6 +241,16 @@ static void fill_choice(struct view_layer *to, const struct layer *layer,
     to->structure = count ? choices[0].structure->name : "";
 }
 
+static void fill_energy(struct view_layer *to, const struct layer *layer)
+{
+    int64_t kept = to->weights - to->removed;
+    double share = to->weights > 0 ? (double)kept / (double)to->weights : 1;
+    to->dense_joules =
+        energy_model((double)layer->macs, 4.0 * (double)to->weights);
+    to->joules = energy_model((double)layer->macs * share,
+                              (double)cost_encoded_bytes(to->weights, kept));
+}
+
 static void fill_layers(struct view *view, const struct session *session,
                         const struct result *result,
                         const struct result *baseline)
@@ -257,6 +268,7 @@ static void fill_layers(struct view *view, const struct session *session,
         fill_width(to, &session_layers(session)->layers[i], &now->decisions[i]);
         to->removed =
             decision_weights(now->decisions, session_layers(session), i);
+        fill_energy(to, &session_layers(session)->layers[i]);
         to->ms = to->dense_ms = to->share = to->reference_ms = NAN;
         to->kernel = "";
         to->sparse_kernel = false;
@@ -272,6 +284,22 @@ static void fill_layers(struct view *view, const struct session *session,
         to->kernel = from->kernel != NULL ? from->kernel : "";
         to->sparse_kernel = from->sparse_kernel;
     }
+}
+
+void view_fill_structures(struct view *view, struct engine *engine, int row)
+{
+    view->structures = (struct structure_times){.row = -1};
+    if (engine == NULL || row < 0 || !view->layers[row].prunable)
+        return;
+    const struct view_layer *layer = &view->layers[row];
+    double share = layer->weights > 0
+                       ? (double)layer->removed / (double)layer->weights
+                       : 0;
+    /* In steps, so that small edits do not begin anew. */
+    if (share > 0)
+        share = fmax(round(share * 20), 1) / 20;
+    if (!engine_structures(engine, row, share, &view->structures))
+        view->structures = (struct structure_times){.row = row, .share = share};
 }
 
 /* The weights removed are those decided, whatever the structure counts. */

@@ -74,6 +74,19 @@ char *format_ms(char *text, double ms)
     return text;
 }
 
+char *format_joules(char *text, double joules)
+{
+    static const char *const units[] = {"nJ", "uJ", "mJ", "J"};
+    double value = joules * 1e9;
+    int unit = 0;
+    while (value >= 999.5 && unit < 3) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(text, FORMAT_ROOM, "%.3g %s", value, units[unit]);
+    return text;
+}
+
 char *format_speed(char *text, double ratio)
 {
     if (!isfinite(ratio))

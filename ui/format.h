@@ -19,6 +19,8 @@ char *format_grouped(char *text, int64_t count);
 char *format_bytes(char *text, double bytes);
 /* Milliseconds with three significant digits: "0.123", "3.42", "12.3". */
 char *format_ms(char *text, double ms);
+/* "9.78 uJ" */
+char *format_joules(char *text, double joules);
 /* "1.31x" */
 char *format_speed(char *text, double ratio);
 /* Share as "85%", one digit below 1 % or above 99 % when it is not round. */

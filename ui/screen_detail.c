@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A cell of the map is the mean of the kernels it covers. */
 static double map_share(const struct view_weights *weights, size_t row,
@@ -115,6 +116,36 @@ static void draw_trials(const struct app *app, struct surface *surface,
     free(list);
 }
 
+/* What each structure means for this layer here, or on the device. */
+static void draw_structures(const struct app *app, struct surface *surface,
+                            struct rect area)
+{
+    const struct structure_times *known = &app->view.structures;
+    char share[FORMAT_ROOM], speed[FORMAT_ROOM];
+    int column = area.column + 1;
+    surface_text(surface, area.row, column, area.columns - 1, ROLE_DIM,
+                 "structure    removes   speed  kernel");
+    for (size_t i = 0; i < known->count && (int)i + 1 < area.rows; i++) {
+        const struct structure_time *t = &known->times[i];
+        int row = area.row + 1 + (int)i;
+        surface_text(surface, row, column, 12, ROLE_TEXT, t->structure->name);
+        snprintf(speed, sizeof speed, "%s",
+                 t->predicted && isfinite(t->speed) ? "~" : "");
+        format_speed(speed + strlen(speed), t->speed);
+        widget_right(surface, row, column + 13, 7, ROLE_TEXT,
+                     format_percent(share, t->share));
+        widget_right(surface, row, column + 20, 8,
+                     t->speed >= 1.05 ? ROLE_GOOD : ROLE_TEXT, speed);
+        surface_text(surface, row, column + 30, area.columns - 31, ROLE_DIM,
+                     t->sparse ? "sparse" : "dense");
+    }
+    if (!known->complete && (int)known->count + 1 < area.rows)
+        surface_text(surface, area.row + 1 + (int)known->count, column,
+                     area.columns - 2, ROLE_DIM,
+                     app->view.structures.row < 0 ? "nothing can be pruned here"
+                                                  : "timing ...");
+}
+
 /* "cliff 77% [72%,80%] High rank 3" by the scan; "" not scanned. */
 static const char *scan_text(char *text, size_t room, const struct view *view,
                              int layer)
@@ -150,8 +181,8 @@ static int draw_group(const struct view *view, int index,
         if (lines[i][0] == '\0')
             continue;
         used++;
-        surface_text(surface, area.row + area.rows - used, area.column + 1,
-                     area.columns - 2, i == 2 ? ROLE_DIM : ROLE_TEXT, lines[i]);
+        widget_clip(surface, area.row + area.rows - used, area.column + 1,
+                    area.columns - 2, i == 2 ? ROLE_DIM : ROLE_TEXT, lines[i]);
     }
     return used;
 }
@@ -173,8 +204,22 @@ static void draw_title(struct app *app, struct surface *surface,
     title_draw(app, surface, path);
 }
 
+/* "weights   energy 2 uJ of 9.78 uJ (a model)". */
+static const char *weights_title(char *text, size_t room,
+                                 const struct view_layer *layer)
+{
+    char a[FORMAT_ROOM], b[FORMAT_ROOM];
+    int used = snprintf(text, room, "weights");
+    if (layer->dense_joules > 0)
+        snprintf(text + used, room - (size_t)used, "   energy %s%s%s (a model)",
+                 format_joules(a, layer->joules), layer->removed ? " of " : "",
+                 layer->removed ? format_joules(b, layer->dense_joules) : "");
+    return text;
+}
+
 void detail_draw(struct app *app, struct surface *surface)
 {
+    char title[160];
     struct layout_detail l = layout_detail(surface->rows, surface->columns);
     int layer = app_layer(app);
     app->state.lists[SCREEN_LAYERS].visible = 1;
@@ -185,7 +230,8 @@ void detail_draw(struct app *app, struct surface *surface)
         return;
     }
     draw_title(app, surface, &app->view.layers[layer]);
-    widget_rule(surface, l.upper_rule.row, 0, l.upper_divider, "weights",
+    widget_rule(surface, l.upper_rule.row, 0, l.upper_divider,
+                weights_title(title, sizeof title, &app->view.layers[layer]),
                 false);
     widget_rule(surface, l.upper_rule.row, l.upper_divider,
                 surface->columns - l.upper_divider, "filters", false);
@@ -197,13 +243,21 @@ void detail_draw(struct app *app, struct surface *surface)
                 "mask  out ↓ in →  · none ░▒▓█ kept", false);
     widget_rule(surface, l.lower_rule.row, l.lower_divider,
                 surface->columns - l.lower_divider,
-                "amounts of this layer tried", false);
+                app->state.detail_structures
+                    ? app->view.device ? "structures, predicted  Tab"
+                                       : "structures, measured  Tab"
+                    : "amounts of this layer tried  Tab",
+                false);
     surface_put(surface, l.lower_rule.row, l.lower_divider, ROLE_BORDER,
                 0x252c);
     draw_map(app, surface, l.mask);
     struct rect trials = l.trials;
-    trials.rows -= draw_group(&app->view, layer, surface, trials);
-    draw_trials(app, surface, trials, (size_t)layer);
+    if (app->state.detail_structures) {
+        draw_structures(app, surface, trials);
+    } else {
+        trials.rows -= draw_group(&app->view, layer, surface, trials);
+        draw_trials(app, surface, trials, (size_t)layer);
+    }
     for (int r = 0; r < l.filters.rows; r++)
         surface_put(surface, l.filters.row + r, l.upper_divider, ROLE_BORDER,
                     0x2502);

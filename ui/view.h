@@ -10,6 +10,7 @@
 #include "engine/rivals.h"
 #include "engine/robustness_known.h"
 #include "engine/scan_known.h"
+#include "engine/structures.h"
 #include "engine/work.h"
 #include "eval/paired.h"
 
@@ -30,7 +31,8 @@ struct view_layer {
     double share;        /* of the variant's latency */
     double reference_ms; /* in the reference variant */
     double reference_removed;
-    const char *kernel; /* static, "" not known */
+    double joules, dense_joules; /* of one sample, by the model */
+    const char *kernel;          /* static, "" not known */
     bool sparse_kernel;
     double lost; /* mean points lost by the scan, NAN: not scanned */
     int leader;  /* the first of the layers that lose channels together */
@@ -167,7 +169,8 @@ struct view {
     int snapshot_a, snapshot_b;   /* ids, -1 */
 
     struct view_weights weights;
-    struct view_flips flips; /* while its screen is open */
+    struct structure_times structures; /* of the layer in detail; row -1 */
+    struct view_flips flips;           /* while its screen is open */
     /* Retained; of the current variant or of an older one; NULL: nothing. */
     const struct robustness_known *robustness;
     struct view_scan scan;
@@ -252,6 +255,9 @@ void view_release_scan(struct view_scan *scan);
 int view_make_landscape(struct view *view);
 /* A layer's row of the landscape; NULL: not scanned. */
 const struct landscape_row *view_scan_row(const struct view *view, int layer);
+
+/* What structures buy one layer: asks the engine as often as it is called. */
+void view_fill_structures(struct view *view, struct engine *engine, int row);
 
 /* The part about one layer's weights (weights.c). */
 int view_fill_weights(struct view_weights *weights,

@@ -23,11 +23,11 @@
 enum { OUTCOMES_BUDGET_BYTES = 64 << 20 };
 
 /* In order of preference. */
-static const struct job_kind *const job_kinds[] = {
-    &job_scan,     &job_export,
-    &job_variant,  &job_flipped, /* even during work */
-    &job_samples,  &job_work,
-    &job_baseline, &job_calibrate};
+static const struct job_kind
+    *const job_kinds[] = {&job_scan,       &job_export,   &job_variant,
+                          &job_flipped, /* even during work */
+                          &job_samples,    &job_work,     &job_baseline,
+                          &job_structures, &job_calibrate};
 enum { URGENT_KINDS = 4 };
 
 /* Locked. One of the first `kinds` kinds. */

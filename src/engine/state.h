@@ -12,6 +12,7 @@
 #include "engine/scan_known.h"
 #include "engine/setup.h"
 #include "engine/store.h"
+#include "engine/structures.h"
 #include "engine/trial.h"
 #include "engine/work.h"
 #include "exec/prefix.h"
@@ -29,7 +30,7 @@ struct job_kind {
     void (*requeue)(struct engine *engine, struct job *job);
 };
 extern const struct job_kind job_baseline, job_variant, job_export, job_work,
-    job_calibrate, job_scan, job_flipped, job_samples;
+    job_calibrate, job_structures, job_scan, job_flipped, job_samples;
 
 struct job {
     const struct job_kind *kind;
@@ -102,6 +103,10 @@ struct engine {
     uint64_t generation;
     struct job wanted; /* variant NULL: none */
     bool baseline_wanted, calibration_wanted;
+    bool structures_wanted; /* of this layer, with this share gone: */
+    int structures_row;
+    double structures_share;
+    struct structure_times structures; /* the last that was found out */
     bool paused, ending, stopping;
     const struct job_kind *running; /* NULL: none */
     struct addressee addressee;     /* of the running job */

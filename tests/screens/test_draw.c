@@ -369,6 +369,37 @@ static void criteria_stand_beside_the_layers(void **state)
     assert_drawn("draw-compare-criteria-80x24", 24, 80);
 }
 
+/* What each structure buys the layer: measured, then for a device. */
+static void structures_of_a_layer_have_speeds(void **state)
+{
+    (void)state;
+    struct structure_times *known = &app.view.structures;
+    static const struct structure names[] = {
+        {.name = "weight"}, {.name = "channel"},   {.name = "2:4"},
+        {.name = "1:4"},    {.name = "block:4x1"}, {.name = "block:16x1"}};
+    static const double speeds[] = {1.31, 1.95, 1, NAN, 2.41, 12.3};
+    press("2 Tab");
+    assert_drawn("draw-structures-none-80x24", 24, 80);
+    *known = (struct structure_times){.row = 5, .share = 0.85};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        known->times[known->count++] =
+            (struct structure_time){.structure = &names[i],
+                                    .share = i < 2 ? 0.85 : 0.5,
+                                    .speed = speeds[i],
+                                    .sparse = i == 0 || i > 3};
+    assert_drawn("draw-structures-80x24", 24, 80);
+    for (size_t i = 0; i < known->count; i++)
+        known->times[i].predicted = true;
+    known->complete = app.view.device = true;
+    snprintf(app.view.machine, sizeof app.view.machine,
+             "Raspberry Pi 4, predicted");
+    app.state.ascii = true;
+    assert_drawn("draw-structures-device-ascii-80x24", 24, 80);
+    app.state.ascii = false;
+    press("1");
+    assert_drawn("draw-layers-device-80x24", 24, 80);
+}
+
 static void any_variant_can_be_the_other_side(void **state)
 {
     (void)state;
@@ -486,6 +517,7 @@ int main(void)
         TEST(robustness_is_a_table_and_a_curve),
         TEST(two_variants_stand_side_by_side),
         TEST(criteria_stand_beside_the_layers),
+        TEST(structures_of_a_layer_have_speeds),
         TEST(any_variant_can_be_the_other_side),
         TEST(held_out_samples_are_told_and_examined),
         TEST(unknown_figures_are_marked_not_invented),

@@ -1,13 +1,17 @@
 /* Latency that is expected before it is measured, and what the machine's
  * noise is called. */
 #include "engine/forecast.h"
+#include "engine/structures.h"
 #include "engine_fixture.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -185,6 +189,93 @@ static void an_engine_ends_with_what_was_measured(void **state)
     session_close(session);
 }
 
+static struct structure_times structures_of(struct engine *engine, int row,
+                                            double share)
+{
+    struct structure_times times;
+    for (int i = 0; i < 60000; i++) {
+        if (engine_structures(engine, row, share, &times) && times.complete)
+            return times;
+        usleep(1000);
+    }
+    fail_msg("structures were not timed within a minute");
+    return times;
+}
+
+static void every_structure_that_fits_has_a_speed(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session(NULL);
+    struct engine_options options = {.measure_latency = true};
+    struct engine *engine;
+    bool channel = false, nm = false;
+    check(engine_create(&engine, session, &options, &err));
+    struct structure_times times = structures_of(engine, 0, 0.9);
+    assert_int_equal(times.row, 0);
+    assert_true(times.count >= 5);
+    for (size_t i = 0; i < times.count; i++) {
+        const struct structure_time *t = &times.times[i];
+        assert_true(t->speed > 0);
+        assert_false(t->predicted);
+        /* No kernel uses these zeros: the layer is as it was. */
+        if (!t->sparse && !t->structure->narrows)
+            assert_true(t->speed == 1);
+        channel = channel || strcmp(t->structure->name, "channel") == 0;
+        if (strcmp(t->structure->name, "2:4") == 0)
+            nm = t->share == 0.5;
+        if (strcmp(t->structure->name, "weight") == 0)
+            assert_true(fabs(t->share - 0.9) < 0.001);
+        assert_string_not_equal(t->structure->name, "kernel");
+        assert_string_not_equal(t->structure->name, "head");
+    }
+    assert_true(channel);
+    assert_true(nm);
+    /* Another amount is another question. */
+    times = structures_of(engine, 1, 0);
+    assert_int_equal(times.row, 1);
+    assert_true(times.share == 0.5);
+    engine_destroy(engine);
+    session_close(session);
+}
+
+static void a_device_predicts_everything_at_once(void **state)
+{
+    (void)state;
+    char path[128];
+    struct survey survey;
+    struct survey_options brief = {.dense = survey_onednn, .brief = true};
+    struct device_info info;
+    struct session *session = engine_open_session("labelled.npz");
+    engine_path("device.json", path, sizeof path);
+    check(cpu_isa_select(&brief.isa, &err));
+    check(survey_run(&survey, &brief, &err));
+    device_info_here(&info, brief.isa);
+    snprintf(info.name, sizeof info.name, "Test Board");
+    check(device_write(path, &info, &survey, &err));
+    survey_release(&survey);
+    struct engine_options options = {.measure_latency = true, .device = path};
+    struct engine *engine;
+    check(engine_create(&engine, session, &options, &err));
+    assert_string_equal(engine_device(engine), "Test Board");
+    const struct report *report =
+        engine_shown(engine, engine_edit(session, "set * 95%"));
+    const struct result *result = &report->result;
+    assert_true(result->has_latency && result->latency_predicted);
+    assert_string_equal(result->device, "Test Board");
+    assert_true(result->latency_ms.median > 0);
+    assert_true(result->latency_ms.median <= result->dense_latency_ms.median);
+    assert_int_equal(result->noise.kind, NOISE_UNKNOWN);
+    report_drop(report);
+    struct structure_times times = structures_of(engine, 0, 0.9);
+    assert_true(times.times[0].predicted);
+    engine_destroy(engine);
+    options.device = ENGINE_MODEL; /* no profile */
+    assert_int_equal(engine_create(&engine, session, &options, &err), -1);
+    assert_int_equal(err.code, ERROR_FORMAT);
+    unlink(path);
+    session_close(session);
+}
+
 static void noise_has_a_cause_and_a_word(void **state)
 {
     (void)state;
@@ -211,6 +302,8 @@ int main(void)
         BENCH(zeros_are_not_predicted_before_zeros_were_measured),
         BENCH(only_what_was_edited_changes),
         cmocka_unit_test(an_engine_ends_with_what_was_measured),
+        cmocka_unit_test(every_structure_that_fits_has_a_speed),
+        cmocka_unit_test(a_device_predicts_everything_at_once),
         cmocka_unit_test(noise_has_a_cause_and_a_word),
     };
     return cmocka_run_group_tests(tests, engine_make_folder,
