@@ -1,6 +1,7 @@
 #include "exec/workload.h"
 
 #include "base/array.h"
+#include "exec/idle.h"
 #include "exec/plan_internal.h"
 
 #include <stdlib.h>
@@ -40,7 +41,7 @@ void plan_workload(const struct plan *plan, size_t index, struct workload *out)
 }
 
 static void of_task(struct workload_row *row, const struct graph *g,
-                    struct task *task)
+                    const struct task *task)
 {
     const struct node *node = &g->nodes[task->node];
     int64_t source = 0, result = 0;
@@ -53,7 +54,6 @@ static void of_task(struct workload_row *row, const struct graph *g,
         source += elements_of(g, task->operands[i]);
     source += elements_of(g, task->other);
     result += elements_of(g, task->dst);
-    task_count_nonzeros(task);
     row->node = task->node;
     workload_of(&row->workload, &task->spec, &task->zeros, source, result);
     if (plain)
@@ -67,6 +67,12 @@ int workload_list_init(struct workload_list *out, const struct graph *instance,
     *out = (struct workload_list){0};
     if (task_list_init(&tasks, instance, true, err))
         return -1;
+    for (size_t i = 0; i < tasks.count; i++)
+        task_count_nonzeros(&tasks.tasks[i]);
+    if (idle_find(&tasks, instance, NULL, err)) {
+        task_list_release(&tasks);
+        return -1;
+    }
     out->rows = array_create(tasks.count + 1, sizeof(*out->rows));
     int status =
         out->rows ? 0 : error_memory(err, tasks.count * sizeof(*out->rows));
