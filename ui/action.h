@@ -86,6 +86,9 @@ void do_criterion(struct app *app, int unused);
 /* Applies an amount ("85%", "+1%", "24") to the marked layers, or to the one
  * under the cursor. */
 void edit_amount(struct app *app, const char *amount);
+struct strbuf;
+/* The line that this would execute; returns how many layers it is about. */
+int edit_line(const struct app *app, struct strbuf *line, const char *amount);
 /* Spreads one target over the marked layers, or over all. */
 void edit_global(struct app *app, const char *amount);
 

@@ -49,12 +49,17 @@ static void say_why_not(struct app *app)
                 app->view.layers[layer].name, app->view.layers[layer].reason);
 }
 
+int edit_line(const struct app *app, struct strbuf *line, const char *amount)
+{
+    char after[APP_WORD_BYTES];
+    snprintf(after, sizeof after, " %s", amount);
+    return each_row(app, line, "; ", "set ", after);
+}
+
 void edit_amount(struct app *app, const char *amount)
 {
     struct strbuf line = {0};
-    char after[APP_WORD_BYTES];
-    snprintf(after, sizeof after, " %s", amount);
-    if (each_row(app, &line, "; ", "set ", after) == 0) {
+    if (edit_line(app, &line, amount) == 0) {
         say_why_not(app);
         return;
     }

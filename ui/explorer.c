@@ -3,6 +3,7 @@
  * paint at once, reports at most thirty times a second, and nothing happens
  * while nothing changes.
  */
+#include "ahead.h"
 #include "app.h"
 
 #include "key.h"
@@ -34,6 +35,9 @@ struct explorer {
     struct engine *engine;
     const struct report *report; /* retained */
     struct surface surface;
+    struct ahead ahead;
+    bool
+        looks_ahead; /* tests: only when asked, screens must not depend on it */
     struct error error; /* why the program ends */
     int64_t painted_ns; /* when a report was drawn last */
     bool news;          /* a report waits to be drawn */
@@ -145,6 +149,8 @@ static void refresh(struct app *app)
         app_say(app, ROLE_ERROR, "out of memory: the screen may be stale");
     if (app->state.screen == SCREEN_DETAIL && app->state.detail_structures)
         view_fill_structures(&app->view, e->engine, app_layer(app));
+    if (e->looks_ahead)
+        ahead_look(&e->ahead, app, e->session, e->engine);
 }
 
 static int steer(struct app *app, enum steering what, struct error *err)
@@ -453,6 +459,7 @@ static void finish(struct explorer *e)
         engine_work_discard(e->engine);
     engine_destroy(e->engine);
     report_drop(e->report);
+    ahead_release(&e->ahead);
     /* A dropped connection leaves the journal open: it can be resumed. */
     if (e->hung_up)
         session_leave(e->session);
@@ -474,6 +481,7 @@ int ui_main(const struct session_options *session,
     const struct term_options term = {options->no_color, options->no_mouse};
     setlocale(LC_CTYPE, "");
     e->sync_fd = sync != NULL ? (int)strtol(sync, NULL, 10) : -1;
+    e->looks_ahead = sync == NULL || getenv("ESPALIER_TEST_AHEAD") != NULL;
     app_init(&e->app, &backend, e);
     e->app.state.ascii = options->ascii || !term_utf8();
     e->app.state.mouse = !options->no_mouse;

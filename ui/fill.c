@@ -328,6 +328,7 @@ static void fill_progress(struct view *view, const struct report *report)
     view->total = report ? report->total : 0;
     view->seconds = report ? report->seconds : 0;
     view->complete = report && report->complete;
+    view->ahead = report && report->ahead;
     view->failed = report && report->failed;
     if (view->failed)
         snprintf(view->error, sizeof view->error, "%.250s",

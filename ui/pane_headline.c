@@ -214,6 +214,8 @@ static void draw_progress(const struct app *app, struct line *line)
     add(line, ROLE_TEXT, "%s", stage_text(app));
     if (view->stage != ENGINE_BASELINE)
         add(line, ROLE_TEXT, " #%d", view->stage_variant);
+    if (view->ahead && view->stage_variant == view->current)
+        add(line, ROLE_DIM, " · looked ahead");
     if (view->stage == ENGINE_IDLE || view->total <= 0)
         return;
     double share = (double)view->done / (double)view->total;

@@ -182,6 +182,7 @@ struct view {
     int64_t done, total;
     double seconds;
     bool complete, failed, paused;
+    bool ahead; /* the figures were there before they were asked for */
     char error[256];
 
     /* work behind the screen */

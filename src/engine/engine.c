@@ -24,10 +24,10 @@ enum { OUTCOMES_BUDGET_BYTES = 64 << 20 };
 
 /* In order of preference. */
 static const struct job_kind
-    *const job_kinds[] = {&job_scan,       &job_export,   &job_variant,
+    *const job_kinds[] = {&job_scan,       &job_export,    &job_variant,
                           &job_flipped, /* even during work */
-                          &job_samples,    &job_work,     &job_baseline,
-                          &job_structures, &job_calibrate};
+                          &job_samples,    &job_work,      &job_baseline,
+                          &job_structures, &job_calibrate, &job_ahead};
 enum { URGENT_KINDS = 4 };
 
 /* Locked. One of the first `kinds` kinds. */
@@ -59,6 +59,14 @@ static void do_job(struct engine *engine, struct job *job)
     pthread_cond_broadcast(&engine->changed);
 }
 
+/* Locked on entry and return. */
+static void wait_for_work(struct engine *engine)
+{
+    const struct timespec *from = engine_ahead_from(engine);
+    const struct timespec until = from ? *from : (struct timespec){0};
+    wait_until(&engine->work, &engine->mutex, from ? &until : NULL);
+}
+
 static void *engine_body(void *argument)
 {
     struct engine *engine = argument;
@@ -68,7 +76,7 @@ static void *engine_body(void *argument)
         if (take_job(engine, ARRAY_LENGTH(job_kinds), &job))
             do_job(engine, &job);
         else
-            pthread_cond_wait(&engine->work, &engine->mutex);
+            wait_for_work(engine);
     }
     pthread_mutex_unlock(&engine->mutex);
     return NULL;
@@ -117,7 +125,7 @@ static void exchange_report(struct engine *engine, struct report *report)
     pthread_cond_broadcast(&engine->changed);
 }
 
-static struct report *make_report(const struct engine *engine,
+static struct report *make_report(struct engine *engine,
                                   const struct addressee *to,
                                   const struct news *news,
                                   const struct result *result)
@@ -135,6 +143,8 @@ static struct report *make_report(const struct engine *engine,
     report->total = news->total;
     report->seconds = news->seconds;
     report->complete = news->complete;
+    const struct store_entry *entry = store_find(&engine->store, to->hash);
+    report->ahead = entry && entry->ahead;
     if (news->error) {
         report->failed = true;
         report->error = *news->error;
@@ -148,7 +158,7 @@ void engine_publish(struct engine *engine, const struct news *news,
     pthread_mutex_lock(&engine->mutex);
     const struct addressee *to = &engine->addressee;
     struct report *report = NULL;
-    if (to->generation == engine->generation)
+    if (to->generation == engine->generation && engine->running != &job_ahead)
         report = make_report(engine, to, news, result);
     if (report)
         exchange_report(engine, report);
@@ -231,7 +241,7 @@ int engine_create(struct engine **out, const struct session *session,
     engine->descriptor = -1;
     engine->work_state.engine = engine;
     pthread_mutex_init(&engine->mutex, NULL);
-    pthread_cond_init(&engine->work, NULL);
+    wait_condition_init(&engine->work);
     wait_condition_init(&engine->changed);
     engine->dense = variant_retain(session_variant(session, 0));
     if (setup_init(&engine->setup, session, options, err) < 0 ||
@@ -291,6 +301,7 @@ void engine_destroy(struct engine *engine)
     flipped_drop(engine->flipped);
     engine_robustness_release(engine);
     engine_forget_export(engine);
+    engine_forget_ahead(engine);
     engine_forget_calibration(engine);
     engine_export_result_release(&engine->export.result);
     work_release(&engine->work_state);
@@ -402,19 +413,31 @@ void engine_cancel(struct engine *engine)
             exchange_report(engine, report);
     }
     forget_wanted(engine);
+    engine_forget_ahead(engine);
     engine_forget_export(engine);
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->mutex);
 }
 
-/* Locked. */
+/* Locked. Whether something is queued that somebody waits for. */
+static bool is_queued(struct engine *engine)
+{
+    return engine->wanted.variant || engine->export.pending ||
+           engine->scan_wanted || engine->calibration.pending ||
+           engine_flipped_due(engine) || engine->work_state.status.queued ||
+           (engine->baseline_wanted && engine->generation == 0);
+}
+
+bool engine_is_needed(struct engine *engine)
+{
+    return engine->ending || engine->paused || is_queued(engine);
+}
+
+/* Locked. Looking ahead is idleness: nobody waits for it. */
 static bool is_idle(struct engine *engine)
 {
-    return !engine->running && !engine->wanted.variant &&
-           !engine->export.pending && !engine->scan_wanted &&
-           !engine->calibration.pending && !engine_flipped_due(engine) &&
-           !engine->work_state.status.queued &&
-           !(engine->baseline_wanted && engine->generation == 0);
+    return (!engine->running || engine->running == &job_ahead) &&
+           !is_queued(engine);
 }
 
 bool engine_idle(struct engine *engine)

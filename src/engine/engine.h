@@ -53,6 +53,7 @@ struct report {
     int64_t done, total; /* progress of the stage (samples) */
     double seconds;      /* spent in the stage so far */
     bool complete;       /* all samples, latency measured */
+    bool ahead;          /* was evaluated before it was asked for */
     bool failed;
     struct error error;   /* when failed */
     struct result result; /* what is known; accuracy.samples 0: nothing yet */
@@ -79,6 +80,16 @@ void engine_destroy(struct engine *engine); /* cancels, joins */
  */
 void engine_show(struct engine *engine, const struct variant *variant,
                  int focus);
+
+/*
+ * Evaluates these variants (retained, up to four, most likely first) while
+ * there is nothing else to do, in place of what was asked for before. Nothing
+ * of it is seen until one of them is shown: then its figures are there at once.
+ * focus: as engine_show.
+ */
+void engine_look_ahead(struct engine *engine,
+                       const struct variant *const *variants, size_t count,
+                       int focus);
 
 /* Stops and resumes background work (P). */
 void engine_pause(struct engine *engine, bool paused);

@@ -14,6 +14,7 @@
 #include "engine/store.h"
 #include "engine/structures.h"
 #include "engine/trial.h"
+#include "engine/wait.h"
 #include "engine/work.h"
 #include "exec/prefix.h"
 
@@ -30,7 +31,8 @@ struct job_kind {
     void (*requeue)(struct engine *engine, struct job *job);
 };
 extern const struct job_kind job_baseline, job_variant, job_export, job_work,
-    job_calibrate, job_structures, job_scan, job_flipped, job_samples;
+    job_calibrate, job_structures, job_scan, job_flipped, job_samples,
+    job_ahead;
 
 struct job {
     const struct job_kind *kind;
@@ -44,6 +46,16 @@ struct job {
 struct addressee {
     uint64_t generation, hash;
     int variant;
+};
+
+enum { AHEAD_MOST = 4 };
+
+/* What the user may ask for next, most likely first. */
+struct ahead {
+    const struct variant *variants[AHEAD_MOST]; /* retained */
+    size_t count;
+    int focus;
+    struct timespec from; /* when to begin */
 };
 
 struct export_state {
@@ -117,6 +129,7 @@ struct engine {
     const struct scan_snapshot *scan; /* retained; NULL: nothing yet */
     struct calibration_wish calibration;
     struct store store;
+    struct ahead ahead;
     const struct variant *flipped_wanted; /* retained; NULL: none */
     const struct flipped *flipped;        /* retained; what is known last */
     const struct robustness_known **robustness; /* per variant, newest last */
@@ -213,6 +226,13 @@ void engine_forget_calibration(struct engine *engine);
 int engine_take_exam(struct engine *engine, const struct variant *variant,
                      const struct cancel *cancel, struct exam *exam,
                      struct error *err);
+
+/* Whether somebody waits for anything but looking ahead. Locked. */
+bool engine_is_needed(struct engine *engine);
+/* When to look ahead; NULL: there is nothing to see. Locked. */
+const struct timespec *engine_ahead_from(struct engine *engine);
+/* Locked. */
+void engine_forget_ahead(struct engine *engine);
 
 /* Drops an export that waits; it has failed then. Locked. */
 void engine_forget_export(struct engine *engine);

@@ -11,6 +11,7 @@
 struct store_entry {
     uint64_t hash;
     bool exact; /* accuracy on all samples */
+    bool ahead; /* before anybody asked for it */
     struct result result;
     struct trial *trial; /* owned; complete or not; NULL: gone */
     uint64_t used;

@@ -205,12 +205,23 @@ static bool wait_for_news(struct trial_run *run, int64_t start_ns, int64_t done)
     return ended;
 }
 
+/* Looking ahead gives way to whatever else is asked for. */
+static void give_way(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    if (engine_is_needed(engine))
+        cancel_raise(&engine->cancel);
+    pthread_mutex_unlock(&engine->mutex);
+}
+
 static void watch_trial(struct engine *engine, const struct job *job,
                         struct trial_run *run, struct result *result)
 {
     int64_t start_ns = clock_now_ns(), done = 0;
     for (bool ended = false; !ended;) {
         ended = wait_for_news(run, start_ns, done);
+        if (job->kind == &job_ahead)
+            give_way(engine);
         int64_t now = update_figures(engine, run, result);
         if (now == done && !ended)
             continue;

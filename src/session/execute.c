@@ -53,6 +53,21 @@ int session_execute(struct session *session, const char *line,
     return status;
 }
 
+struct variant *session_preview(struct session *session, const char *line)
+{
+    struct state *state = &session->state;
+    const struct position before = state->at;
+    struct command_result result = {0};
+    struct variant *made = NULL;
+    if (state_execute(state, line, &result, NULL) < 0)
+        return NULL;
+    if (result.effect == COMMAND_EDITED && state->at.count > before.count)
+        made = variant_retain(state_current(state));
+    state_restore(state, &before);
+    command_result_release(&result);
+    return made;
+}
+
 void session_mark_saved(struct session *session)
 {
     struct position *at = &session->state.at;

@@ -151,6 +151,13 @@ int session_execute(struct session *session, const char *line,
                     struct command_result *result, struct error *err);
 
 /*
+ * The variant that a line of edits would make of the current one, which stays
+ * as it is: nothing is journaled. Owned by the caller (variant_drop); NULL
+ * when the line changes nothing, orders something or fails.
+ */
+struct variant *session_preview(struct session *session, const char *line);
+
+/*
  * Runs a recipe file line by line, all of it or nothing; errors are
  * "FILE:LINE: ...". Lines that export are refused. A recipe begins with the
  * default criterion and structure and leaves the session's as they were.

@@ -50,8 +50,11 @@ static void measure(void **state)
                                             "--std",
                                             "0.353",
                                             NULL};
-    struct terminal_options options = {
-        .rows = 24, .columns = 80, .arguments = arguments};
+    static const char *const environment[] = {"ESPALIER_TEST_AHEAD=1", NULL};
+    struct terminal_options options = {.rows = 24,
+                                       .columns = 80,
+                                       .arguments = arguments,
+                                       .environment = environment};
     struct terminal *terminal = terminal_start(&options);
     terminal_expect(terminal, "layers.0.conv1");
     sleep(OPENING_S);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -89,6 +90,23 @@ static void robustness_is_measured_from_its_screen(void **state)
         terminal_shows(terminal, "the figures of #1 - Enter measures #0"));
 }
 
+static void a_step_that_was_looked_ahead_says_so(void **state)
+{
+    (void)state;
+    const struct timespec pause = {.tv_nsec = 300000000};
+    static const char *const environment[] = {"ESPALIER_TEST_AHEAD=1", NULL};
+    bool ahead = false;
+    start(environment);
+    terminal_press(terminal, "1");
+    terminal_press(terminal, "h");
+    for (int i = 0; i < 40 && !ahead; i++) { /* a slow machine: later */
+        nanosleep(&pause, NULL);
+        terminal_press(terminal, "h");
+        ahead = terminal_shows(terminal, "looked ahead");
+    }
+    assert_true(ahead);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
 
 int main(void)
@@ -98,6 +116,7 @@ int main(void)
         TEST(flips_without_colour_are_shades),
         TEST(flips_in_ascii_are_letters),
         TEST(robustness_is_measured_from_its_screen),
+        TEST(a_step_that_was_looked_ahead_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
