@@ -85,8 +85,9 @@ static int time_layer(struct engine *engine, struct crew *crew, int row,
     for (size_t i = 0; i < latency.steps; i++)
         if ((int)i == own || plan_step_at(plan, i).reorder)
             *ms += latency.step_ms[i];
+    int code = forecast_learn(&engine->forecast, crew, &latency, err);
     latency_release(&latency);
-    return 0;
+    return code;
 }
 
 static int measure(struct engine *engine, struct crew *dense, int row,

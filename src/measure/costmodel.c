@@ -11,6 +11,12 @@
 
 enum { ROUNDS = 6, PLACES = 6, VECTOR = 16 };
 
+/* Measurements of a sparse way before it is believed to be the fastest. */
+enum { FEWEST_POINTS = 3 };
+
+/* "mac" and "vector". */
+enum { WORK_FEATURES = 1 << 1 | 1 << 2 };
+
 /* Residuals above this many medians count less (Huber). */
 static const double huber = 1.5;
 /* In squared octaves: how sharply the nearest point dominates, and how much
@@ -241,11 +247,16 @@ static double solve(const struct fit *fit, unsigned set, double *out)
     return chi;
 }
 
-/* Non-negative least squares: with five features every subset is tried. */
+/* Non-negative least squares: with five features every subset is tried. Where
+ * there is work, time grows with it: few points would else be explained by a
+ * constant. */
 static void solve_positive(const struct fit *fit, double *best)
 {
     double lowest = INFINITY, found[COSTMODEL_FEATURES];
+    bool works = fit->scale[1] > 0;
     for (unsigned set = 1; set < 1U << COSTMODEL_FEATURES; set++) {
+        if (works && !(set & WORK_FEATURES))
+            continue;
         double chi = solve(fit, set, found);
         if (chi >= lowest)
             continue;
@@ -429,7 +440,9 @@ bool costmodel_best(const struct costmodel *model, struct workload *workload,
         way.form = (enum sparse_form)(i / LAYOUT_COUNT);
         way.layout = (enum layout)(i % LAYOUT_COUNT);
         workload_class(&way, name);
-        if (!may_be_sparse(&way, way.form) || !find_law(model, name) ||
+        const struct law *law = find_law(model, name);
+        if (!may_be_sparse(&way, way.form) || !law ||
+            law->points < FEWEST_POINTS ||
             (way.layout == LAYOUT_IMAGE16 && way.n < VECTOR / 2) ||
             !predict(model, &way, &time) || time >= *ns)
             continue;

@@ -87,6 +87,16 @@ static void teach(struct costmodel *model, double noise, double outliers)
     assert_int_equal(costmodel_fit(model, &err), 0);
 }
 
+static void teach_dense(struct costmodel *model)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++)
+        for (size_t a = 0; a < ARRAY_LENGTH(widths); a++) {
+            struct workload w = conv(sizes[i], widths[a], 32, 3, 1);
+            assert_int_equal(costmodel_add(model, &w, device(&w), &err), 0);
+        }
+    assert_int_equal(costmodel_fit(model, &err), 0);
+}
+
 static int begin(void **state)
 {
     struct costmodel *model;
@@ -180,6 +190,25 @@ static void the_faster_way_is_found_where_the_device_has_it(void **state)
     assert_true(fabs(ns / device(&many) - 1) < 0.05);
 }
 
+/* Else one point would be a law by which everything takes as long. */
+static void one_point_says_how_time_grows_with_work(void **state)
+{
+    struct workload small = sparse(conv(8, 16, 16, 3, 0.1));
+    struct workload large = sparse(conv(32, 64, 64, 3, 0.7));
+    double ns;
+    assert_int_equal(costmodel_add(*state, &small, 3000, &err), 0);
+    assert_int_equal(costmodel_fit(*state, &err), 0);
+    assert_true(costmodel_predict(*state, &large, &ns));
+    assert_true(ns > 100 * 3000);
+    /* And it is not yet believed to be the fastest way of anything. */
+    teach_dense(*state);
+    large.method = WORKLOAD_DENSE;
+    large.form = SPARSE_FORM_ANY;
+    large.layout = LAYOUT_PLAIN;
+    assert_true(costmodel_best(*state, &large, &ns));
+    assert_int_equal(large.method, WORKLOAD_DENSE);
+}
+
 static void what_was_never_measured_is_not_predicted(void **state)
 {
     double ns;
@@ -260,6 +289,7 @@ int main(void)
         WITH_MODEL(noise_and_disturbed_points_hardly_move_the_law),
         WITH_MODEL(a_measured_point_is_predicted_as_measured),
         WITH_MODEL(the_faster_way_is_found_where_the_device_has_it),
+        WITH_MODEL(one_point_says_how_time_grows_with_work),
         WITH_MODEL(what_was_never_measured_is_not_predicted),
         cmocka_unit_test(a_plan_and_its_instance_have_the_same_workloads),
         cmocka_unit_test(zeros_are_counted_in_an_instance),
