@@ -92,7 +92,11 @@ static int start_export(struct app *app, const struct engine_export *request,
 static int start_work(struct app *app, const char *line, struct error *err)
 {
     struct explorer *e = of(app);
-    return engine_work_start(e->engine, session_current(e->session), line, err);
+    int status =
+        engine_work_start(e->engine, session_current(e->session), line, err);
+    if (status == 0)
+        e->work_seen = false; /* it may be over before anybody looks */
+    return status;
 }
 
 static void stop_work(struct app *app)

@@ -123,9 +123,11 @@ static void fill_answers(struct view *view, const struct session *session,
     struct outcome *after = array_create(n, sizeof *after);
     int64_t *right =
         before && after ? right_answers(view, session, engine, before) : NULL;
-    compare->known =
+    compare->lacks_from =
         right != NULL &&
-        engine_outcomes(engine, hashes[0], before, view->samples, NULL) == 0 &&
+        engine_outcomes(engine, hashes[0], before, view->samples, NULL) < 0;
+    compare->known =
+        right != NULL && !compare->lacks_from &&
         engine_outcomes(engine, hashes[1], after, view->samples, NULL) == 0 &&
         paired_init(&compare->paired, before, after, right, view->samples,
                     NULL) == 0;

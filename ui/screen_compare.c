@@ -255,8 +255,14 @@ static void draw_classes(const struct view *view, struct surface *surface,
     char text[FORMAT_ROOM];
     const struct paired *paired = &view->compare.paired;
     if (!view->compare.known) {
-        surface_text(surface, area.row + 1, area.column + 1, -1, ROLE_DIM,
-                     "not known yet: e evaluates");
+        bool other = view->compare.lacks_from;
+        surface_printf(surface, area.row + 1, area.column + 1, -1, ROLE_DIM,
+                       "#%d has not answered all:",
+                       other ? view->compare.from : view->compare.to);
+        snprintf(text, sizeof text, ":goto %d evaluates it",
+                 view->compare.from);
+        surface_text(surface, area.row + 2, area.column + 1, -1, ROLE_DIM,
+                     other ? text : "e evaluates it");
         return;
     }
     widget_right(surface, area.row, area.column, 5, ROLE_DIM, "class");

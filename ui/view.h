@@ -138,6 +138,7 @@ struct view_compare {
     int *order;                         /* owned: layers that differ first */
     size_t differing;
     bool known;           /* both have answered all samples */
+    bool lacks_from;      /* it is the other one that has not */
     struct paired paired; /* owned */
     uint64_t hashes[2];   /* that `paired` was made from */
 };
