@@ -57,6 +57,13 @@ static int parse_request(struct planning_request *request,
                              "--allocator: unknown allocator '%s'",
                              options->allocator);
     }
+    request->mix = options->mix;
+    if (options->mix &&
+        (request->kind != BUDGET_LATENCY || options->structure ||
+         options->criterion || options->allocator))
+        return error_set(err, ERROR_USAGE,
+                         "--mix wants --budget latency=SHARE and chooses "
+                         "structure, criterion and allocator itself");
     if (options->structure &&
         structure_read(&request->structure, options->structure, err) < 0) {
         err->code = ERROR_USAGE;
@@ -122,6 +129,8 @@ static int print_json(const struct planning *p,
     for (size_t i = 0; i < p->trial_count; i++) {
         cJSON *trial = cJSON_CreateObject();
         json_string(trial, "allocator", p->trials[i].allocator->name);
+        if (p->trials[i].name[0])
+            json_string(trial, "tried", p->trials[i].name);
         cJSON_AddBoolToObject(trial, "feasible", p->trials[i].feasible);
         json_number(trial, "value", p->trials[i].value, 6);
         cJSON_AddItemToArray(trials, trial);
@@ -154,6 +163,14 @@ static int print_text(const struct planning *p,
            bytes_text(llround(p->dense_bytes), size, sizeof size));
     print_row("predicted", &p->predicted);
     print_row("measured", &p->measured);
+    for (size_t i = 0; i < p->trial_count && p->weights; i++) {
+        const struct planning_trial *t = &p->trials[i];
+        printf("%-10s  %s", i ? "" : "tried", t->name);
+        if (t->feasible)
+            printf(": %.2f %%\n", 100 * t->value);
+        else
+            printf(": too slow\n");
+    }
     if (p->device[0])
         printf("latency     of %s, predicted\n", p->device);
     printf("error       %+.2f points",
@@ -219,7 +236,28 @@ static int adopt(struct session *session, struct planning *planning,
                  struct error *err)
 {
     struct session_outcome outcome = {.decisions = planning->decisions};
-    return session_adopt(session, 0, "budget", &outcome, err) < 0 ? -1 : 0;
+    struct session_outcome fitted = {.weights = planning->weights};
+    int id = session_adopt(session, 0, "budget", &outcome, err);
+    if (id >= 0 && planning->weights)
+        id = session_adopt(session, id, "reconstruct", &fitted, err);
+    return id < 0 ? -1 : 0;
+}
+
+/* What was asked for and is not there: one line, and no success. */
+static int check_met(const struct planning *p,
+                     const struct planning_request *request, struct error *err)
+{
+    if (!p->drop_met)
+        return error_set(
+            err, ERROR_RANGE, "the plan loses %.2f points, allowed are %.2f",
+            100 * (p->baseline - p->measured.value), 100 * request->drop);
+    if (!p->budget_met)
+        return error_set(err, ERROR_RANGE,
+                         "the plan takes %.1f %% of the dense model's %s, "
+                         "allowed are %.1f %%",
+                         100 * p->ratio, budget_name(request->kind),
+                         100 * request->share);
+    return 0;
 }
 
 static int plan(struct session *session, const struct cli_options *options,
@@ -247,6 +285,8 @@ static int plan(struct session *session, const struct cli_options *options,
         code = options->json
                    ? print_json(&planning, request, session, path, err)
                    : print_text(&planning, request, session, path, err);
+    if (code == 0)
+        code = check_met(&planning, request, err);
     free(path);
     planning_release(&planning);
     return code;

@@ -392,6 +392,9 @@ static const struct option_row rows[] = {
      "uniform, uniform+, erk, global, lamp, sensitivity, hull, knapsack "
      "(default: the best of all)",
      take_allocator},
+    {"mix", 0, NULL, OPTION_PLAN,
+     "mix blocks, channels and weights for a latency, reconstruct what stays",
+     take_mix},
     {"structure", 0, "NAME", OPTION_SCAN | OPTION_PLAN,
      "what is removed together", take_structure},
     {"criterion", 0, "NAME", OPTION_SCAN | OPTION_PLAN, "what ranks it",

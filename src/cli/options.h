@@ -76,6 +76,7 @@ struct cli_options {
     const char **with; /* owned array of borrowed words of `tune` */
     size_t with_count;
     const char *budget, *allocator;
+    bool mix;
     double drop; /* a share; -1: not said */
 
     bool ascii, mono, no_mouse;

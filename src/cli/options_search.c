@@ -125,6 +125,14 @@ int take_allocator(struct cli_options *o, const char *t, struct error *e)
     return 0;
 }
 
+int take_mix(struct cli_options *o, const char *t, struct error *e)
+{
+    (void)t;
+    (void)e;
+    o->mix = true;
+    return 0;
+}
+
 int take_drop(struct cli_options *o, const char *t, struct error *e)
 {
     return points(&o->drop, t, e);

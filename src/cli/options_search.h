@@ -20,6 +20,7 @@ int take_shard(struct cli_options *options, const char *text,
                struct error *err);
 int take_budget(struct cli_options *options, const char *text,
                 struct error *err);
+int take_mix(struct cli_options *options, const char *text, struct error *err);
 int take_allocator(struct cli_options *options, const char *text,
                    struct error *err);
 int take_drop(struct cli_options *options, const char *text, struct error *err);

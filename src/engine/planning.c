@@ -3,6 +3,8 @@
 #include "base/array.h"
 #include "engine/bare.h"
 #include "engine/planning_cost.h"
+#include "engine/planning_mix.h"
+#include "engine/training.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -37,6 +39,7 @@ enum budget_kind budget_find(const char *name)
 void planning_release(struct planning *planning)
 {
     free(planning->decisions);
+    weights_drop(planning->weights);
     *planning = (struct planning){0};
 }
 
@@ -172,7 +175,7 @@ static int choose_allocator(struct work_on_plan *w, double budget,
         const struct allocator *allocator =
             w->request->allocator ? w->request->allocator : allocators[i];
         struct probe_result found;
-        p->trials[i] = (struct planning_trial){allocator, false, NAN};
+        p->trials[i] = (struct planning_trial){allocator, false, NAN, ""};
         tell(w, allocator->name, i, p->trial_count);
         if (allocate_for(allocator, &w->a, budget, w->amounts, &last) < 0) {
             if (last.code == ERROR_RANGE)
@@ -361,6 +364,19 @@ int planning_run(struct planning *planning, struct probe *probe,
     return code;
 }
 
+static int mix_structures(struct planning *planning, struct probe *probe,
+                          const struct planning_request *request,
+                          const struct scan_watch *watch, struct error *err)
+{
+    struct dataset *opened = NULL;
+    const struct dataset *data;
+    if (training_data(&data, &opened, probe->setup->session, err) < 0)
+        return -1;
+    int code = planning_mix(planning, probe, request, data, watch, err);
+    dataset_close(opened);
+    return code;
+}
+
 int engine_planning(struct planning *planning, const struct session *session,
                     const struct engine_options *options,
                     const struct planning_request *request,
@@ -373,7 +389,9 @@ int engine_planning(struct planning *planning, const struct session *session,
     struct probe_site site = bare_site(&bare, watch->cancel);
     int code = probe_init(&probe, &site, err);
     if (code == 0) {
-        code = planning_run(planning, &probe, request, watch, err);
+        code = request->mix
+                   ? mix_structures(planning, &probe, request, watch, err)
+                   : planning_run(planning, &probe, request, watch, err);
         probe_release(&probe);
     }
     bare_release(&bare);

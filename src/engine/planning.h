@@ -30,14 +30,16 @@ struct planning_request {
     const struct allocator *allocator; /* NULL: all, the best is taken */
     const struct structure *structure; /* NULL: the first of the table */
     const struct criterion *criterion; /* likewise */
+    bool mix; /* structures are mixed, what stays is reconstructed */
 };
 
-enum { PLANNING_TRIALS = 16 };
+enum { PLANNING_TRIALS = 16, PLANNING_TRIAL_NAME = 48 };
 
 struct planning_trial {
     const struct allocator *allocator;
     bool feasible;
-    double value; /* accuracy, evaluated jointly */
+    double value;                   /* accuracy, evaluated jointly */
+    char name[PLANNING_TRIAL_NAME]; /* "": the allocator's */
 };
 
 /* Figures of a plan; bytes are those of the weights, encoded. */
@@ -49,6 +51,7 @@ struct planning_figures {
 
 struct planning {
     struct decision *decisions; /* owned; one per layer */
+    struct weights *weights;    /* owned; NULL: not reconstructed */
     const struct allocator *allocator;
     double baseline, dense_latency_ms, dense_bytes, dense_cost;
     struct planning_figures predicted, measured;

@@ -189,6 +189,88 @@ int planning_costs(double *costs, double *fixed, const struct probe *probe,
     return code;
 }
 
+/* The levels that are timed under `base`; others lie between. */
+static bool is_timed(size_t level)
+{
+    return !level || planning_levels[level] > 0.97 ||
+           (planning_levels[level] > 0.49 && level % 2 == 0);
+}
+
+static int time_base(double *costs, double *fixed, const struct probe *probe,
+                     const struct allocation *a, size_t level,
+                     const struct decision *base, struct decision *decisions,
+                     struct error *err)
+{
+    const struct layer_table *layers = a->source.layers;
+    struct crew *crew = NULL;
+    struct latency latency = {0};
+    struct latency_protocol protocol = {3, 15, 40000000, 500000000};
+    for (size_t i = 0; i < a->row_count; i++) {
+        size_t row = a->rows[i];
+        struct choice choice = {a->structure, a->criterion,
+                                decision_units(planning_levels[level],
+                                               layers->layers[row].weights)};
+        decisions[row] = base[row];
+        if (!base[row].skipped)
+            decision_put(&decisions[row], &choice);
+    }
+    int code = crew_of(&crew, probe, decisions, err);
+    if (code == 0)
+        code =
+            latency_measure(&latency, crew, &protocol, probe->site.cancel, err);
+    if (level == 0)
+        *fixed = 0;
+    for (size_t i = 0; code == 0 && level == 0 && i < latency.steps; i++)
+        *fixed += latency.step_ms[i];
+    for (size_t i = 0; code == 0 && i < a->row_count; i++) {
+        size_t row = a->rows[i];
+        int step = plan_step_of_node(crew_plan(crew), layers->layers[row].node);
+        double *cost = &costs[i * PLANNING_LEVELS + level];
+        *cost = step < 0 || base[row].skipped ? 0 : latency.step_ms[step];
+        if (level == 0)
+            *fixed -= *cost;
+    }
+    latency_release(&latency);
+    crew_destroy(crew);
+    return code;
+}
+
+/* Untimed levels lie on lines; noise must not make more removed cost more. */
+static void fill_costs(double *costs)
+{
+    size_t last = 0;
+    for (size_t level = 1; level < PLANNING_LEVELS; level++) {
+        if (!is_timed(level))
+            continue;
+        costs[level] = fmin(costs[level], costs[last]);
+        for (size_t k = last + 1; k < level; k++) {
+            double share = (planning_levels[k] - planning_levels[last]) /
+                           (planning_levels[level] - planning_levels[last]);
+            costs[k] = costs[last] + share * (costs[level] - costs[last]);
+        }
+        last = level;
+    }
+}
+
+int planning_times(double *costs, double *fixed, const struct probe *probe,
+                   const struct allocation *a, const struct decision *base,
+                   struct error *err)
+{
+    size_t count = a->source.layers->count;
+    struct decision *decisions = array_create(count + 1, sizeof *decisions);
+    int code = decisions ? 0 : error_memory(err, count * sizeof *decisions);
+    for (size_t i = 0; i < count && code == 0; i++)
+        decisions[i] = base[i];
+    for (size_t level = 0; level < PLANNING_LEVELS && code == 0; level++)
+        if (is_timed(level))
+            code =
+                time_base(costs, fixed, probe, a, level, base, decisions, err);
+    for (size_t i = 0; i < a->row_count && code == 0; i++)
+        fill_costs(costs + i * PLANNING_LEVELS);
+    free(decisions);
+    return code;
+}
+
 /* --- what it really takes --- */
 
 static int measure_once(const struct probe *probe, struct crew *crew,

@@ -21,6 +21,14 @@ int planning_costs(double *costs, double *fixed, const struct probe *probe,
                    const struct allocation *a, enum budget_kind kind,
                    struct error *err);
 
+/*
+ * As planning_costs of a latency, under decisions (channels, blocks) that hold
+ * already; what is passed over costs nothing.
+ */
+int planning_times(double *costs, double *fixed, const struct probe *probe,
+                   const struct allocation *a, const struct decision *base,
+                   struct error *err);
+
 /* Measured medians of the dense model and of decisions, in turn. */
 int planning_measure(const struct probe *probe,
                      const struct decision *decisions, double *dense_ms,

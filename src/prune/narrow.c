@@ -57,6 +57,35 @@ static struct choice choice_of(const struct decision *decisions,
     return choice;
 }
 
+/* What the weights mask is worth nothing (weights_lower_scores), the rest the
+ * same: the channels that went when the weights were found. */
+static int score_kept(const struct score_input *input, float *out,
+                      struct error *err)
+{
+    (void)err;
+    for (int64_t i = 0; i < input->layer->weights; i++)
+        out[i] = 1;
+    return 0;
+}
+
+static const struct criterion criterion_kept = {.name = "kept",
+                                                .score = score_kept};
+
+/* Weights that were found for the same choice know which units it took. */
+static const struct criterion *criterion_of(const struct mask_source *source,
+                                            const struct group *group,
+                                            const struct choice *choice)
+{
+    const struct weights *weights = source->weights;
+    if (!weights || !weights->decisions)
+        return choice->criterion;
+    struct choice found = choice_of(weights->decisions, group);
+    return found.remove == choice->remove &&
+                   found.criterion == choice->criterion
+               ? &criterion_kept
+               : choice->criterion;
+}
+
 static int narrow_group(struct removal_draft *draft,
                         const struct mask_source *source,
                         const struct group *group, const struct choice *choice,
@@ -68,7 +97,8 @@ static int narrow_group(struct removal_draft *draft,
                          source->layers->layers[group->layers[0]].name,
                          (long long)group->most, choice->structure->unit,
                          (long long)choice->remove);
-    float *importance = group_importance(source, group, choice->criterion, err);
+    float *importance = group_importance(
+        source, group, criterion_of(source, group, choice), err);
     int *order = importance ? narrow_order(group, importance, err) : NULL;
     free(importance);
     if (!order)

@@ -4,7 +4,7 @@ data=data/fashion-mnist-sample
 export XDG_STATE_HOME="$work/state"
 recipe=$work/plan.recipe
 
-ok plan plan data/mlp.onnx $data --budget parameters=30% --drop 2 \
+ok plan plan data/mlp.onnx $data --budget parameters=30% --drop 4 \
 	-o "$recipe" --json
 keys plan recipe predicted measured value low high latency_ms size_bytes \
 	budget allocator prediction_error trials
@@ -38,6 +38,23 @@ case $removed in 0.4*) ;; *) fail "budget in a recipe removed $removed" ;; esac
 echo 'budget cake 60%' >"$work/budget.recipe"
 refuse 'a bad budget' 1 "budget.recipe:1: .*'cake'" prune data/mlp.onnx $data \
 	--recipe "$work/budget.recipe" -o "$work/out.onnx"
+
+ok 'structures mixed' plan data/lenet5.onnx $data --budget latency=60% --mix \
+	--samples 200 -o "$recipe" --json
+keys mix tried reached met
+grep -q '^reconstruct$' "$recipe" || fail 'mix: the recipe reconstructs nothing'
+measured=$(sed -n '/"measured"/,$p' "$work/out" |
+	sed -n 's/.*"value":[[:space:]]*\([0-9.]*\).*/\1/p' | head -1)
+ok 'its recipe' prune data/lenet5.onnx $data --recipe "$recipe" \
+	--samples 200 -o "$work/out.onnx" --json
+same 'the accuracy of the mix' "$(value value)" "$measured"
+refuse 'mix of another budget' 2 'latency=SHARE' plan data/lenet5.onnx $data \
+	--budget macs=50% --mix
+run plan data/mlp.onnx $data --budget parameters=5% --drop 0.01 --allocator \
+	uniform -o "$recipe"
+same 'a drop that is not met fails' $status 1
+grep -q 'loses .* points, allowed are 0.01$' "$work/err" ||
+	fail "drop: expected one line: $(cat "$work/err")"
 
 refuse 'nothing asked' 2 'budget' plan data/mlp.onnx $data
 refuse 'unknown kind' 2 'cake=50%' plan data/mlp.onnx $data --budget cake=50%
