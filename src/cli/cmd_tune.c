@@ -5,6 +5,7 @@
 #include "cli/figures.h"
 #include "cli/print.h"
 #include "cli/run.h"
+#include "cli/trust.h"
 #include "engine/tune.h"
 
 #include <math.h>
@@ -73,6 +74,7 @@ static int print_json(const struct tuned *t, struct error *err)
     json_integer(document, "size_bytes", t->written.file_bytes);
     cJSON_AddBoolToObject(document, "verified", t->written.verified);
     json_integer(document, "different_answers", t->written.different_answers);
+    trust_exam_json(document, &t->written.exam);
     return json_print(document, err);
 }
 
@@ -97,6 +99,7 @@ static int print_text(const struct tuned *t, struct error *err)
            "differ\n",
            t->written.verified ? "yes" : "no", (long long)t->written.samples,
            (long long)t->written.different_answers);
+    trust_exam_text(&t->written.exam);
     return print_finish(err);
 }
 
@@ -198,6 +201,7 @@ const struct cli_command command_tune = {
     .least = 2,
     .most = 2,
     .groups = OPTION_COMMON | OPTION_SAMPLES | OPTION_PIXELS | OPTION_ENGINE |
-              OPTION_PRUNE | OPTION_PROGRESS | OPTION_TUNE | OPTION_DEVICE,
+              OPTION_PRUNE | OPTION_PROGRESS | OPTION_TUNE | OPTION_EXAM |
+              OPTION_DEVICE,
     .run = run,
 };

@@ -430,7 +430,8 @@ static bool is_queued(struct engine *engine)
 
 bool engine_is_needed(struct engine *engine)
 {
-    return engine->ending || engine->paused || is_queued(engine);
+    return engine->ending || engine->paused || engine->structures_wanted ||
+           is_queued(engine);
 }
 
 /* Locked. Looking ahead is idleness: nobody waits for it. */

@@ -23,6 +23,11 @@ ok 'a recipe' prune data/mlp.onnx $data \
 	--recipe "$work/tune.recipe" -o "$work/again.onnx" --json
 same 'verified again' "$(value verified)" true
 
+ok 'an exam' tune data/mlp.onnx $data --samples 400 --holdout 50% \
+	--set 'fc*=90%' --epochs 1 --batch 32 -o "$out" --json
+keys 'an exam' holdout dense difference gap warning
+same 'samples that decide' "$(value samples)" 200
+
 # Killed in the middle it goes on from its checkpoint, bit for bit.
 long() { # OUT
 	"$ESPALIER" tune data/mlp.onnx $data --set 'fc*=90%' --epochs 100 \
