@@ -68,7 +68,7 @@ PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(s
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-run check-peers check-zoo check-shrink check-neon profile bench bench-peers bench-table fuzz lint format install uninstall clean help compdb FORCE
+.PHONY: all run check check-run check-peers check-zoo check-shrink check-neon profile bench bench-peers bench-table bench-tune fuzz lint format install uninstall clean help compdb FORCE
 
 all: $(BIN)  ## build the program (default)
 	$(Q)cp $(BIN) $(NAME)
@@ -225,6 +225,9 @@ bench-table:  ## put the rows of the last bench-peers into README.md and tests/b
 
 bench-peers: all  ## latency beside ONNX Runtime's (from npm), in turn; NAMES="vit vgg", ROUNDS=5
 	$(Q)sh tests/peers/bench.sh ./$(NAME) $(NAMES)
+
+bench-tune: all  ## accuracy after tuning, three seeds each; NAMES="weights80 mlp92"
+	$(Q)sh tests/bench/tune.sh ./$(NAME) $(NAMES)
 
 bench-scan: all  ## a sensitivity scan beside PyTorch (Debian's) evaluating each point in full
 	$(Q)sh tests/peers/scan.sh ./$(NAME) $(FOLDER)
