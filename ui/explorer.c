@@ -448,6 +448,9 @@ static int start(struct explorer *e, const struct engine_options *options)
     refresh(app);
     if (app->view.preprocess[0] != '\0')
         app_say(app, ROLE_TEXT, "%s", app->view.preprocess);
+    const char *summary = session_current(e->session)->summary;
+    if (strstr(summary, "not zero") != NULL)
+        app_say(app, ROLE_WARN, "%s", summary);
     if (app->view.interrupted != NULL)
         app_say(app, ROLE_WARN, "a tune was interrupted: ':%s' goes on",
                 app->view.interrupted);

@@ -454,10 +454,10 @@ static int give(struct tuning *t, struct error *err)
         return -1;
     const struct tune_row *kept = &h->rows[h->kept];
     snprintf(summary, sizeof summary,
-             "tuned %.3g epochs: %.2f → %.2f %%, 0 of %lld pruned weights "
+             "tuned %.3g epoch%s: %.2f → %.2f %%, 0 of %lld pruned weights "
              "changed",
-             kept->epoch, 100 * h->rows[0].value, 100 * kept->value,
-             (long long)tune_masked(t->tune));
+             kept->epoch, kept->epoch == 1 ? "" : "s", 100 * h->rows[0].value,
+             100 * kept->value, (long long)tune_masked(t->tune));
     work_give_summary(t->work, summary);
     if (t->order->gradual) {
         work_give_decisions(t->work, t->masks.decisions);
