@@ -11,14 +11,16 @@ static int run_onednn(const struct bound *b)
 
 static int run_dense(const struct bound *b)
 {
-    const struct operands operands = {b->src, b->other, b->dst};
+    const struct operands operands = {
+        b->src, b->other, {b->more[0], b->more[1]}, b->dst};
     dense_run(b->compiled, &operands, b->scratch);
     return 0;
 }
 
 static int run_sparse(const struct bound *b)
 {
-    const struct operands operands = {b->src, b->other, b->dst};
+    const struct operands operands = {
+        b->src, b->other, {b->more[0], b->more[1]}, b->dst};
     sparse_run(b->compiled, &operands, b->scratch);
     return 0;
 }
@@ -55,6 +57,10 @@ static int run_reference(const struct bound *b)
     case KERNEL_NORM:
         reference_norm(&c->spec.norm, b->src, b->dst);
         break;
+    case KERNEL_ATTENTION:
+        reference_attention(&c->spec.attention, b->src, b->other, b->more[0],
+                            b->more[1], b->dst);
+        return 0;
     case KERNEL_ELTWISE:
         run_eltwise(b);
         break;

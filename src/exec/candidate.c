@@ -315,7 +315,7 @@ static void (*const lists[KERNEL_KIND_COUNT])(struct choosing *,
     [KERNEL_POOL] = list_pool,          [KERNEL_ELTWISE] = list_eltwise,
     [KERNEL_BINARY] = list_binary,      [KERNEL_AFFINE] = list_affine,
     [KERNEL_SOFTMAX] = list_plain_only, [KERNEL_ALIAS] = list_alias,
-    [KERNEL_NORM] = list_ours,
+    [KERNEL_NORM] = list_ours,          [KERNEL_ATTENTION] = list_ours,
 };
 
 /* --- borders --- */

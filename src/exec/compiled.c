@@ -43,12 +43,13 @@ void engine_box_drop(struct engine_box *box)
 /* --- naming --- */
 
 static const char *const kind_names[KERNEL_KIND_COUNT] = {
-    [KERNEL_NONE] = "plain",       [KERNEL_CONV] = "conv",
-    [KERNEL_DECONV] = "deconv",    [KERNEL_PRODUCT] = "product",
-    [KERNEL_MATMUL] = "matmul",    [KERNEL_POOL] = "pool",
-    [KERNEL_ELTWISE] = "eltwise",  [KERNEL_BINARY] = "binary",
-    [KERNEL_AFFINE] = "batchnorm", [KERNEL_SOFTMAX] = "softmax",
-    [KERNEL_ALIAS] = "alias",      [KERNEL_NORM] = "norm",
+    [KERNEL_NONE] = "plain",          [KERNEL_CONV] = "conv",
+    [KERNEL_DECONV] = "deconv",       [KERNEL_PRODUCT] = "product",
+    [KERNEL_MATMUL] = "matmul",       [KERNEL_POOL] = "pool",
+    [KERNEL_ELTWISE] = "eltwise",     [KERNEL_BINARY] = "binary",
+    [KERNEL_AFFINE] = "batchnorm",    [KERNEL_SOFTMAX] = "softmax",
+    [KERNEL_ALIAS] = "alias",         [KERNEL_NORM] = "norm",
+    [KERNEL_ATTENTION] = "attention",
 };
 
 static void set_name(struct compiled *c, const struct task *task,

@@ -130,6 +130,7 @@ struct onednn_problem task_problem(const struct task *task,
 struct bound {
     const struct compiled *compiled;
     const void *src, *other;
+    const void *more[2]; /* operands behind these two; NULL: none */
     void *dst, *scratch;
     struct onednn_binding onednn;
     enum cpu_isa isa;
@@ -146,7 +147,7 @@ int sparse_share(struct compiled *compiled);
 
 /* Where a kernel finds its tensors. */
 struct operands {
-    const float *src, *other;
+    const float *src, *other, *more[2];
     float *dst;
 };
 

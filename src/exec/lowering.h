@@ -9,11 +9,12 @@
 
 /*
  * Several nodes that spell one function, as exporters write it: layer norm,
- * GELU, hard swish. The last one, `root`, stands for all: its spec computes
- * the function of `input`.
+ * GELU, hard swish, attention. The last one, `root`, stands for all: its spec
+ * computes the function of `input` and of `more`.
  */
 struct pattern {
     int root, input;
+    int more[TASK_MAX_OPERANDS - 1], more_count;
     int nodes[TASK_MAX_NODES]; /* root included */
     int count;
 };
@@ -29,6 +30,10 @@ struct lowering {
     size_t pattern_count;
     int *pattern_of; /* per node: its pattern, -1 */
 };
+
+/* Attention around its softmax, `node`. */
+bool pattern_match_attention(const struct lowering *l, int node,
+                             struct pattern *p, struct kernel_spec *spec);
 
 /* Finds patterns, sets their roots' specs and counts uses anew: nodes inside
  * of a pattern read nothing. Nodes are lowered and uses counted already. */

@@ -297,7 +297,8 @@ int candidate_time(struct choosing *c, const struct task *task,
     if (candidate->ns == INFINITY)
         return 0;
     candidate->ns = estimate(c, task, candidate);
-    if (!c->measures || !fast)
+    /* Attention has one kernel, and more operands than a measurement makes. */
+    if (!c->measures || !fast || task->spec.kind == KERNEL_ATTENTION)
         return 0;
     candidate->measured = true;
     if (candidate->method == METHOD_SPARSE)

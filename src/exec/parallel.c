@@ -185,12 +185,14 @@ void dense_run(const struct compiled *compiled, const struct operands *operands,
                void *scratch)
 {
     const struct dense_kernel *kernel = compiled->candidate.dense;
-    const struct dense_call call = {.spec = &compiled->spec,
-                                    .epilogue = &compiled->epilogue,
-                                    .packed = compiled->packed,
-                                    .src = operands->src,
-                                    .other = operands->other,
-                                    .dst = operands->dst};
+    const struct dense_call call = {
+        .spec = &compiled->spec,
+        .epilogue = &compiled->epilogue,
+        .packed = compiled->packed,
+        .src = operands->src,
+        .other = operands->other,
+        .more = {operands->more[0], operands->more[1]},
+        .dst = operands->dst};
     const int64_t units = kernel->units(&compiled->spec);
     const int64_t threads = compiled->threads;
     const size_t stride = compiled_scratch_stride(compiled);

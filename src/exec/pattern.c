@@ -3,65 +3,10 @@
  * its nodes; values inside of it must have no other readers.
  */
 #include "base/array.h"
-#include "exec/lowering.h"
+#include "exec/pattern_graph.h"
 
 #include <math.h>
 #include <string.h>
-
-/* --- reading the graph --- */
-
-static const struct node *node_at(const struct lowering *l, int node)
-{
-    return &l->graph->nodes[node];
-}
-
-static int result_of(const struct lowering *l, int node)
-{
-    return node_at(l, node)->outputs[0];
-}
-
-static bool is_type(const struct lowering *l, int node, const char *type)
-{
-    const struct graph *g = l->graph;
-    return node >= 0 && !(g->folded && g->folded[node]) &&
-           l->pattern_of[node] < 0 && strcmp(g->nodes[node].type, type) == 0;
-}
-
-/* The node of a type that computes `value` for exactly `readers` uses; -1. */
-static int maker(const struct lowering *l, int value, const char *type,
-                 int readers)
-{
-    if (value == GRAPH_NONE || l->uses[value] != readers)
-        return -1;
-    int node = l->graph->values[value].producer;
-    return is_type(l, node, type) ? node : -1;
-}
-
-/* The only reader of a node's result, if it is of a type; -1. */
-static int follower(const struct lowering *l, int node, const char *type)
-{
-    int value = result_of(l, node);
-    int reader = l->uses[value] == 1 ? l->reader[value] : -1;
-    return is_type(l, reader, type) ? reader : -1;
-}
-
-static int other_input(const struct lowering *l, int node, int value)
-{
-    const int *inputs = node_at(l, node)->inputs;
-    return inputs[0] == value ? inputs[1] : inputs[0];
-}
-
-/* Whether the value is one constant number; it is written. */
-static bool is_number(const struct lowering *l, int value, double *number)
-{
-    if (value == GRAPH_NONE)
-        return false;
-    const struct tensor *constant = &l->graph->values[value].constant;
-    if (!constant->data || tensor_elements(constant) != 1)
-        return false;
-    *number = tensor_number(constant, 0);
-    return true;
-}
 
 static bool is_about(const struct lowering *l, int value, double expected)
 {
@@ -78,17 +23,6 @@ static int beside(const struct lowering *l, int node, double expected)
     if (is_about(l, inputs[1], expected))
         return inputs[0];
     return is_about(l, inputs[0], expected) ? inputs[1] : GRAPH_NONE;
-}
-
-static const struct shape *shape_of(const struct lowering *l, int value)
-{
-    return &l->graph->values[value].shape;
-}
-
-static void add_node(struct pattern *p, int node)
-{
-    p->nodes[p->count++] = node;
-    p->root = node;
 }
 
 /* --- layer norm --- */
@@ -277,7 +211,15 @@ static bool (*const matches[])(const struct lowering *l, int node,
     match_norm,
     match_gelu,
     match_hard_swish,
+    pattern_match_attention,
 };
+
+static void read_once(struct lowering *l, int value, int reader)
+{
+    l->uses[value]++;
+    if (l->uses[value] == 1)
+        l->reader[value] = reader;
+}
 
 /* What was read inside of the pattern is read by its root, once. */
 static void swallow(struct lowering *l, const struct pattern *p)
@@ -289,9 +231,9 @@ static void swallow(struct lowering *l, const struct pattern *p)
             if (node->inputs[k] != GRAPH_NONE)
                 l->uses[node->inputs[k]]--;
     }
-    l->uses[p->input]++;
-    if (l->uses[p->input] == 1)
-        l->reader[p->input] = p->root;
+    read_once(l, p->input, p->root);
+    for (int i = 0; i < p->more_count; i++)
+        read_once(l, p->more[i], p->root);
     l->patterns[l->pattern_count++] = *p;
 }
 

@@ -90,6 +90,8 @@ static int bind_kernel(struct runner *runner, size_t index, struct error *err)
     bound->src = slot_read(runner, step->operands[0]);
     if (step->operand_count > 1)
         bound->other = slot_read(runner, step->operands[1]);
+    for (int i = 2; i < step->operand_count; i++)
+        bound->more[i - 2] = slot_read(runner, step->operands[i]);
     bound->dst = slot_data(runner, step->results[0]);
     bound->scratch = runner->memory + plan->arena_bytes;
     return bound_init(bound) ? error_memory(err, sizeof(*bound)) : 0;

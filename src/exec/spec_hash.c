@@ -100,15 +100,29 @@ static uint64_t hash_norm(uint64_t seed, const struct kernel_spec *spec)
     return hash_numbers(seed, numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
+static uint64_t hash_attention(uint64_t seed, const struct kernel_spec *spec)
+{
+    const struct attention_spec *a = &spec->attention;
+    const struct attention_strides *strides[] = {&a->query, &a->key, &a->value,
+                                                 &a->mask, &a->result};
+    const int64_t numbers[] = {a->outer, a->inner, a->m,     a->n,
+                               a->k,     a->w,     a->masked};
+    seed = hash_float(seed, a->scale);
+    for (size_t i = 0; i < sizeof(strides) / sizeof(strides[0]); i++)
+        seed = hash_bytes(seed, strides[i], sizeof(*strides[i]));
+    return hash_numbers(seed, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
 uint64_t spec_hash(const struct kernel_spec *spec)
 {
     static uint64_t (*const rows[KERNEL_KIND_COUNT])(
         uint64_t, const struct kernel_spec *) = {
-        [KERNEL_CONV] = hash_conv,       [KERNEL_DECONV] = hash_conv,
-        [KERNEL_PRODUCT] = hash_product, [KERNEL_MATMUL] = hash_matmul,
-        [KERNEL_POOL] = hash_pool,       [KERNEL_ELTWISE] = hash_eltwise,
-        [KERNEL_BINARY] = hash_binary,   [KERNEL_AFFINE] = hash_affine,
-        [KERNEL_SOFTMAX] = hash_softmax, [KERNEL_NORM] = hash_norm,
+        [KERNEL_CONV] = hash_conv,           [KERNEL_DECONV] = hash_conv,
+        [KERNEL_PRODUCT] = hash_product,     [KERNEL_MATMUL] = hash_matmul,
+        [KERNEL_POOL] = hash_pool,           [KERNEL_ELTWISE] = hash_eltwise,
+        [KERNEL_BINARY] = hash_binary,       [KERNEL_AFFINE] = hash_affine,
+        [KERNEL_SOFTMAX] = hash_softmax,     [KERNEL_NORM] = hash_norm,
+        [KERNEL_ATTENTION] = hash_attention,
     };
     uint64_t seed = hash_u64(0, (uint64_t)spec->kind);
     return rows[spec->kind] ? rows[spec->kind](seed, spec) : seed;

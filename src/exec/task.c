@@ -230,6 +230,14 @@ static void set_operands(const struct graph *g, struct task *task)
     }
 }
 
+static void set_pattern_operands(const struct pattern *p, struct task *task)
+{
+    task->operands[0] = p->input;
+    for (int i = 0; i < p->more_count; i++)
+        task->operands[1 + i] = p->more[i];
+    task->operand_count = 1 + p->more_count;
+}
+
 /* --- fusion --- */
 
 static int output_of(const struct lowering *l, int node)
@@ -356,7 +364,7 @@ static void make_task(struct lowering *l, int node)
     if (kind != KERNEL_NONE) {
         set_operands(g, task);
         if (l->pattern_of[node] >= 0)
-            task->operands[0] = l->patterns[l->pattern_of[node]].input;
+            set_pattern_operands(&l->patterns[l->pattern_of[node]], task);
         task->dst = output_of(l, node);
         if (kind == KERNEL_CONV || kind == KERNEL_DECONV ||
             kind == KERNEL_PRODUCT)

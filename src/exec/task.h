@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-enum { TASK_MAX_NODES = 24, TASK_MAX_OPERANDS = 2 };
+enum { TASK_MAX_NODES = 24, TASK_MAX_OPERANDS = 4 };
 
 struct task {
     int node;                  /* the main node: its place in the order */

@@ -19,8 +19,9 @@ struct dense_call {
     const struct epilogue *epilogue;
     const void *packed; /* by `pack` */
     const float *src;
-    const float *other; /* the tensor that the epilogue adds, in dst's layout;
-                           NULL: none */
+    const float *other;   /* the tensor that the epilogue adds, in dst's layout;
+                             NULL: none */
+    const float *more[2]; /* operands behind src and other; NULL: none */
     float *dst;
 };
 

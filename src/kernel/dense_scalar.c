@@ -1,4 +1,5 @@
 /* Our dense kernels on portable vectors. */
+#include "kernel/attention_run.h"
 #include "kernel/layer_norm_run.h"
 #include "kernel/winograd_run.h"
 
@@ -19,4 +20,13 @@ void dense_layer_norm_run_scalar(const struct dense_call *call, void *scratch,
 {
     (void)scratch;
     layer_norm_run(call, first, last);
+}
+
+void dense_attention_run_scalar(const struct dense_call *call, void *scratch,
+                                int64_t first, int64_t last);
+
+void dense_attention_run_scalar(const struct dense_call *call, void *scratch,
+                                int64_t first, int64_t last)
+{
+    attention_run(call, scratch, first, last);
 }

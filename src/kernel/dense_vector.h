@@ -47,6 +47,17 @@ ALWAYS_INLINE vec vec_clamp(vec x, vec low, vec high)
     return _mm512_min_ps(high, _mm512_max_ps(low, x));
 }
 
+/* The sum and the largest of all lanes. */
+ALWAYS_INLINE float vec_sum(vec v)
+{
+    return _mm512_reduce_add_ps(v);
+}
+
+ALWAYS_INLINE float vec_most(vec v)
+{
+    return _mm512_reduce_max_ps(v);
+}
+
 #elif defined(DENSE_AVX2)
 
 #include <immintrin.h>
@@ -77,6 +88,24 @@ ALWAYS_INLINE vec vec_multiply_add(vec a, vec b, vec c)
 ALWAYS_INLINE vec vec_clamp(vec x, vec low, vec high)
 {
     return _mm256_min_ps(high, _mm256_max_ps(low, x));
+}
+
+ALWAYS_INLINE float vec_sum(vec v)
+{
+    __m128 half =
+        _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    half = _mm_add_ss(half, _mm_shuffle_ps(half, half, 1));
+    return _mm_cvtss_f32(half);
+}
+
+ALWAYS_INLINE float vec_most(vec v)
+{
+    __m128 half =
+        _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    half = _mm_max_ss(half, _mm_shuffle_ps(half, half, 1));
+    return _mm_cvtss_f32(half);
 }
 
 #else
@@ -113,6 +142,17 @@ ALWAYS_INLINE vec vec_clamp(vec x, vec low, vec high)
         x[i] = x[i] > high[i] ? high[i] : x[i];
     }
     return x;
+}
+
+ALWAYS_INLINE float vec_sum(vec v)
+{
+    return (v[0] + v[2]) + (v[1] + v[3]);
+}
+
+ALWAYS_INLINE float vec_most(vec v)
+{
+    float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
+    return a > b ? a : b;
 }
 
 #endif

@@ -7,15 +7,6 @@
 
 #include <math.h>
 
-ALWAYS_INLINE float layer_norm_sum(vec v)
-{
-    float lanes[LANES], sum = 0;
-    vec_store(lanes, v);
-    for (int i = 0; i < LANES; i++)
-        sum += lanes[i];
-    return sum;
-}
-
 /* The sum of (x - shift) or of its squares. */
 ALWAYS_INLINE float layer_norm_total(const float *in, int64_t width,
                                      float shift, bool square)
@@ -30,7 +21,7 @@ ALWAYS_INLINE float layer_norm_total(const float *in, int64_t width,
         else
             sums = sums + x;
     }
-    float sum = layer_norm_sum(sums);
+    float sum = vec_sum(sums);
     for (; i < width; i++) {
         float x = in[i] - shift;
         sum += square ? x * x : x;

@@ -361,6 +361,68 @@ void reference_norm(const struct norm_spec *spec, const float *src, float *dst)
     }
 }
 
+static double score_of(const struct attention_spec *s, const float *query,
+                       const float *key)
+{
+    double sum = 0;
+    for (int64_t d = 0; d < s->k; d++)
+        sum +=
+            (double)query[d * s->query.column] * (double)key[d * s->key.column];
+    return sum * (double)s->scale;
+}
+
+/* One query: largest score, then shares, which `weigh` sums values by. */
+static void attend(const struct attention_spec *s, const float *query,
+                   const float *key, const float *value, const float *mask,
+                   float *result)
+{
+    double largest = -(double)INFINITY, total = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t j = 0; j < s->n; j++) {
+            double x = score_of(s, query, key + j * s->key.row);
+            x += mask ? (double)mask[j * s->mask.column] : 0;
+            if (pass == 0)
+                largest = x > largest ? x : largest;
+            else
+                total += exp(x - largest);
+        }
+    for (int64_t i = 0; i < s->w; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < s->n; j++) {
+            double x = score_of(s, query, key + j * s->key.row);
+            x += mask ? (double)mask[j * s->mask.column] : 0;
+            sum += exp(x - largest) / total *
+                   (double)value[j * s->value.row + i * s->value.column];
+        }
+        result[i * s->result.column] = (float)sum;
+    }
+}
+
+static int64_t stack_offset(const struct attention_strides *s, int64_t outer,
+                            int64_t inner)
+{
+    return outer * s->outer + inner * s->inner;
+}
+
+void reference_attention(const struct attention_spec *s, const float *query,
+                         const float *key, const float *value,
+                         const float *mask, float *result)
+{
+    for (int64_t o = 0; o < s->outer; o++)
+        for (int64_t i = 0; i < s->inner; i++)
+            for (int64_t row = 0; row < s->m; row++)
+                attend(s,
+                       query + stack_offset(&s->query, o, i) +
+                           row * s->query.row,
+                       key + stack_offset(&s->key, o, i),
+                       value + stack_offset(&s->value, o, i),
+                       mask ? mask + stack_offset(&s->mask, o, i) +
+                                  row * s->mask.row
+                            : NULL,
+                       result + stack_offset(&s->result, o, i) +
+                           row * s->result.row);
+}
+
 static float do_add(float a, float b)
 {
     return a + b;

@@ -22,6 +22,11 @@ void reference_affine(const struct affine_spec *spec, const float *src,
 void reference_softmax(const struct softmax_spec *spec, const float *src,
                        float *dst);
 void reference_norm(const struct norm_spec *spec, const float *src, float *dst);
+
+/* mask: NULL where the spec has none. */
+void reference_attention(const struct attention_spec *spec, const float *query,
+                         const float *key, const float *value,
+                         const float *mask, float *result);
 float reference_eltwise(const struct eltwise_spec *spec, float x);
 float reference_binary(enum binary_kind kind, float a, float b);
 /* In place: value[i] = activation(value[i] + other[i]); other may be NULL. */

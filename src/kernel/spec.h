@@ -10,18 +10,19 @@
 #include <stdint.h>
 
 enum kernel_kind {
-    KERNEL_NONE,    /* no fast kernel: run the operator's plain code */
-    KERNEL_CONV,    /* convolution, 1-D as 2-D with height 1 */
-    KERNEL_DECONV,  /* transposed convolution */
-    KERNEL_PRODUCT, /* y(n, out) = x(n, in) * w(out, in)^T + bias */
-    KERNEL_MATMUL,  /* two run-time operands, batched */
-    KERNEL_POOL,    /* max or average pooling, also global */
-    KERNEL_ELTWISE, /* one operand, element by element */
-    KERNEL_BINARY,  /* two operands, broadcast */
-    KERNEL_AFFINE,  /* y = x * scale[c] + shift[c] (batch norm) */
-    KERNEL_SOFTMAX, /* softmax or log-softmax over one axis */
-    KERNEL_ALIAS,   /* same bytes, other shape: reshape, flatten, identity */
-    KERNEL_NORM,    /* layer norm: rows by their own mean and deviation */
+    KERNEL_NONE,      /* no fast kernel: run the operator's plain code */
+    KERNEL_CONV,      /* convolution, 1-D as 2-D with height 1 */
+    KERNEL_DECONV,    /* transposed convolution */
+    KERNEL_PRODUCT,   /* y(n, out) = x(n, in) * w(out, in)^T + bias */
+    KERNEL_MATMUL,    /* two run-time operands, batched */
+    KERNEL_POOL,      /* max or average pooling, also global */
+    KERNEL_ELTWISE,   /* one operand, element by element */
+    KERNEL_BINARY,    /* two operands, broadcast */
+    KERNEL_AFFINE,    /* y = x * scale[c] + shift[c] (batch norm) */
+    KERNEL_SOFTMAX,   /* softmax or log-softmax over one axis */
+    KERNEL_ALIAS,     /* same bytes, other shape: reshape, flatten, identity */
+    KERNEL_NORM,      /* layer norm: rows by their own mean and deviation */
+    KERNEL_ATTENTION, /* softmax(queries * keys^T * scale + mask) * values */
     KERNEL_KIND_COUNT,
 };
 
@@ -157,6 +158,20 @@ struct norm_spec {
     const float *gamma, *beta; /* (width), NULL: ones, zeros */
 };
 
+/* Where an element of a stack of matrices lies, in floats. */
+struct attention_strides {
+    int64_t outer, inner, row, column;
+};
+
+/* outer x inner stacks of: queries (m, k), keys (n, k), values (n, w), a mask
+ * (m, n) that is added where `masked` (strides 0 repeat), result (m, w). */
+struct attention_spec {
+    int64_t outer, inner, m, n, k, w;
+    float scale;
+    bool masked;
+    struct attention_strides query, key, value, mask, result;
+};
+
 struct kernel_spec {
     enum kernel_kind kind;
     int weight_input; /* operand index of conv/product's weight, -1: none */
@@ -170,6 +185,7 @@ struct kernel_spec {
         struct affine_spec affine;
         struct softmax_spec softmax;
         struct norm_spec norm;
+        struct attention_spec attention;
     };
 };
 

@@ -8,12 +8,13 @@
 enum { FEW_ROWS = 8 };
 
 static const char *const kinds[KERNEL_KIND_COUNT] = {
-    [KERNEL_NONE] = "other",      [KERNEL_CONV] = "conv",
-    [KERNEL_DECONV] = "deconv",   [KERNEL_PRODUCT] = "product",
-    [KERNEL_MATMUL] = "matmul",   [KERNEL_POOL] = "pool",
-    [KERNEL_ELTWISE] = "eltwise", [KERNEL_BINARY] = "binary",
-    [KERNEL_AFFINE] = "affine",   [KERNEL_SOFTMAX] = "softmax",
-    [KERNEL_ALIAS] = "alias",     [KERNEL_NORM] = "norm",
+    [KERNEL_NONE] = "other",          [KERNEL_CONV] = "conv",
+    [KERNEL_DECONV] = "deconv",       [KERNEL_PRODUCT] = "product",
+    [KERNEL_MATMUL] = "matmul",       [KERNEL_POOL] = "pool",
+    [KERNEL_ELTWISE] = "eltwise",     [KERNEL_BINARY] = "binary",
+    [KERNEL_AFFINE] = "affine",       [KERNEL_SOFTMAX] = "softmax",
+    [KERNEL_ALIAS] = "alias",         [KERNEL_NORM] = "norm",
+    [KERNEL_ATTENTION] = "attention",
 };
 
 static const char *const methods[WORKLOAD_METHOD_COUNT] = {"dense", "sparse",

@@ -282,10 +282,96 @@ static void winograd_is_refused_where_it_does_not_pay(void **state)
     assert_null(dense_kernel_find(&spec, &sigmoid, CPU_ISA_AVX512));
 }
 
+/* Strides of a stack whose rows lie apart as if heads were side by side. */
+static struct attention_strides strides_of(int64_t inner, int64_t rows,
+                                           int64_t columns, bool turned)
+{
+    int64_t row = inner * columns;
+    return (struct attention_strides){.outer = rows * row,
+                                      .inner = columns,
+                                      .row = turned ? 1 : row,
+                                      .column = turned ? rows * inner : 1};
+}
+
+static void attention_agrees_with_the_reference(void **state)
+{
+    (void)state;
+    /* outer, inner, m, n, k, w */
+    static const int64_t sizes[][6] = {
+        {1, 1, 1, 1, 1, 1},    {2, 4, 50, 50, 16, 16}, {1, 3, 7, 17, 5, 9},
+        {2, 2, 13, 33, 8, 40}, {1, 2, 6, 65, 64, 64},  {3, 1, 4, 100, 3, 31}};
+    static const struct epilogue none = {false, {ELTWISE_NONE, 0, 0}};
+    struct rng rng;
+    rng_init(&rng, SEED);
+    for (int i = 0; i < COUNT(sizes) * 4; i++) {
+        const int64_t *s = sizes[i / 4];
+        bool masked = i & 1;
+        struct attention_spec a = {.outer = s[0],
+                                   .inner = s[1],
+                                   .m = s[2],
+                                   .n = s[3],
+                                   .k = s[4],
+                                   .w = s[5],
+                                   .scale = 3.25F,
+                                   .masked = masked};
+        int64_t stacks = a.outer * a.inner, count = stacks * a.m * a.w;
+        a.query = strides_of(a.inner, a.m, a.k, false);
+        a.key = strides_of(a.inner, a.n, a.k, (i & 2) != 0);
+        if (i & 2) /* (outer, inner, k, n), as if transposed already */
+            a.key = (struct attention_strides){a.inner * a.k * a.n, a.k * a.n,
+                                               1, a.n};
+        a.value = strides_of(a.inner, a.n, a.w, false);
+        a.mask = (struct attention_strides){0, a.m * a.n, a.n, 1};
+        a.result = strides_of(a.inner, a.m, a.w, false);
+        float *query = random_floats(&rng, stacks * a.m * a.k);
+        float *key = random_floats(&rng, stacks * a.n * a.k);
+        float *value = random_floats(&rng, stacks * a.n * a.w);
+        float *mask = random_floats(&rng, a.inner * a.m * a.n);
+        for (int64_t k = 0; k < a.inner * a.m * a.n; k++)
+            if (k % a.n != 0 && mask[k] > 0.5F) /* one key is always seen */
+                mask[k] = k % 2 ? -INFINITY : -1e9F;
+        struct kernel_spec spec = {.kind = KERNEL_ATTENTION, .attention = a};
+        float *expected = random_floats(&rng, count);
+        reference_attention(&a, query, key, value, masked ? mask : NULL,
+                            expected);
+        for (int k = 0; dense_kernels[k].name; k++) {
+            const struct dense_kernel *kernel = &dense_kernels[k];
+            if (kernel->kind != KERNEL_ATTENTION ||
+                kernel->isa > cpu_isa_detect())
+                continue;
+            assert_true(kernel->serves(&spec, &none));
+            void *scratch = allocate(kernel->scratch_bytes(&spec));
+            float *dst = random_floats(&rng, count);
+            const struct dense_call call = {.spec = &spec,
+                                            .epilogue = &none,
+                                            .src = query,
+                                            .other = key,
+                                            .more = {value, mask},
+                                            .dst = dst};
+            int64_t units = kernel->units(&spec);
+            kernel->run(&call, scratch, units / 2, units);
+            kernel->run(&call, scratch, 0, units / 2);
+            for (int64_t e = 0; e < count; e++)
+                if (!(fabs((double)dst[e] - expected[e]) <= tolerance))
+                    fail_msg("%s, case %d: element %d is %.7g, expected %.7g",
+                             kernel->name, i, (int)e, (double)dst[e],
+                             (double)expected[e]);
+            free(dst);
+            free(scratch);
+        }
+        free(query);
+        free(key);
+        free(value);
+        free(mask);
+        free(expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_agrees_with_the_reference),
+        cmocka_unit_test(attention_agrees_with_the_reference),
         cmocka_unit_test(layer_norms_agree_with_the_reference),
         cmocka_unit_test(winograd_is_refused_where_it_does_not_pay),
     };

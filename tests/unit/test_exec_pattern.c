@@ -199,9 +199,103 @@ static void constants_that_repeat_are_added_fast(void **state)
     }
 }
 
+/* How a file may spell attention. */
+struct spelling {
+    int rank;
+    bool turns;   /* transposes of queries, keys and the result */
+    bool divides; /* the scores; else the queries are multiplied */
+    bool masked;
+};
+
+static void turn(struct graph *g, const char *x, const char *y,
+                 const char *perm)
+{
+    const char *const inputs[] = {x, NULL}, *const attributes[] = {perm, NULL};
+    exec_node(g, "Transpose", inputs, y, attributes);
+}
+
+static void pair(struct graph *g, const char *type, const char *a,
+                 const char *b, const char *y)
+{
+    const char *const inputs[] = {a, b, NULL};
+    exec_node(g, type, inputs, y, NULL);
+}
+
+/* Queries, keys and values are all made of x (batch, [heads,] tokens, 12). */
+static struct graph *attention_of(const struct spelling *s)
+{
+    static const int64_t mask[] = {1, 7};
+    static const int64_t dims[2][4] = {{3, 7, 12}, {2, 3, 7, 12}};
+    struct graph *g = exec_graph();
+    bool four = s->rank == 4;
+    number(g, "scale", 0.5F);
+    number(g, "wide", 3.5F);
+    exec_constant(g, "mask", 9, 2, 2, mask);
+    const char *query = "x";
+    if (s->turns) { /* there and back, by two nodes */
+        turn(g, "x", "t", four ? "perm=0,2,1,3" : "perm=1,0,2");
+        turn(g, "t", "u", four ? "perm=0,2,1,3" : "perm=1,0,2");
+        query = "u";
+    }
+    if (!s->divides) {
+        pair(g, "Mul", query, "scale", "q");
+        query = "q";
+    }
+    turn(g, "x", "k", four ? "perm=0,1,3,2" : "perm=0,2,1");
+    pair(g, "MatMul", query, "k", "s");
+    const char *scores = "s";
+    if (s->divides) {
+        pair(g, "Div", scores, "wide", "d");
+        scores = "d";
+    }
+    if (s->masked) {
+        pair(g, "Add", scores, "mask", "a");
+        scores = "a";
+    }
+    const char *const one[] = {scores, NULL};
+    static const char *const last[] = {"axis=-1", NULL};
+    exec_node(g, "Softmax", one, "p", last);
+    pair(g, "MatMul", "p", "x", s->turns ? "o" : "y");
+    if (s->turns)
+        turn(g, "o", "y", four ? "perm=0,2,1,3" : "perm=1,0,2");
+    return exec_finish(g, "x", s->rank, dims[four], "y");
+}
+
+static void attention_is_one_step(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        const struct spelling s = {i & 1 ? 4 : 3, (i & 2) != 0, (i & 4) != 0,
+                                   (i & 8) != 0};
+        char kernel[64];
+        assert_int_equal(steps_of(attention_of(&s), kernel), 1);
+        assert_memory_equal(kernel, "dense_attention", 15);
+    }
+}
+
+/* Shares that somebody else reads are computed. */
+static void attention_that_shows_its_shares_is_not_fused(void **state)
+{
+    (void)state;
+    static const int64_t dims[] = {3, 7, 12};
+    static const char *const last[] = {"axis=-1", NULL};
+    static const char *const scores[] = {"s", NULL};
+    struct graph *g = exec_graph();
+    char kernel[64];
+    turn(g, "x", "k", "perm=0,2,1");
+    pair(g, "MatMul", "x", "k", "s");
+    exec_node(g, "Softmax", scores, "p", last);
+    pair(g, "MatMul", "p", "x", "o");
+    pair(g, "MatMul", "p", "o", "y");
+    g = exec_finish(g, "x", 3, dims, "y");
+    assert_true(steps_of(g, kernel) > 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attention_is_one_step),
+        cmocka_unit_test(attention_that_shows_its_shares_is_not_fused),
         cmocka_unit_test(layer_norm_spelled_out_is_one_step),
         cmocka_unit_test(gelu_spelled_out_joins_its_product),
         cmocka_unit_test(hard_swish_spelled_out_is_one_step),
