@@ -1,5 +1,6 @@
 /* `budget latency 50% drop 1.0`: a plan as a draft that can be edited. */
 #include "engine/planning.h"
+#include "engine/scan_known.h"
 #include "engine/state.h"
 #include "engine/work.h"
 
@@ -131,6 +132,7 @@ static int run(struct work *work, struct error *err)
         planning.decisions = NULL;
         planning_release(&planning);
     }
+    engine_scan_read(engine); /* what it scanned on the way */
     probe_release(&probe);
     return code;
 }

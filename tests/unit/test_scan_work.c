@@ -223,6 +223,18 @@ static void channels_are_scanned_by_group(void **state)
     session_close(session);
 }
 
+static void what_a_plan_scans_is_known(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session("labelled.npz");
+    struct engine *engine = engine_start(session, false);
+    run(engine, session, "budget macs 50%");
+    assert_true(engine_wait(engine, -1));
+    assert_true(known(engine) >= 10);
+    engine_destroy(engine);
+    session_close(session);
+}
+
 static void refusals_say_what_is_expected(void **state)
 {
     (void)state;
@@ -256,6 +268,7 @@ int main(void)
         TEST(edits_are_answered_while_it_scans),
         TEST(stopped_it_says_where_and_goes_on_there),
         TEST(channels_are_scanned_by_group),
+        TEST(what_a_plan_scans_is_known),
         TEST(refusals_say_what_is_expected),
     };
     return cmocka_run_group_tests(tests, engine_make_folder,
