@@ -14,6 +14,9 @@ enum { ROUNDS = 6, PLACES = 6, VECTOR = 16 };
 /* Measurements of a sparse way before it is believed to be the fastest. */
 enum { FEWEST_POINTS = 3 };
 
+/* Points that a fit takes some ten milliseconds for. */
+enum { MOST_POINTS = 1500 };
+
 /* "mac" and "vector". */
 enum { WORK_FEATURES = 1 << 1 | 1 << 2 };
 
@@ -123,6 +126,43 @@ static double law_time(const struct law *law, const struct workload *w)
 
 /* --- points --- */
 
+static double distance_of(const double *a, const double *b)
+{
+    double sum = 0;
+    for (int k = 0; k < PLACES; k++)
+        sum += (a[k] - b[k]) * (a[k] - b[k]);
+    return sum;
+}
+
+static void put(struct costmodel *model, size_t index,
+                const struct workload *workload, double ns)
+{
+    struct entry *entry = &model->entries[index];
+    *entry = (struct entry){.point = {*workload, ns}};
+    workload_class(workload, entry->name);
+    place_of(workload, entry->place);
+    model->points[index] = entry->point;
+}
+
+/* Of many points the nearest makes room. */
+static void replace_nearest(struct costmodel *model,
+                            const struct workload *workload, double ns)
+{
+    char name[WORKLOAD_NAME_BYTES];
+    double place[PLACES], least = INFINITY;
+    size_t nearest = 0;
+    workload_class(workload, name);
+    place_of(workload, place);
+    for (size_t i = 0; i < model->count; i++) {
+        double distance = distance_of(model->entries[i].place, place);
+        if (distance >= least || strcmp(model->entries[i].name, name) != 0)
+            continue;
+        least = distance;
+        nearest = i;
+    }
+    put(model, nearest, workload, ns);
+}
+
 int costmodel_add(struct costmodel *model, const struct workload *workload,
                   double ns, struct error *err)
 {
@@ -134,17 +174,17 @@ int costmodel_add(struct costmodel *model, const struct workload *workload,
         model->points[i].ns = model->entries[i].point.ns = ns;
         return 0;
     }
+    if (model->count == MOST_POINTS) {
+        replace_nearest(model, workload, ns);
+        return 0;
+    }
     size_t capacity = model->capacity;
     if (array_reserve(&model->entries, &capacity, model->count + 1,
                       sizeof *model->entries) < 0 ||
         array_reserve(&model->points, &model->capacity, model->count + 1,
                       sizeof *model->points) < 0)
         return error_memory(err, model->count * sizeof *model->entries);
-    struct entry *entry = &model->entries[model->count];
-    *entry = (struct entry){.point = {*workload, ns}};
-    workload_class(workload, entry->name);
-    place_of(workload, entry->place);
-    model->points[model->count++] = entry->point;
+    put(model, model->count++, workload, ns);
     return 0;
 }
 
@@ -383,13 +423,11 @@ static double correction(const struct costmodel *model, const struct law *law,
     double sum = 0, evidence = reluctance;
     for (size_t i = 0; i < model->count; i++) {
         const struct entry *entry = &model->entries[i];
-        double distance = nearness, residual = entry->residual;
+        double residual = entry->residual;
         if (!belongs(entry, law->name) ||
             (without && same_problem(entry, without)))
             continue;
-        for (int k = 0; k < PLACES; k++)
-            distance +=
-                (entry->place[k] - place[k]) * (entry->place[k] - place[k]);
+        double distance = nearness + distance_of(entry->place, place);
         if (without)
             residual =
                 log(entry->point.ns / law_time(law, &entry->point.workload));

@@ -22,7 +22,8 @@ struct costmodel;
 int costmodel_create(struct costmodel **out, struct error *err);
 void costmodel_destroy(struct costmodel *model);
 
-/* Adds a measured time; it replaces an earlier one of the same workload.
+/* Adds a measured time; it replaces an earlier one of the same workload, and
+ * the nearest one where there are very many.
  * Errors: ERROR_MEMORY. */
 int costmodel_add(struct costmodel *model, const struct workload *workload,
                   double ns, struct error *err);

@@ -209,6 +209,19 @@ static void one_point_says_how_time_grows_with_work(void **state)
     assert_int_equal(large.method, WORKLOAD_DENSE);
 }
 
+static void many_points_stay_as_many_as_a_fit_can_take(void **state)
+{
+    size_t count = 0;
+    for (int64_t k = 0; k < 2000; k++) {
+        struct workload w = conv(10 + k % 50, 16 + k / 50, 16 + k % 7, 3, 1);
+        assert_int_equal(costmodel_add(*state, &w, device(&w), &err), 0);
+        count = costmodel_point_count(*state);
+    }
+    assert_true(count < 2000);
+    assert_int_equal(costmodel_fit(*state, &err), 0);
+    assert_close(*state, conv(33, 30, 18, 3, 1), 0.05);
+}
+
 static void what_was_never_measured_is_not_predicted(void **state)
 {
     double ns;
@@ -290,6 +303,7 @@ int main(void)
         WITH_MODEL(a_measured_point_is_predicted_as_measured),
         WITH_MODEL(the_faster_way_is_found_where_the_device_has_it),
         WITH_MODEL(one_point_says_how_time_grows_with_work),
+        WITH_MODEL(many_points_stay_as_many_as_a_fit_can_take),
         WITH_MODEL(what_was_never_measured_is_not_predicted),
         cmocka_unit_test(a_plan_and_its_instance_have_the_same_workloads),
         cmocka_unit_test(zeros_are_counted_in_an_instance),
