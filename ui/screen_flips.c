@@ -4,10 +4,11 @@
 #include "picture.h"
 #include "screen.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { LIST_COLUMNS = 28, CLASS_COLUMNS = 21, FACT_ROWS = 3 };
+enum { LIST_COLUMNS = 28, CLASS_COLUMNS = 18, FACT_ROWS = 3 };
 
 struct places {
     struct rect list, sample, classes;
@@ -140,7 +141,7 @@ static void draw_classes(const struct view *view, struct surface *surface,
     const struct disagreement *found = &view->flips.found->found;
     char text[FORMAT_ROOM];
     surface_text(surface, area.row, area.column, area.columns, ROLE_DIM,
-                 "class lost won points");
+                 " cls lost won  pts");
     for (size_t i = 0; i + 1 < (size_t)area.rows && i < found->class_count;
          i++) {
         const struct class_change *c = &found->classes[i];
@@ -148,13 +149,15 @@ static void draw_classes(const struct view *view, struct surface *surface,
         double points =
             100 * (double)(c->after - c->before) / (double)c->samples;
         snprintf(text, sizeof text, "%lld", (long long)c->label);
-        widget_right(surface, row, column, 5, ROLE_TEXT, text);
+        widget_right(surface, row, column, 4, ROLE_TEXT, text);
         snprintf(text, sizeof text, "%lld", (long long)c->lost);
-        widget_right(surface, row, column + 5, 5, ROLE_TEXT, text);
+        widget_right(surface, row, column + 4, 5, ROLE_TEXT, text);
         snprintf(text, sizeof text, "%lld", (long long)c->won);
-        widget_right(surface, row, column + 10, 4, ROLE_TEXT, text);
-        snprintf(text, sizeof text, "%+.1f", points);
-        widget_right(surface, row, column + 14, 7,
+        widget_right(surface, row, column + 9, 4, ROLE_TEXT, text);
+        /* Four columns, so that pictures have 32 of 80. */
+        snprintf(text, sizeof text, fabs(points) < 9.95 ? "%+.1f" : "%+.0f",
+                 points);
+        widget_right(surface, row, column + 13, 5,
                      points < 0   ? ROLE_BAD
                      : points > 0 ? ROLE_GOOD
                                   : ROLE_DIM,
@@ -197,7 +200,7 @@ static void draw_rules(const struct app *app, struct surface *surface,
     widget_rule(surface, 1, LIST_COLUMNS, places->sample.columns + 1, title,
                 false);
     widget_rule(surface, 1, places->classes.column - 1, CLASS_COLUMNS + 1,
-                "worst class first", false);
+                "worst classes", false);
     for (int i = 0; i < 2; i++) {
         int column = i == 0 ? LIST_COLUMNS : places->classes.column - 1;
         surface_put(surface, 1, column, ROLE_BORDER, 0x252c);
