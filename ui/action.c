@@ -144,6 +144,8 @@ const struct action actions[] = {
      why_layer, NULL},
     {"next-criterion", "p", TABLES, "next pruning criterion", do_criterion, 0,
      why_readonly, NULL},
+    {"next-structure", "S", TABLES, "next structure", do_structure, 0,
+     why_readonly, NULL},
     {"mark", "Space", LAYERS, "mark, step down", do_mark, 0, why_seen, NULL},
     {"mark-range", "v", LAYERS, "mark while moving", do_mark_range, 0, why_seen,
      NULL},

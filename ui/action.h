@@ -83,6 +83,7 @@ void do_snapshot(struct app *app, int letter); /* 0: asks for a name */
 void do_compare(struct app *app, int unused);
 void do_reference(struct app *app, int unused);
 void do_criterion(struct app *app, int unused);
+void do_structure(struct app *app, int unused);
 /* Applies an amount ("85%", "+1%", "24") to the marked layers, or to the one
  * under the cursor. */
 void edit_amount(struct app *app, const char *amount);

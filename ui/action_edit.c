@@ -93,6 +93,20 @@ void do_criterion(struct app *app, int unused)
     run(app, &line);
 }
 
+/* Of a family (2:4, block:4x1) the member that stands for it. */
+void do_structure(struct app *app, int unused)
+{
+    (void)unused;
+    struct strbuf line = {0};
+    size_t next = 0;
+    for (size_t i = 0; structures[i] != NULL; i++)
+        if (app->view.structure != NULL &&
+            strcmp(structures[i]->name, app->view.structure) == 0)
+            next = structures[i + 1] != NULL ? i + 1 : 0;
+    strbuf_addf(&line, "structure %s", structures[next]->name);
+    run(app, &line);
+}
+
 void do_change(struct app *app, int percent)
 {
     char amount[16];

@@ -105,6 +105,31 @@ static void keys_become_command_lines(void **state)
     assert_string_equal(fake.executed, "undo");
 }
 
+static void the_map_of_sensitivity_becomes_command_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys, *line;
+    } cases[] = {
+        {"4 s", "scan weight magnitude"},
+        {"r", "scan @1 weight magnitude again"},
+        {"l l Enter", "set @1 30% weight magnitude"},
+        {"j l Enter", "set @2 40% weight magnitude"},
+        {"Tab Enter", "global 40% weight magnitude"},
+        {"S", "structure 2:4"},
+        {"p", "criterion lamp"},
+    };
+    fake.app.view.structure = "weight";
+    fake.app.view.criterion = "magnitude";
+    assert_int_equal(view_make_landscape(&fake.app.view), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        press(cases[i].keys);
+        assert_string_equal(fake.executed, cases[i].line);
+    }
+    press("Tab G Enter");
+    assert_non_null(strstr(said(), "cannot be pruned"));
+}
+
 static void edit_shows_the_new_variant_at_its_layer(void **state)
 {
     (void)state;
@@ -334,6 +359,7 @@ int main(void)
         cmocka_unit_test(every_f_key_has_a_letter_twin),
         TEST(unknown_key_is_answered),
         TEST(keys_become_command_lines),
+        TEST(the_map_of_sensitivity_becomes_command_lines),
         TEST(edit_shows_the_new_variant_at_its_layer),
         TEST(marked_layers_are_edited_together_and_at_once),
         TEST(layer_that_cannot_be_pruned_says_why),
