@@ -84,6 +84,13 @@ void workload_of(struct workload *out, const struct kernel_spec *spec,
         out->oc = m->n;
         out->ow = m->m;
         out->macs = m->batch * m->m * m->k * m->n;
+    } else if (spec->kind == KERNEL_ATTENTION) {
+        const struct attention_spec *a = &spec->attention;
+        out->n = a->outer * a->inner;
+        out->ic = a->k;
+        out->oc = a->w;
+        out->ow = a->m;
+        out->macs = out->n * a->m * a->n * (a->k + a->w);
     } else if (spec->kind == KERNEL_POOL) {
         out->window = spec->pool.kh * spec->pool.kw;
         out->macs = result * out->window;

@@ -203,7 +203,8 @@ const struct timed_workload *costmodel_points(const struct costmodel *model)
 /* Names that begin with '*' are for what has no class of its own. */
 static const char *family_of(const struct workload *w)
 {
-    if (w->weights == 0)
+    bool works = w->kind == KERNEL_MATMUL || w->kind == KERNEL_ATTENTION;
+    if (w->weights == 0 && !works)
         return "* without weights";
     return w->method == WORKLOAD_DENSE ? "* dense" : "";
 }

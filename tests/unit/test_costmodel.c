@@ -284,6 +284,8 @@ static void zeros_are_counted_in_an_instance(void **state)
 static void classes_have_names(void **state)
 {
     (void)state;
+    for (int kind = 0; kind < KERNEL_KIND_COUNT; kind++)
+        assert_non_null(workload_kind_name((enum kernel_kind)kind));
     char name[WORKLOAD_NAME_BYTES];
     struct workload w = sparse(conv(8, 16, 16, 3, 0.1));
     workload_class(&w, name);
