@@ -1,15 +1,19 @@
 #include "engine/probe.h"
 
 #include "base/array.h"
+#include "base/clock.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* Samples of a first look, how much more a next one takes, and batches of a
- * piece between two steps. */
-enum { FIRST_LOOK = 256, PIECE = 8 };
+/* Samples of a first look, and how much more a next one takes. */
+enum { FIRST_LOOK = 256 };
 #define LEAST_GROWTH 1.25
 #define MOST_GROWTH  2.5
+
+/* How long a piece between two steps may take: who edits waits for it. At least
+ * a batch for each worker, at most PIECE_MOST batches. */
+enum { PIECE_MOST = 32, PIECE_SHORT_NS = 8000000, PIECE_LONG_NS = 20000000 };
 
 static struct evaluation evaluation_of(const struct probe *probe)
 {
@@ -43,16 +47,31 @@ static int step(struct probe *probe, struct error *err)
     return probe->site.step ? probe->site.step(probe->site.context, err) : 0;
 }
 
+/* The next piece's batches from how long `count` of them took. */
+static void size_piece(struct probe *probe, int64_t count, int64_t ns)
+{
+    int64_t least = pool_workers(probe->site.pool);
+    if (ns > PIECE_LONG_NS && probe->piece / 2 >= least)
+        probe->piece /= 2;
+    else if (ns < PIECE_SHORT_NS && count == probe->piece &&
+             2 * probe->piece <= PIECE_MOST)
+        probe->piece *= 2;
+}
+
 /* Runs on to batch `until`. */
 static int run_until(struct probe *probe, int64_t until, struct error *err)
 {
     while (probe->first < until) {
         int64_t piece = until - probe->first;
-        if (probe->site.step && piece > PIECE)
-            piece = PIECE;
+        if (probe->site.step && piece > probe->piece)
+            piece = probe->piece;
         struct pool_task task = {piece, run_piece, probe};
-        if (step(probe, err) < 0 || pool_run(probe->site.pool, &task, err) < 0)
+        if (step(probe, err) < 0)
             return -1;
+        int64_t begin = clock_now_ns();
+        if (pool_run(probe->site.pool, &task, err) < 0)
+            return -1;
+        size_piece(probe, piece, clock_now_ns() - begin);
         probe->first += piece;
     }
     return 0;
@@ -234,7 +253,8 @@ int probe_init(struct probe *probe, const struct probe_site *site,
 {
     const struct setup *setup = site->setup;
     size_t workers = (size_t)pool_workers(site->pool);
-    *probe = (struct probe){.site = *site, .setup = setup};
+    *probe = (struct probe){
+        .site = *site, .setup = setup, .piece = (int64_t)workers};
     probe->outcomes =
         array_create((size_t)setup->samples, sizeof *probe->outcomes);
     probe->runners = array_create(workers, sizeof *probe->runners);

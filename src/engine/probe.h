@@ -19,7 +19,7 @@ struct probe_site {
     struct trial *base;            /* completed if it is not */
     const struct variant *variant; /* whose weights; NULL: the model's own */
     const struct cancel *cancel;
-    /* Called between pieces of some 50 ms while the pool rests; -1 ends the
+    /* Called between pieces of some 20 ms while the pool rests; -1 ends the
      * probe. NULL: nobody. */
     int (*step)(void *context, struct error *err);
     void *context;
@@ -36,6 +36,7 @@ struct probe {
     struct runner **runners; /* per worker, of the running probe */
     const struct plan *plan; /* of the running probe */
     int64_t first;           /* batch where the running look begins */
+    int64_t piece;           /* batches between two steps */
 };
 
 /* How well is well enough. */
