@@ -108,33 +108,46 @@ static int64_t *right_answers(const struct view *view,
     return right;
 }
 
+/* Whether all answers of a variant are at hand; costs nothing. */
+static bool has_answers(struct engine *engine, uint64_t hash)
+{
+    struct outcome none;
+    return engine_outcomes(engine, hash, &none, 0, NULL) == 0;
+}
+
+static bool pair_answers(struct view *view, const struct session *session,
+                         struct engine *engine, const uint64_t hashes[2])
+{
+    size_t n = (size_t)view->samples;
+    struct outcome *before = array_create(n, sizeof *before);
+    struct outcome *after = array_create(n, sizeof *after);
+    int64_t *right =
+        before && after ? right_answers(view, session, engine, before) : NULL;
+    bool known =
+        right != NULL &&
+        engine_outcomes(engine, hashes[0], before, view->samples, NULL) == 0 &&
+        engine_outcomes(engine, hashes[1], after, view->samples, NULL) == 0 &&
+        paired_init(&view->compare.paired, before, after, right, view->samples,
+                    NULL) == 0;
+    free(before);
+    free(after);
+    free(right);
+    return known;
+}
+
 /* What is not known yet, or not kept any more, is left unknown. */
 static void fill_answers(struct view *view, const struct session *session,
                          struct engine *engine, const uint64_t hashes[2])
 {
     struct view_compare *compare = &view->compare;
-    size_t n = (size_t)view->samples;
     if (compare->known &&
         memcmp(compare->hashes, hashes, sizeof compare->hashes) == 0)
         return;
-    compare->known = false;
     paired_release(&compare->paired);
-    struct outcome *before = array_create(n, sizeof *before);
-    struct outcome *after = array_create(n, sizeof *after);
-    int64_t *right =
-        before && after ? right_answers(view, session, engine, before) : NULL;
-    compare->lacks_from =
-        right != NULL &&
-        engine_outcomes(engine, hashes[0], before, view->samples, NULL) < 0;
-    compare->known =
-        right != NULL && !compare->lacks_from &&
-        engine_outcomes(engine, hashes[1], after, view->samples, NULL) == 0 &&
-        paired_init(&compare->paired, before, after, right, view->samples,
-                    NULL) == 0;
+    compare->lacks_from = !has_answers(engine, hashes[0]);
+    compare->known = !compare->lacks_from && has_answers(engine, hashes[1]) &&
+                     pair_answers(view, session, engine, hashes);
     memcpy(compare->hashes, hashes, sizeof compare->hashes);
-    free(before);
-    free(after);
-    free(right);
 }
 
 int view_fill_compare(struct view *view, const struct session *session,
