@@ -4,6 +4,7 @@
 #include "cli/print.h"
 #include "cli/run.h"
 #include "engine/planning.h"
+#include "engine/training.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -292,6 +293,22 @@ static int plan(struct session *session, const struct cli_options *options,
     return code;
 }
 
+/* Structures are mixed for a latency of this machine wherever there is
+ * something to calibrate on and nobody says how to plan. */
+static bool can_mix(const struct session *session,
+                    const struct cli_options *options,
+                    const struct planning_request *request)
+{
+    struct dataset *opened = NULL;
+    const struct dataset *data;
+    if (request->kind != BUDGET_LATENCY || options->structure ||
+        options->criterion || options->allocator || options->device)
+        return false;
+    bool found = training_data(&data, &opened, session, NULL) == 0;
+    dataset_close(opened);
+    return found;
+}
+
 static int run(const struct cli_options *options, struct error *err)
 {
     struct planning_request request;
@@ -300,6 +317,7 @@ static int run(const struct cli_options *options, struct error *err)
         run_open(&session, options, options->arguments[0],
                  options->arguments[1], err) < 0)
         return -1;
+    request.mix = request.mix || can_mix(session, options, &request);
     int code = plan(session, options, &request, err);
     session_close(session);
     return code;

@@ -27,7 +27,8 @@ for allocator in uniform uniform+ erk global lamp sensitivity hull knapsack; do
 done
 ok 'a drop alone' plan data/mlp.onnx $data --drop 1 -o "$recipe" --json
 grep -q '"drop_met":[[:space:]]*true' "$work/out" || fail 'drop: not met'
-ok 'latency' plan data/mlp.onnx $data --budget latency=60% -o "$recipe"
+ok 'latency' plan data/mlp.onnx $data --budget latency=60% \
+	--allocator knapsack -o "$recipe"
 grep -q '^budget      latency' "$work/out" || fail 'latency: no figure'
 
 echo 'budget macs 60% by uniform' >"$work/budget.recipe"
@@ -39,16 +40,16 @@ echo 'budget cake 60%' >"$work/budget.recipe"
 refuse 'a bad budget' 1 "budget.recipe:1: .*'cake'" prune data/mlp.onnx $data \
 	--recipe "$work/budget.recipe" -o "$work/out.onnx"
 
-ok 'structures mixed' plan data/lenet5.onnx $data --budget latency=60% --mix \
+ok 'structures mixed' plan data/mlp.onnx $data --budget latency=60% \
 	--samples 200 -o "$recipe" --json
 keys mix tried reached met
 grep -q '^reconstruct$' "$recipe" || fail 'mix: the recipe reconstructs nothing'
 measured=$(sed -n '/"measured"/,$p' "$work/out" |
 	sed -n 's/.*"value":[[:space:]]*\([0-9.]*\).*/\1/p' | head -1)
-ok 'its recipe' prune data/lenet5.onnx $data --recipe "$recipe" \
+ok 'its recipe' prune data/mlp.onnx $data --recipe "$recipe" \
 	--samples 200 -o "$work/out.onnx" --json
 same 'the accuracy of the mix' "$(value value)" "$measured"
-refuse 'mix of another budget' 2 'latency=SHARE' plan data/lenet5.onnx $data \
+refuse 'mix of another budget' 2 'latency=SHARE' plan data/mlp.onnx $data \
 	--budget macs=50% --mix
 run plan data/mlp.onnx $data --budget parameters=5% --drop 0.01 --allocator \
 	uniform -o "$recipe"
