@@ -119,6 +119,8 @@ static int print_json(const struct planning *p,
     json_integer(baseline, "size_bytes", llround(p->dense_bytes));
     if (p->device[0])
         json_string(document, "device", p->device);
+    else
+        json_noise(document, &p->noise);
     add_figures(document, "predicted", &p->predicted);
     add_figures(document, "measured", &p->measured);
     cJSON *error = cJSON_AddObjectToObject(document, "prediction_error");
@@ -154,7 +156,7 @@ static int print_text(const struct planning *p,
                       const struct session *session, const char *recipe,
                       struct error *err)
 {
-    char size[32];
+    char size[32], text[96];
     printf("recipe      %s (removes %.2f %% of the prunable weights)\n", recipe,
            100 * variant_sparsity(session_current(session),
                                   session_layers(session)));
@@ -172,6 +174,8 @@ static int print_text(const struct planning *p,
         else
             printf(": too slow\n");
     }
+    if (p->noise.kind > NOISE_QUIET)
+        printf("machine     %s\n", noise_text(&p->noise, text, sizeof text));
     if (p->device[0])
         printf("latency     of %s, predicted\n", p->device);
     printf("error       %+.2f points",

@@ -217,7 +217,8 @@ static int meet_latency(struct work_on_plan *w, double budget,
             return -1;
         }
         if (allocation_decide(w->decisions, &w->a, w->amounts, err) < 0 ||
-            planning_measure(w->probe, w->decisions, &dense, &ms, err) < 0)
+            planning_measure(w->probe, w->decisions, &dense, &ms, &p->noise,
+                             err) < 0)
             return -1;
         double miss = fabs(ms / dense - wanted);
         if (miss < closest) {
@@ -316,7 +317,7 @@ static int finish(struct work_on_plan *w, struct error *err)
     p->measured.cost = p->predicted.cost;
     if (r->kind != BUDGET_LATENCY) {
         if (planning_measure(w->probe, w->decisions, &p->dense_latency_ms,
-                             &p->measured.latency_ms, err) < 0)
+                             &p->measured.latency_ms, &p->noise, err) < 0)
             return -1;
         p->predicted.latency_ms = NAN;
         p->ratio = p->predicted.cost / p->dense_cost;

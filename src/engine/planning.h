@@ -8,6 +8,7 @@
 #define ENGINE_PLANNING_H
 
 #include "engine/scan.h"
+#include "measure/noise.h"
 #include "prune/allocate.h"
 
 enum budget_kind {
@@ -57,7 +58,8 @@ struct planning {
     struct planning_figures predicted, measured;
     double ratio; /* of the budget's cost to the dense model's, measured where
                      it can be */
-    char device[48]; /* whose latencies these are; "": this machine's */
+    struct noise noise; /* of the machine when latency was measured */
+    char device[48];    /* whose latencies these are; "": this machine's */
     bool budget_met, drop_met;
     struct planning_trial trials[PLANNING_TRIALS];
     size_t trial_count;

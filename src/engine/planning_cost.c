@@ -274,13 +274,15 @@ int planning_times(double *costs, double *fixed, const struct probe *probe,
 /* --- what it really takes --- */
 
 static int measure_once(const struct probe *probe, struct crew *crew,
-                        double *best, struct error *err)
+                        double *best, struct noise *noise, struct error *err)
 {
     struct latency latency = {0};
     struct latency_protocol protocol = {5, 30, 150000000, 1500000000};
     if (latency_measure(&latency, crew, &protocol, probe->site.cancel, err) < 0)
         return -1;
     *best = fmin(*best, latency.run_ms.median);
+    if (noise && !(latency.noise.spread <= noise->spread))
+        *noise = latency.noise;
     latency_release(&latency);
     return 0;
 }
@@ -299,8 +301,10 @@ static int predict_ms(const struct probe *probe,
 
 int planning_measure(const struct probe *probe,
                      const struct decision *decisions, double *dense_ms,
-                     double *ms, struct error *err)
+                     double *ms, struct noise *noise, struct error *err)
 {
+    if (noise)
+        *noise = (struct noise){0};
     if (probe->setup->device)
         return predict_ms(probe, NULL, dense_ms, err) < 0
                    ? -1
@@ -315,7 +319,7 @@ int planning_measure(const struct probe *probe,
      * median counts. */
     for (int turn = 0; turn < TURNS && code == 0; turn++)
         for (int i = 0; i < 2 && code == 0; i++)
-            code = measure_once(probe, crews[i], found[i], err);
+            code = measure_once(probe, crews[i], found[i], noise, err);
     crew_destroy(crews[0]);
     crew_destroy(crews[1]);
     return code;

@@ -29,10 +29,11 @@ int planning_times(double *costs, double *fixed, const struct probe *probe,
                    const struct allocation *a, const struct decision *base,
                    struct error *err);
 
-/* Measured medians of the dense model and of decisions, in turn. */
+/* Measured medians of the dense model and of decisions, in turn; noise (may be
+ * NULL) of the least steady run. */
 int planning_measure(const struct probe *probe,
                      const struct decision *decisions, double *dense_ms,
-                     double *ms, struct error *err);
+                     double *ms, struct noise *noise, struct error *err);
 
 /* Encoded bytes of the weights under decisions (NULL: dense). */
 int planning_bytes(const struct probe *probe, const struct decision *decisions,

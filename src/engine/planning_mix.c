@@ -388,7 +388,8 @@ static int meet_time(struct mix *m, struct error *err)
             *err = why;
             return -1;
         }
-        if (planning_measure(m->probe, m->decisions, &dense, &ms, err) < 0)
+        if (planning_measure(m->probe, m->decisions, &dense, &ms, NULL, err) <
+            0)
             return -1;
         sum = allocation_total(&m->a, m->amounts);
         double miss = fabs(ms / dense - wanted);
