@@ -26,7 +26,9 @@
     X(product_image16, PRODUCT, IMAGE16, ANY, isa, cpu_isa)                    \
     X(product_image16_rows4, PRODUCT, IMAGE16, ROWS4, isa, cpu_isa)            \
     X(product_column, PRODUCT, PLAIN, ROWS16, isa, cpu_isa)                    \
-    X(product_pick, PRODUCT, PLAIN, LANES, isa, cpu_isa)
+    X(product_pick, PRODUCT, PLAIN, LANES, isa, cpu_isa)                       \
+    X(conv_chunk, CONV, NHWC, INPUT16, isa, cpu_isa)                           \
+    X(product_chunk, PRODUCT, PLAIN, INPUT16, isa, cpu_isa)
 
 #define SPARSE_PORTABLE(X)                                                     \
     SPARSE_RUN_METHODS(X, scalar, SCALAR)                                      \

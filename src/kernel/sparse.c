@@ -2,6 +2,7 @@
 #include "kernel/sparse.h"
 
 #include "kernel/kernel_list.h"
+#include "kernel/sparse_chunk.h"
 #include "kernel/sparse_lane.h"
 #include "kernel/sparse_lookup.h"
 #include "kernel/sparse_pack.h"

@@ -2,7 +2,7 @@
 #if defined(__x86_64__)
 #define SPARSE_AVX2
 
-#include "kernel/sparse_lane_run.h"
+#include "kernel/sparse_chunk_run.h"
 #include "kernel/sparse_rows.h"
 #include "kernel/sparse_rows16_run.h"
 
@@ -15,6 +15,8 @@ SPARSE_BY_RUNS(sparse_conv_plane_rows4_run_avx2, LAYOUT_PLANE)
 SPARSE_BY_RUNS(sparse_conv_image16_rows4_run_avx2, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_product_image16_rows4_run_avx2, LAYOUT_IMAGE16)
 SPARSE_ALL_LANES(avx2)
+SPARSE_BY_CHUNKS(sparse_conv_chunk_run_avx2)
+SPARSE_BY_CHUNKS(sparse_product_chunk_run_avx2)
 SPARSE_BY_VECTOR(sparse_product_plain_run_avx2)
 
 #endif

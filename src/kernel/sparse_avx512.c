@@ -2,7 +2,7 @@
 #if defined(__x86_64__)
 #define SPARSE_AVX512
 
-#include "kernel/sparse_lane_run.h"
+#include "kernel/sparse_chunk_run.h"
 #include "kernel/sparse_rows16_run.h"
 
 SPARSE_BY_RUNS(sparse_conv_plane_run_avx512, LAYOUT_PLANE)
@@ -14,5 +14,7 @@ SPARSE_BY_RUNS(sparse_conv_plane_rows4_run_avx512, LAYOUT_PLANE)
 SPARSE_BY_RUNS(sparse_conv_image16_rows4_run_avx512, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_product_image16_rows4_run_avx512, LAYOUT_IMAGE16)
 SPARSE_ALL_LANES(avx512)
+SPARSE_BY_CHUNKS(sparse_conv_chunk_run_avx512)
+SPARSE_BY_CHUNKS(sparse_product_chunk_run_avx512)
 
 #endif

@@ -2,7 +2,7 @@
 #if defined(__aarch64__)
 #define SPARSE_NEON
 
-#include "kernel/sparse_lane_run.h"
+#include "kernel/sparse_chunk_run.h"
 #include "kernel/sparse_rows.h"
 #include "kernel/sparse_rows16_run.h"
 
@@ -15,6 +15,8 @@ SPARSE_BY_RUNS(sparse_conv_plane_rows4_run_neon, LAYOUT_PLANE)
 SPARSE_BY_RUNS(sparse_conv_image16_rows4_run_neon, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_product_image16_rows4_run_neon, LAYOUT_IMAGE16)
 SPARSE_ALL_LANES(neon)
+SPARSE_BY_CHUNKS(sparse_conv_chunk_run_neon)
+SPARSE_BY_CHUNKS(sparse_product_chunk_run_neon)
 SPARSE_BY_VECTOR(sparse_product_plain_run_neon)
 
 #endif

@@ -1,6 +1,6 @@
 /* The sparse kernels on portable vectors of four floats. */
 
-#include "kernel/sparse_lane_run.h"
+#include "kernel/sparse_chunk_run.h"
 #include "kernel/sparse_rows.h"
 #include "kernel/sparse_rows16_run.h"
 
@@ -13,4 +13,6 @@ SPARSE_BY_RUNS(sparse_conv_plane_rows4_run_scalar, LAYOUT_PLANE)
 SPARSE_BY_RUNS(sparse_conv_image16_rows4_run_scalar, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_product_image16_rows4_run_scalar, LAYOUT_IMAGE16)
 SPARSE_ALL_LANES(scalar)
+SPARSE_BY_CHUNKS(sparse_conv_chunk_run_scalar)
+SPARSE_BY_CHUNKS(sparse_product_chunk_run_scalar)
 SPARSE_BY_VECTOR(sparse_product_plain_run_scalar)
