@@ -69,8 +69,9 @@ int tune_checkpoint_write(const struct tune_checkpoint *checkpoint,
                           const char *path, struct error *err)
 {
     struct writer w = {0};
-    char hash[17];
-    snprintf(hash, sizeof hash, "%016" PRIx64, checkpoint->variant->hash);
+    char hash[40];
+    snprintf(hash, sizeof hash, "%016" PRIx64 " %d", checkpoint->variant->hash,
+             checkpoint->variant->id);
     int code = add_text(&w, "line", checkpoint->line, err);
     if (code == 0)
         code = add_text(&w, "variant", hash, err);
@@ -123,13 +124,14 @@ int tune_checkpoint_line(char **line, const struct npz *npz,
         return -1;
     if (variant)
         snprintf(expected, sizeof expected, "%016" PRIx64, variant->hash);
-    bool same = !variant || !strcmp(hash, expected);
+    bool same = !variant || !strncmp(hash, expected, 16);
+    if (!same)
+        error_set(err, ERROR_MISMATCH,
+                  "was kept of another variant (then #%s, now #%d)",
+                  hash + strcspn(hash, " ") + (strlen(hash) > 17), variant->id);
     free(hash);
     if (!same)
-        return error_set(err, ERROR_MISMATCH,
-                         "was kept of another variant than this one (%d): go "
-                         "to the one that was tuned",
-                         variant->id);
+        return -1;
     *line = read_text(npz, "line", err);
     return *line ? 0 : -1;
 }
