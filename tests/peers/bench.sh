@@ -1,7 +1,8 @@
 #!/bin/sh
 # Latency beside ONNX Runtime's on the same processors, in turn: the networks
-# of the README's table dense, and ResNet-20 with 90 % of every layer's weights
-# gone (against ONNX Runtime on the same file). Ends with geometric means.
+# of the README's table dense, and LeNet-5, ResNet-20 and MobileNet with 90 % of
+# every layer's weights gone (against ONNX Runtime on the same file). Ends with
+# geometric means of the dense ones.
 # usage: bench.sh PROGRAM [NAME ...]       ROUNDS=5 is how many turns
 # Needs npm; networks that are not bundled need Debian's python3-torch,
 # python3-torchvision and are left out without.
@@ -13,9 +14,11 @@ rows=$peers/rows.csv
 mkdir -p $peers
 [ -d $peers/node_modules/onnxruntime-node ] ||
 	npm install --silent --ignore-scripts --prefix $peers onnxruntime-node
-sparse=$peers/resnet20-sparse.onnx
-[ -f $sparse ] || "$program" prune data/resnet20.onnx \
-	data/fashion-mnist-sample --set '*=90%' -o $sparse >/dev/null
+for name in lenet5 resnet20 mobilenet; do
+	[ -f $peers/$name-sparse.onnx ] || "$program" prune data/$name.onnx \
+		data/fashion-mnist-sample --set '*=90%' \
+		-o $peers/$name-sparse.onnx >/dev/null
+done
 "${PYTHON:-/usr/bin/python3}" tests/peers/models.py $peers/models ||
 	echo 'bench.sh: no PyTorch: the networks of models.py are left out' >&2
 
@@ -30,7 +33,9 @@ $peers/models/vit.onnx 1x28x28 1 64
 $peers/models/mobilenetv2.onnx 3x224x224 1 8
 $peers/models/resnet18.onnx 3x224x224 1
 $peers/models/resnet50.onnx 3x224x224 1
-$sparse 1x28x28 1 64"
+$peers/lenet5-sparse.onnx 1x28x28 1 64
+$peers/resnet20-sparse.onnx 1x28x28 1 64
+$peers/mobilenet-sparse.onnx 1x28x28 1 64"
 
 wanted() {
 	[ $# -gt 1 ] || return 0
