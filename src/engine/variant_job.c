@@ -15,6 +15,9 @@
 
 enum { REPORT_EVERY_MS = 33, FIRST_SAMPLES = 96 };
 
+/* Parameters that are looked through in a few milliseconds. */
+enum { SMALL_MODEL = 1 << 22 };
+
 static const double FIRST_SECONDS = 0.02;
 
 static double seconds_since(int64_t start_ns)
@@ -292,6 +295,8 @@ int engine_evaluate(struct engine *engine, const struct job *job,
     /* The workers run: this thread counts and tidies meanwhile. */
     struct error cost_error = {0};
     int costs = engine_costs(engine, job->variant, result, &cost_error);
+    if (costs == 0 && !result->latency_predicted)
+        costs = engine_predict(engine, job->variant, result, &cost_error);
     prefix_sweep(engine->prefix);
     watch_trial(engine, job, &run, result);
     int code = trial_finish(&run, err);
@@ -456,13 +461,16 @@ static bool known_before(struct engine *engine, uint64_t hash,
     return exact;
 }
 
-/* What follows from the weights alone is there before kernels are chosen. */
+/* What follows from the weights alone is there before kernels are chosen; in
+ * large models, whose weights take a while to be counted, once workers run. */
 static int announce(struct engine *engine, struct job *job,
                     struct result *result, struct error *err)
 {
     struct news news = {.stage = ENGINE_PLANNING,
                         .total = engine->setup.samples};
     if (result->has_latency ||
+        (engine->setup.eval_graph &&
+         engine->baseline.cost.parameters > SMALL_MODEL) ||
         (engine_is_dense(engine, job->variant) && !engine->setup.device))
         return 0;
     if (engine_costs(engine, job->variant, result, err) < 0 ||
