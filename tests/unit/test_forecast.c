@@ -149,8 +149,7 @@ static void only_what_was_edited_changes(void **state)
     learn(b, session_variant(b->session, 0), 1);
     learn(b, engine_edit(b->session, "set * 95%"), 0.1);
     learn(b, engine_edit(b->session, "set * 60%"), 0.4);
-    check(session_execute(b->session, "reset *", &(struct command_result){0},
-                          &err));
+    engine_edit(b->session, "reset *");
     assert_int_equal(
         predict(b, engine_edit(b->session, "set fc1 94%"), &result), 0);
     assert_true(result.latency_predicted);
