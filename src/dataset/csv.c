@@ -139,6 +139,19 @@ static int read_columns(struct csv *csv, struct error *err)
     return 0;
 }
 
+/* A field as an error shows it. */
+static int refuse_field(const struct csv *csv, int64_t column,
+                        const char *field, struct error *err)
+{
+    char shown[21] = "";
+    for (size_t i = 0; field[i] && i < sizeof shown - 1; i++)
+        shown[i] = isprint((unsigned char)field[i]) ? field[i] : '?';
+    return error_set(err, ERROR_FORMAT,
+                     "line %" PRId64 ", column %" PRId64
+                     ": found '%s', expected a number",
+                     csv->line, column + 1, shown);
+}
+
 static int keep_label(struct csv *csv, double number, struct error *err)
 {
     if (floor(number) != number || number < -1 || number > INT32_MAX)
@@ -165,10 +178,7 @@ static int read_row(struct csv *csv, char *line, struct error *err)
         if (column >= csv->columns)
             continue;
         if (!is_number(field, &number))
-            return error_set(err, ERROR_FORMAT,
-                             "line %" PRId64 ", column %" PRId64
-                             ": found '%.20s', expected a number",
-                             csv->line, column + 1, field);
+            return refuse_field(csv, column, field, err);
         if (column == csv->label) {
             if (keep_label(csv, number, err) < 0)
                 return -1;
