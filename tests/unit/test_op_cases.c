@@ -262,8 +262,9 @@ static void lowering_describes_the_same_computation(void **state)
         }
         release(&ran);
     }
+    /* Attention is several nodes in every file: test_exec_pattern has it. */
     for (int kind = 0; kind < KERNEL_KIND_COUNT; kind++)
-        if (!seen[kind])
+        if (!seen[kind] && kind != KERNEL_ATTENTION)
             fail_msg("no case is lowered to kernel kind %d", kind);
 }
 
