@@ -87,7 +87,7 @@ static void draw_head(const struct app *app, struct surface *surface, int row)
     surface_text(surface, row, 1, NAME_COLUMNS, ROLE_DIM, "severity");
     for (int s = 1; s <= CORRUPTION_SEVERITIES; s++) {
         bool chosen = s == app->state.severity;
-        char text[8];
+        char text[16];
         snprintf(text, sizeof text, chosen ? "[%d]" : "%d ", s);
         widget_right(surface, row,
                      1 + NAME_COLUMNS + (s - 1) * CELL_COLUMNS + 1,

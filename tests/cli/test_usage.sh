@@ -9,7 +9,8 @@ grep -Eq 'instruction set (scalar|avx2|avx512)' "$work/out" ||
 
 ok help --help
 cp "$work/out" "$work/help"
-for command in inspect eval bench prune tune compare data replay; do
+for command in inspect eval bench scan plan prune tune compare profile data \
+	replay; do
 	grep -q "^  $command " "$work/help" || fail "help: no $command"
 	ok "$command --help" $command --help
 	grep -q "usage: espalier $command" "$work/out" || fail "$command --help"
@@ -19,9 +20,6 @@ for command in inspect eval bench prune tune compare data replay; do
 		grep -qF -- "$(printf '%s' "$option" | sed 's/-/\\-/g')" \
 			man/espalier.1 || fail "manual: no $option"
 	done
-done
-for absent in profile; do
-	grep -q "^  $absent " "$work/help" && fail "help: pretends $absent"
 done
 
 refuse 'no arguments' 2 'eval' eval
