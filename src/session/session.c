@@ -156,7 +156,9 @@ static int open_data(struct session *session, struct error *err)
 
 static int open_parts(struct session *session, struct error *err)
 {
-    const struct session_options *options = &session->options;
+    struct session_options *options = &session->options;
+    if (options->worker) /* the caller's may not live as long */
+        options->worker = &session->worker;
     const char *model = options->model_path;
     if (session_hash_file(&session->model_hash, model, err) < 0 ||
         onnx_open(&session->model, model, err) < 0 ||
@@ -185,6 +187,8 @@ int session_assemble(struct session **out,
     if (!session)
         return error_memory(err, sizeof *session);
     session->journal.descriptor = -1;
+    if (options->worker)
+        session->worker = *options->worker;
     if (copy_options(&session->options, options, err) < 0 ||
         open_parts(session, err) < 0) {
         session_leave(session);

@@ -27,9 +27,11 @@ for allocator in uniform uniform+ erk global lamp sensitivity hull knapsack; do
 done
 ok 'a drop alone' plan data/mlp.onnx $data --drop 1 -o "$recipe" --json
 grep -q '"drop_met":[[:space:]]*true' "$work/out" || fail 'drop: not met'
-ok 'latency' plan data/mlp.onnx $data --budget latency=60% \
-	--allocator knapsack -o "$recipe"
-grep -q '^budget      latency' "$work/out" || fail 'latency: no figure'
+# Whether microseconds can be halved depends on the machine (sanitizers).
+run plan data/mlp.onnx $data --budget latency=60% --allocator knapsack \
+	-o "$recipe"
+grep -q '^budget      latency' "$work/out" ||
+	grep -q 'cannot be met' "$work/err" || fail 'latency: no figure'
 
 echo 'budget macs 60% by uniform' >"$work/budget.recipe"
 ok 'in a recipe' prune data/mlp.onnx $data --recipe "$work/budget.recipe" \
