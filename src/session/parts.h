@@ -7,8 +7,8 @@
 #include "session/journal.h"
 
 struct session {
-    struct session_options options;
-    struct session_worker worker; /* what options.worker points to */ /* strings owned */
+    struct session_options options; /* strings owned */
+    struct session_worker worker;   /* what options.worker points to */
     struct onnx_model *model;
     struct graph *graph; /* batch 1 */
     struct layer_table layers;
