@@ -131,33 +131,10 @@ static int tell_samples(void *context, int64_t done, int64_t total,
     return tell(context, "gradients", done, total, err);
 }
 
-/* One shard for a worker of the network. */
-struct shard {
-    int (*run)(void *context, int64_t index, struct error *err);
-    void *context;
-};
-
-static int run_shard(void *context, int worker, int64_t piece,
-                     struct error *err)
-{
-    const struct shard *shard = context;
-    (void)worker;
-    return shard->run(shard->context, piece, err);
-}
-
-static int run_shards(void *owner, int64_t pieces,
-                      int (*run)(void *, int64_t, struct error *),
-                      void *context, struct error *err)
-{
-    struct shard shard = {run, context};
-    const struct pool_task task = {pieces, run_shard, &shard};
-    return pool_run(owner, &task, err);
-}
-
 static int collect_gradients(struct collection *c, enum calibration_part part,
                              const struct calibration **out, struct error *err)
 {
-    const struct train_workers workers = {run_shards, c->pool};
+    const struct train_workers workers = {pool_run_pieces, c->pool};
     size_t samples = (size_t)samples_wanted[part];
     samples = samples < c->count ? samples : c->count;
     size_t batch = part == CALIBRATION_FISHER || samples < GRADIENT_BATCH

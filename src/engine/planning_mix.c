@@ -196,11 +196,6 @@ static int distribute(struct mix *m, double ms, struct error *err)
 
 /* --- trying --- */
 
-static const struct reconstruct_method *method_named(const char *name)
-{
-    return reconstruct_method_find(name);
-}
-
 static int refit(struct mix *m, struct weights **out,
                  struct decision *decisions, const char *method,
                  int64_t samples, struct error *err)
@@ -209,7 +204,7 @@ static int refit(struct mix *m, struct weights **out,
         .setup = m->probe->setup,
         .pool = m->probe->site.pool,
         .data = m->data,
-        .method = method_named(method),
+        .method = reconstruct_method_find(method),
         .samples = samples,
         .cancel = m->probe->site.cancel,
     };

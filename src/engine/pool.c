@@ -163,3 +163,25 @@ int pool_run(struct pool *pool, const struct pool_task *task, struct error *err)
         ;
     return pool_result(pool, err);
 }
+
+struct plain_piece {
+    int (*run)(void *context, int64_t index, struct error *err);
+    void *context;
+};
+
+static int run_plain(void *context, int worker, int64_t index,
+                     struct error *err)
+{
+    const struct plain_piece *piece = context;
+    (void)worker;
+    return piece->run(piece->context, index, err);
+}
+
+int pool_run_pieces(void *owner, int64_t count,
+                    int (*run)(void *context, int64_t index, struct error *err),
+                    void *context, struct error *err)
+{
+    struct plain_piece piece = {run, context};
+    const struct pool_task task = {count, run_plain, &piece};
+    return pool_run(owner, &task, err);
+}

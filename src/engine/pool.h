@@ -39,4 +39,11 @@ int pool_result(struct pool *pool, struct error *err);
 int pool_run(struct pool *pool, const struct pool_task *task,
              struct error *err);
 
+/* pool_run for pieces that do not ask who runs them, in the form of
+ * train_workers. owner: a struct pool */
+int pool_run_pieces(void *owner, int64_t count,
+                    int (*piece)(void *context, int64_t index,
+                                 struct error *err),
+                    void *context, struct error *err);
+
 #endif

@@ -44,29 +44,6 @@ struct tuning {
     int64_t start_ns, start_images, saved_ns, save_cost_ns;
 };
 
-/* The pool for the trainer's pieces. */
-struct piece {
-    int (*run)(void *context, int64_t index, struct error *err);
-    void *context;
-};
-
-static int run_piece(void *context, int worker, int64_t index,
-                     struct error *err)
-{
-    const struct piece *piece = context;
-    (void)worker;
-    return piece->run(piece->context, index, err);
-}
-
-static int run_pieces(void *owner, int64_t pieces,
-                      int (*run)(void *, int64_t, struct error *),
-                      void *context, struct error *err)
-{
-    struct piece piece = {run, context};
-    const struct pool_task task = {pieces, run_piece, &piece};
-    return pool_run(owner, &task, err);
-}
-
 /* --- what is known of it --- */
 
 static double epochs_done(const struct tuning *t)
@@ -470,7 +447,7 @@ static int give(struct tuning *t, struct error *err)
 
 static int run(struct work *work, struct error *err)
 {
-    const struct train_workers workers = {run_pieces, work_pool(work)};
+    const struct train_workers workers = {pool_run_pieces, work_pool(work)};
     const struct dataset *data;
     struct tuning t = {.work = work, .order = work_options(work)};
     if (work_training_data(work, &data, err) < 0)

@@ -20,28 +20,6 @@
 
 enum { BATCH = 128, WARM_UPS = 5, RUNS = 31, EPOCH = 60000 };
 
-struct piece {
-    int (*run)(void *context, int64_t index, struct error *err);
-    void *context;
-};
-
-static int run_piece(void *context, int worker, int64_t index,
-                     struct error *err)
-{
-    const struct piece *piece = context;
-    (void)worker;
-    return piece->run(piece->context, index, err);
-}
-
-static int run_pieces(void *owner, int64_t pieces,
-                      int (*run)(void *, int64_t, struct error *),
-                      void *context, struct error *err)
-{
-    struct piece piece = {run, context};
-    const struct pool_task task = {pieces, run_piece, &piece};
-    return pool_run(owner, &task, err);
-}
-
 static int time_steps(const char *name, const struct tune_request *request,
                       int threads, struct error *err)
 {
@@ -77,7 +55,7 @@ static int bench_model(const char *name, const struct dataset *data,
         return -1;
     int code = pool_create(&pool, threads, false, err);
     if (code == 0) {
-        const struct train_workers workers = {run_pieces, pool};
+        const struct train_workers workers = {pool_run_pieces, pool};
         struct tune_request request = {.options = tune_defaults(),
                                        .model = onnx_graph(model),
                                        .dataset = data,
