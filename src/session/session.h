@@ -62,7 +62,8 @@ struct session_options {
     /* Masks that hold from the beginning (session/masks_file.h): the first
      * variant. Not looked at when a journal is resumed. NULL: none. */
     const char *masks;
-    const struct session_worker *worker; /* NULL: such lines are refused */
+    const struct session_worker *worker; /* copied; NULL: such lines are
+                                            refused */
 };
 
 /*

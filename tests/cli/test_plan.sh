@@ -42,8 +42,11 @@ echo 'budget cake 60%' >"$work/budget.recipe"
 refuse 'a bad budget' 1 "budget.recipe:1: .*'cake'" prune data/mlp.onnx $data \
 	--recipe "$work/budget.recipe" -o "$work/out.onnx"
 
-ok 'structures mixed' plan data/mlp.onnx $data --budget latency=60% \
-	--samples 200 -o "$recipe" --json
+# The plan is written also where a busy machine measures it as too slow.
+run plan data/mlp.onnx $data --budget latency=60% --samples 200 \
+	-o "$recipe" --json
+[ $status = 0 ] || grep -q 'allowed are 60.0 %$' "$work/err" ||
+	fail "structures mixed: status $status: $(cat "$work/err")"
 keys mix tried reached met
 grep -q '^reconstruct$' "$recipe" || fail 'mix: the recipe reconstructs nothing'
 measured=$(sed -n '/"measured"/,$p' "$work/out" |
