@@ -12,42 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* "latency=50%", "macs=0.3". */
-static int parse_budget(struct planning_request *request, const char *text,
-                        struct error *err)
-{
-    const char *equals = strchr(text, '=');
-    char name[24] = "", *end;
-    if (equals && (size_t)(equals - text) < sizeof name)
-        memcpy(name, text, (size_t)(equals - text));
-    request->kind = budget_find(name);
-    if (request->kind == BUDGET_NONE)
-        return error_set(err, ERROR_USAGE,
-                         "--budget: found '%s', expected latency, macs, "
-                         "parameters, bytes or energy and a share, as "
-                         "latency=50%%",
-                         text);
-    double share = strtod(equals + 1, &end);
-    if (end != equals + 1 && *end == '%') {
-        share /= 100;
-        end++;
-    }
-    if (end == equals + 1 || *end || !(share > 0 && share < 1))
-        return error_set(err, ERROR_USAGE,
-                         "--budget: found '%s', expected a share above 0 and "
-                         "below 1, or a percentage",
-                         text);
-    request->share = share;
-    return 0;
-}
-
 static int parse_request(struct planning_request *request,
                          const struct cli_options *options, struct error *err)
 {
     *request = (struct planning_request){
         .drop = options->drop >= 0 ? options->drop : NAN};
-    if (options->budget && parse_budget(request, options->budget, err) < 0)
-        return -1;
+    if (options->budget &&
+        planning_read_budget(request, options->budget, err) < 0)
+        return error_prefix(err, "--budget");
     if (!options->budget && options->drop < 0)
         return error_set(err, ERROR_USAGE,
                          "plan needs --budget KIND=SHARE or --drop POINTS");
@@ -166,7 +138,7 @@ static int print_text(const struct planning *p,
            bytes_text(llround(p->dense_bytes), size, sizeof size));
     print_row("predicted", &p->predicted);
     print_row("measured", &p->measured);
-    for (size_t i = 0; i < p->trial_count && p->weights; i++) {
+    for (size_t i = 0; i < p->trial_count && request->mix; i++) {
         const struct planning_trial *t = &p->trials[i];
         printf("%-10s  %s", i ? "" : "tried", t->name);
         if (t->feasible)
@@ -231,20 +203,21 @@ static void show_progress(void *context, const struct scan_progress *p)
     const struct watching *watching = context;
     if (!watching->shown)
         return;
-    fprintf(stderr, "%splanning: %s, %zu of %zu%s",
+    fprintf(stderr, "%splanning: %s, %.0f %%%%%s",
             watching->terminal ? "\r\033[K" : "",
-            p->layer ? p->layer : "the dense model", p->done, p->total,
+            p->layer ? p->layer : "the dense model",
+            p->total ? 100 * (double)p->done / (double)p->total : 0,
             watching->terminal ? "" : "\n");
 }
 
 static int adopt(struct session *session, struct planning *planning,
-                 struct error *err)
+                 const struct planning_request *request, struct error *err)
 {
-    struct session_outcome outcome = {.decisions = planning->decisions};
-    struct session_outcome fitted = {.weights = planning->weights};
+    struct session_outcome outcome;
+    if (planning_outcome(&outcome, planning, request, session, err) < 0)
+        return -1;
     int id = session_adopt(session, 0, "budget", &outcome, err);
-    if (id >= 0 && planning->weights)
-        id = session_adopt(session, id, "reconstruct", &fitted, err);
+    session_outcome_release(&outcome);
     return id < 0 ? -1 : 0;
 }
 
@@ -283,7 +256,8 @@ static int plan(struct session *session, const struct cli_options *options,
     }
     char *path = options->output ? strdup(options->output)
                                  : default_recipe(options->arguments[0]);
-    code = path ? adopt(session, &planning, err) : error_memory(err, 1);
+    code =
+        path ? adopt(session, &planning, request, err) : error_memory(err, 1);
     if (code == 0)
         code = write_recipe(session, path, err);
     if (code == 0)
@@ -305,8 +279,7 @@ static bool can_mix(const struct session *session,
 {
     struct dataset *opened = NULL;
     const struct dataset *data;
-    if (request->kind != BUDGET_LATENCY || options->structure ||
-        options->criterion || options->allocator || options->device)
+    if (!planning_may_mix(request) || options->device)
         return false;
     bool found = training_data(&data, &opened, session, NULL) == 0;
     dataset_close(opened);

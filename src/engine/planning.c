@@ -1,6 +1,7 @@
 #include "engine/planning.h"
 
 #include "base/array.h"
+#include "base/strbuf.h"
 #include "engine/bare.h"
 #include "engine/planning_cost.h"
 #include "engine/planning_mix.h"
@@ -36,11 +37,92 @@ enum budget_kind budget_find(const char *name)
     return BUDGET_NONE;
 }
 
+int planning_read_budget(struct planning_request *request, const char *text,
+                         struct error *err)
+{
+    const char *equals = strchr(text, '=');
+    char name[24] = "", *end;
+    if (equals && (size_t)(equals - text) < sizeof name)
+        memcpy(name, text, (size_t)(equals - text));
+    request->kind = budget_find(name);
+    if (request->kind == BUDGET_NONE)
+        return error_set(err, ERROR_USAGE,
+                         "found '%s', expected latency, macs, parameters, "
+                         "bytes or energy and a share, as latency=50%%",
+                         text);
+    double share = strtod(equals + 1, &end);
+    if (end != equals + 1 && *end == '%') {
+        share /= 100;
+        end++;
+    }
+    if (end == equals + 1 || *end || !(share > 0 && share < 1))
+        return error_set(err, ERROR_USAGE,
+                         "found '%s', expected a share above 0 and below 1, or "
+                         "a percentage",
+                         text);
+    request->share = share;
+    return 0;
+}
+
+bool planning_may_mix(const struct planning_request *request)
+{
+    return request->kind == BUDGET_LATENCY && !request->structure &&
+           !request->criterion && !request->allocator;
+}
+
 void planning_release(struct planning *planning)
 {
     free(planning->decisions);
     weights_drop(planning->weights);
     *planning = (struct planning){0};
+}
+
+/* What was asked for, predicted and then measured, in one line of 80 columns.
+ */
+static void describe(struct strbuf *text, const struct planning *p,
+                     const struct planning_request *request)
+{
+    double predicted = 100 * p->predicted.value;
+    double measured = 100 * p->measured.value;
+    if (request->kind == BUDGET_LATENCY) {
+        strbuf_addf(text,
+                    "plan: latency predicted %.1f %%, measured %.1f %%; "
+                    "accuracy %.2f %%, %.2f %%",
+                    100 * p->predicted.latency_ms / p->dense_latency_ms,
+                    100 * p->ratio, predicted, measured);
+        return;
+    }
+    strbuf_add(text, "plan: ");
+    if (request->kind != BUDGET_NONE)
+        strbuf_addf(text, "%s %.1f %%; ", budget_name(request->kind),
+                    100 * p->ratio);
+    strbuf_addf(text, "accuracy predicted %.2f %%, measured %.2f %%", predicted,
+                measured);
+}
+
+int planning_outcome(struct session_outcome *out, struct planning *planning,
+                     const struct planning_request *request,
+                     const struct session *session, struct error *err)
+{
+    struct strbuf summary = {0};
+    *out = (struct session_outcome){0};
+    describe(&summary, planning, request);
+    out->summary = strbuf_take(&summary);
+    int code = out->summary ? 0 : error_memory(err, summary.length);
+    strbuf_release(&summary);
+    if (code == 0 && planning->weights &&
+        !(out->line = session_draft_line(session, planning->decisions,
+                                         "reconstruct", err)))
+        code = -1;
+    if (code < 0) {
+        session_outcome_release(out);
+        return -1;
+    }
+    out->decisions = planning->decisions;
+    out->weights = planning->weights;
+    planning->decisions = NULL;
+    planning->weights = NULL;
+    return 0;
 }
 
 /* One plan while it is made. */
@@ -344,9 +426,9 @@ static int make(struct work_on_plan *w, struct error *err)
     return finish(w, err);
 }
 
-int planning_run(struct planning *planning, struct probe *probe,
-                 const struct planning_request *request,
-                 const struct scan_watch *watch, struct error *err)
+static int run_alone(struct planning *planning, struct probe *probe,
+                     const struct planning_request *request,
+                     const struct scan_watch *watch, struct error *err)
 {
     *planning = (struct planning){0};
     struct work_on_plan w = {.probe = probe,
@@ -365,17 +447,14 @@ int planning_run(struct planning *planning, struct probe *probe,
     return code;
 }
 
-static int mix_structures(struct planning *planning, struct probe *probe,
-                          const struct planning_request *request,
-                          const struct scan_watch *watch, struct error *err)
+int planning_run(struct planning *planning, struct probe *probe,
+                 const struct planning_request *request,
+                 const struct dataset *data, const struct scan_watch *watch,
+                 struct error *err)
 {
-    struct dataset *opened = NULL;
-    const struct dataset *data;
-    if (training_data(&data, &opened, probe->setup->session, err) < 0)
-        return -1;
-    int code = planning_mix(planning, probe, request, data, watch, err);
-    dataset_close(opened);
-    return code;
+    return request->mix
+               ? planning_mix(planning, probe, request, data, watch, err)
+               : run_alone(planning, probe, request, watch, err);
 }
 
 int engine_planning(struct planning *planning, const struct session *session,
@@ -385,16 +464,20 @@ int engine_planning(struct planning *planning, const struct session *session,
 {
     struct bare bare;
     struct probe probe;
+    struct dataset *opened = NULL;
+    const struct dataset *data = NULL;
     if (bare_init(&bare, session, options, err) < 0)
         return -1;
     struct probe_site site = bare_site(&bare, watch->cancel);
     int code = probe_init(&probe, &site, err);
     if (code == 0) {
-        code = request->mix
-                   ? mix_structures(planning, &probe, request, watch, err)
-                   : planning_run(planning, &probe, request, watch, err);
+        if (request->mix)
+            code = training_data(&data, &opened, session, err);
+        if (code == 0)
+            code = planning_run(planning, &probe, request, data, watch, err);
         probe_release(&probe);
     }
+    dataset_close(opened);
     bare_release(&bare);
     return code;
 }

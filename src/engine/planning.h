@@ -24,6 +24,12 @@ const char *budget_name(enum budget_kind kind);
 /* BUDGET_NONE when there is no such kind. */
 enum budget_kind budget_find(const char *name);
 
+struct planning_request;
+/* Reads "latency=50%", "macs=0.3": kind and share.
+ * Errors: ERROR_USAGE. */
+int planning_read_budget(struct planning_request *request, const char *text,
+                         struct error *err);
+
 struct planning_request {
     enum budget_kind kind;
     double share; /* of the dense model's cost, above 0 and below 1 */
@@ -66,13 +72,26 @@ struct planning {
 };
 void planning_release(struct planning *planning);
 
+/* The plan as one draft: decisions and weights move over, with a summary and,
+ * where weights were fitted, the line that gives both again.
+ * Errors: ERROR_MEMORY. */
+int planning_outcome(struct session_outcome *out, struct planning *planning,
+                     const struct planning_request *request,
+                     const struct session *session, struct error *err);
+
+/* Whether a request leaves to the plan how it prunes, for a latency: then
+ * structures can be mixed, if there are samples to calibrate on. */
+bool planning_may_mix(const struct planning_request *request);
+
 /*
  * Plans; the scan that it needs is resumed or made first.
+ * data  training samples, for structures to be mixed (request->mix); else NULL
  * Errors: ERROR_RANGE (a budget that cannot be met), those of running.
  */
 int planning_run(struct planning *planning, struct probe *probe,
                  const struct planning_request *request,
-                 const struct scan_watch *watch, struct error *err);
+                 const struct dataset *data, const struct scan_watch *watch,
+                 struct error *err);
 
 /* The same with threads of its own. */
 int engine_planning(struct planning *planning, const struct session *session,

@@ -14,6 +14,13 @@ const double planning_levels[PLANNING_LEVELS] = {
     0,    0.05, 0.1,  0.15, 0.2,  0.25, 0.3,  0.35, 0.4,  0.45, 0.5,
     0.55, 0.6,  0.65, 0.7,  0.75, 0.8,  0.85, 0.9,  0.95, 0.98};
 
+/* Between pieces: whoever waits goes first. */
+static int step(const struct probe *probe, struct error *err)
+{
+    const struct probe_site *site = &probe->site;
+    return site->step ? site->step(site->context, err) : 0;
+}
+
 /* --- plans of decisions --- */
 
 /* The instance under decisions; owned by the caller. */
@@ -176,8 +183,10 @@ int planning_costs(double *costs, double *fixed, const struct probe *probe,
     *fixed = 0;
     for (size_t level = 0; level < PLANNING_LEVELS && code == 0; level++) {
         if (kind == BUDGET_LATENCY) {
-            code = time_level(costs, fixed, probe, a, level, decisions, amounts,
-                              err);
+            code = step(probe, err);
+            if (code == 0)
+                code = time_level(costs, fixed, probe, a, level, decisions,
+                                  amounts, err);
             continue;
         }
         for (size_t i = 0; i < a->row_count; i++)
@@ -261,10 +270,14 @@ int planning_times(double *costs, double *fixed, const struct probe *probe,
     int code = decisions ? 0 : error_memory(err, count * sizeof *decisions);
     for (size_t i = 0; i < count && code == 0; i++)
         decisions[i] = base[i];
-    for (size_t level = 0; level < PLANNING_LEVELS && code == 0; level++)
-        if (is_timed(level))
+    for (size_t level = 0; level < PLANNING_LEVELS && code == 0; level++) {
+        if (!is_timed(level))
+            continue;
+        code = step(probe, err);
+        if (code == 0)
             code =
                 time_base(costs, fixed, probe, a, level, base, decisions, err);
+    }
     for (size_t i = 0; i < a->row_count && code == 0; i++)
         fill_costs(costs + i * PLANNING_LEVELS);
     free(decisions);
@@ -318,8 +331,11 @@ int planning_measure(const struct probe *probe,
     /* In turn, so that what else the machine does falls on both; the least
      * median counts. */
     for (int turn = 0; turn < TURNS && code == 0; turn++)
-        for (int i = 0; i < 2 && code == 0; i++)
-            code = measure_once(probe, crews[i], found[i], noise, err);
+        for (int i = 0; i < 2 && code == 0; i++) {
+            code = step(probe, err);
+            if (code == 0)
+                code = measure_once(probe, crews[i], found[i], noise, err);
+        }
     crew_destroy(crews[0]);
     crew_destroy(crews[1]);
     return code;

@@ -21,6 +21,19 @@ enum { SHORT_SAMPLES = 384, ROUND_TO = 8 };
 #define TOLERANCE    0.003 /* of the accuracy of trials */
 #define MOST_CHANGE  1.4   /* of the target between two rounds */
 
+/* How far each part of the course comes, of a thousand; by how long they take
+ * on ResNet-20. */
+enum phase {
+    PHASE_WEIGHTS,
+    PHASE_RANKS,
+    PHASE_FIRST_TIME,
+    PHASE_MOVES,
+    PHASE_TIME,
+    PHASE_REFIT,
+    PHASE_COUNT,
+};
+static const size_t phase_ends[PHASE_COUNT] = {140, 220, 270, 710, 760, 1000};
+
 /* A step beside single weights. */
 struct move {
     size_t row; /* a layer of the block or group */
@@ -42,6 +55,7 @@ struct mix {
     struct decision *base, *decisions, *best;
     struct move *moves;
     size_t move_count;
+    enum phase phase;
     double dense_ms; /* sum of the dense model's steps */
     double factor;   /* measured time by summed time, of the last plan */
 };
@@ -49,10 +63,33 @@ struct mix {
 static void tell(const struct mix *m, const char *what, size_t done,
                  size_t total)
 {
+    size_t begin = m->phase ? phase_ends[m->phase - 1] : 0;
+    size_t length = phase_ends[m->phase] - begin;
     const struct scan_progress progress = {
-        .done = done, .total = total, .layer = what, .seconds_left = NAN};
+        .done = begin + (total ? length * done / total : 0),
+        .total = phase_ends[PHASE_COUNT - 1],
+        .layer = what,
+        .seconds_left = NAN,
+    };
     if (m->watch->progress)
         m->watch->progress(m->watch->context, &progress);
+}
+
+/* Between pieces: whoever waits goes first. */
+static int pause_for_others(const struct mix *m, struct error *err)
+{
+    const struct probe_site *site = &m->probe->site;
+    return site->step ? site->step(site->context, err) : 0;
+}
+
+static int refitted(void *context, const char *layer, int done, int total,
+                    struct error *err)
+{
+    const struct mix *m = context;
+    (void)layer;
+    if (m->phase == PHASE_REFIT)
+        tell(m, "reconstructing the plan", (size_t)done, (size_t)total);
+    return pause_for_others(m, err);
 }
 
 /* --- what single weights cost --- */
@@ -123,7 +160,7 @@ static int init(struct mix *m, struct error *err)
     }
     for (size_t i = 0; i < m->a.row_count; i++) {
         tell(m, "what weights cost", i, m->a.row_count);
-        if (find_errors(m, i, err) < 0)
+        if (pause_for_others(m, err) < 0 || find_errors(m, i, err) < 0)
             return -1;
     }
     return 0;
@@ -207,6 +244,8 @@ static int refit(struct mix *m, struct weights **out,
         .method = reconstruct_method_find(method),
         .samples = samples,
         .cancel = m->probe->site.cancel,
+        .progress = refitted,
+        .context = m,
     };
     return reconstruct_run(out, decisions, NULL, &order, err);
 }
@@ -306,7 +345,10 @@ static int rank_moves(struct mix *m, struct error *err)
     for (size_t i = 0; i < m->move_count; i++) {
         struct move *move = &m->moves[i];
         struct probe_result found;
-        tell(m, m->layers->layers[move->row].name, i, m->move_count);
+        char name[PLANNING_TRIAL_NAME];
+        snprintf(name, sizeof name, "%.30s alone",
+                 m->layers->layers[move->row].name);
+        tell(m, name, i, m->move_count);
         for (size_t j = 0; j < count; j++)
             m->decisions[j] = decision_dense();
         if (decision_choose(m->decisions, m->layers, move->row, &move->choice,
@@ -411,7 +453,6 @@ static int finish(struct mix *m, struct error *err)
     struct planning *p = m->planning;
     struct probe_result found;
     struct weights *weights;
-    tell(m, "reconstructing the plan", 0, 1);
     if (refit(m, &weights, p->decisions, "obs", 0, err) < 0)
         return -1;
     p->weights = weights;
@@ -439,6 +480,7 @@ static int make(struct mix *m, struct error *err)
         return -1;
     p->allocator = &allocator_knapsack;
     p->baseline = m->probe->baseline;
+    m->phase = PHASE_RANKS;
     tell(m, "times of layers", 0, 1);
     if (planning_times(m->costs, &m->a.fixed, m->probe, &m->a, m->base, err) <
         0)
@@ -448,12 +490,18 @@ static int make(struct mix *m, struct error *err)
     if (rank_moves(m, err) < 0)
         return -1;
     /* Single weights alone first: also what the sum of steps misses. */
+    m->phase = PHASE_FIRST_TIME;
     if (meet_time(m, err) < 0 || try_base(m, &found, err) < 0)
         return -1;
     value = found.value;
     note_trial(m, "weights", true, value);
-    if (try_moves(m, &value, err) < 0 || meet_time(m, err) < 0)
+    m->phase = PHASE_MOVES;
+    if (try_moves(m, &value, err) < 0)
         return -1;
+    m->phase = PHASE_TIME;
+    if (meet_time(m, err) < 0)
+        return -1;
+    m->phase = PHASE_REFIT;
     p->predicted.value = p->predicted.low = p->predicted.high = value;
     return finish(m, err);
 }

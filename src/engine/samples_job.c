@@ -14,9 +14,14 @@ static int progress(void *context, const char *stage, int64_t done,
     struct news news = {
         .stage = ENGINE_CALIBRATING, .done = done, .total = total};
     (void)stage;
-    if (cancel_raised(&engine->calibration_cancel))
+    pthread_mutex_lock(&engine->mutex);
+    bool working = engine->running == &job_work;
+    pthread_mutex_unlock(&engine->mutex);
+    if (cancel_raised(&engine->calibration_cancel) ||
+        (working && cancel_raised(&engine->work_state.cancel)))
         return error_set(err, ERROR_CANCELLED, "cancelled");
-    engine_publish_progress(engine, &news);
+    if (!working) /* work says itself how far it is */
+        engine_publish_progress(engine, &news);
     return 0;
 }
 

@@ -472,6 +472,7 @@ static bool take_work(struct engine *engine, struct job *job)
     work->start_ns = clock_now_ns();
     work->seconds_left = NAN;
     cancel_reset(&work->cancel);
+    cancel_reset(&engine->calibration_cancel);
     job->variant = variant_retain(work->variant);
     return true;
 }

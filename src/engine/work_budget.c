@@ -1,4 +1,6 @@
-/* `budget latency 50% drop 1.0`: a plan as a draft that can be edited. */
+/* `budget latency=50% drop 1.0`: a plan as a draft that can be edited. A
+ * latency alone is met by a mix of structures whose weights are reconstructed;
+ * `by` keeps to what is chosen for new decisions. */
 #include "engine/planning.h"
 #include "engine/scan_known.h"
 #include "engine/state.h"
@@ -26,7 +28,7 @@ static int read_number(double *out, const char *text, const char *what,
     return 0;
 }
 
-/* The words in pairs: a kind and its share, "drop" and points, "by" and an
+/* A kind and its share in two words, "drop" and points, "by" and an
  * allocator. */
 static int take_pair(struct planning_request *request, const char *name,
                      const char *value, struct error *err)
@@ -51,17 +53,21 @@ static int take_pair(struct planning_request *request, const char *name,
 static int parse(void **options, const struct session *session, size_t count,
                  const char *const *words, struct error *err)
 {
-    struct planning_request request = {
-        .drop = NAN,
-        .structure = session_structure(session),
-        .criterion = session_criterion(session),
-    };
-    if (!count || count % 2)
-        return error_set(err, ERROR_USAGE,
-                         "expected a kind and a share, as latency 50%%");
-    for (size_t i = 0; i + 1 < count; i += 2)
-        if (take_pair(&request, words[i], words[i + 1], err) < 0)
+    struct planning_request request = {.drop = NAN};
+    (void)session;
+    for (size_t i = 0; i < count; i++) {
+        int code = 0;
+        if (strchr(words[i], '='))
+            code = planning_read_budget(&request, words[i], err);
+        else if (i + 1 < count)
+            code = take_pair(&request, words[i], words[i + 1], err);
+        else
+            return error_set(err, ERROR_USAGE,
+                             "expected a kind and a share, as latency 50%%");
+        if (code < 0)
             return -1;
+        i += !strchr(words[i], '=');
+    }
     if (request.kind == BUDGET_NONE && isnan(request.drop))
         return error_set(err, ERROR_USAGE, "expected a budget or a drop");
     struct planning_request *copy = array_create(1, sizeof *copy);
@@ -95,24 +101,51 @@ static int step(void *context, struct error *err)
                      (int64_t)teller->total, err);
 }
 
-static void give_summary(struct work *work, const struct planning *p,
-                         const struct planning_request *request)
+/* Mixes structures where the line leaves that open and samples are there to
+ * fit on, else plans with what is chosen for new decisions. */
+static int choose_course(struct planning_request *request,
+                         const struct dataset **data, struct work *work,
+                         struct error *err)
 {
-    char text[160], reached[48] = "";
-    if (request->kind != BUDGET_NONE)
-        snprintf(reached, sizeof reached, "%s %.1f %%, ",
-                 budget_name(request->kind), 100 * p->ratio);
-    snprintf(text, sizeof text,
-             "plan by %s: %spredicted %.2f %%, found %.2f %%",
-             p->allocator->name, reached, 100 * p->predicted.value,
-             100 * p->measured.value);
-    work_give_summary(work, text);
+    const struct setup *setup = work_setup(work);
+    struct error why = {0};
+    *request = *(const struct planning_request *)work_options(work);
+    if (planning_may_mix(request) && !setup->device) {
+        request->mix = work_training_data(work, data, &why) == 0;
+        if (!request->mix && why.code != ERROR_UNSUPPORTED) {
+            *err = why;
+            return -1;
+        }
+    }
+    if (!request->mix) {
+        request->structure = session_structure(setup->session);
+        request->criterion = session_criterion(setup->session);
+    }
+    return 0;
+}
+
+static int give(struct work *work, struct planning *planning,
+                const struct planning_request *request, struct error *err)
+{
+    struct session_outcome outcome;
+    if (planning_outcome(&outcome, planning, request, work_setup(work)->session,
+                         err) < 0)
+        return -1;
+    work_give_decisions(work, outcome.decisions);
+    if (outcome.weights)
+        work_give_weights(work, outcome.weights);
+    if (outcome.line)
+        work_give_line(work, outcome.line);
+    work_give_summary(work, outcome.summary);
+    free(outcome.summary);
+    return 0;
 }
 
 static int run(struct work *work, struct error *err)
 {
     struct engine *engine = work_engine(work);
-    const struct planning_request *request = work_options(work);
+    struct planning_request request;
+    const struct dataset *data = NULL;
     struct teller teller = {.work = work};
     struct probe_site site = {.setup = work_setup(work),
                               .pool = work_pool(work),
@@ -123,13 +156,12 @@ static int run(struct work *work, struct error *err)
     struct scan_watch watch = {work_cancel(work), take_progress, &teller};
     struct probe probe;
     struct planning planning;
-    if (probe_init(&probe, &site, err) < 0)
+    if (choose_course(&request, &data, work, err) < 0 ||
+        probe_init(&probe, &site, err) < 0)
         return -1;
-    int code = planning_run(&planning, &probe, request, &watch, err);
+    int code = planning_run(&planning, &probe, &request, data, &watch, err);
     if (code == 0) {
-        give_summary(work, &planning, request);
-        work_give_decisions(work, planning.decisions);
-        planning.decisions = NULL;
+        code = give(work, &planning, &request, err);
         planning_release(&planning);
     }
     engine_scan_read(engine); /* what it scanned on the way */

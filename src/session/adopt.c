@@ -146,15 +146,76 @@ static int cut(char *text, int count, char **file, char **line)
     return (int)parent;
 }
 
-static int read_outcome(const struct session *session, const char *path,
-                        const struct variant *parent, const char *line,
-                        struct session_outcome *outcome, struct error *err)
+/* Whether a line gives the same whatever it is done on. */
+static bool begins_anew(const char *line)
+{
+    return !strncmp(line, "reset;", 6);
+}
+
+/* The variant that a line's edits before its work make, and that work; the
+ * state stays as it is. Both are the caller's. */
+static int make_draft(struct session *session, int parent, const char *line,
+                      struct variant **draft, char **order, struct error *err)
+{
+    struct state *state = &session->state;
+    const struct position before = state->at;
+    struct command_result result;
+    state_go(state, parent);
+    /* Such lines are written as recipes are. */
+    state->at.criterion = criteria[0];
+    state->at.structure = structures[0];
+    int code = state_execute(state, line, &result, err);
+    if (code == 0 && result.effect != COMMAND_WORK)
+        code = error_set(err, ERROR_FORMAT, "found '%s', expected work", line);
+    if (code == 0) {
+        *draft = variant_retain(state_current(state));
+        *order = result.argument;
+        result.argument = NULL;
+    }
+    command_result_release(&result);
+    state_restore(state, &before);
+    return code;
+}
+
+/* Does a draft's line again: its edits, and its work on what they make. */
+static int do_again(struct session *session, int parent, const char *line,
+                    struct session_outcome *outcome, struct error *err)
+{
+    struct variant *draft;
+    char *order;
+    if (make_draft(session, parent, line, &draft, &order, err) < 0)
+        return -1;
+    int code = work(session, draft, order, outcome, err);
+    size_t count = draft->layer_count;
+    if (code == 0 && !outcome->decisions) {
+        outcome->decisions = array_create(count + 1, sizeof *draft->decisions);
+        if (outcome->decisions)
+            memcpy(outcome->decisions, draft->decisions,
+                   count * sizeof *draft->decisions);
+        else
+            code = error_memory(err, count * sizeof *draft->decisions);
+    }
+    if (code == 0 && !outcome->line && !(outcome->line = string_copy(line)))
+        code = error_memory(err, strlen(line));
+    if (code < 0)
+        session_outcome_release(outcome);
+    variant_drop(draft);
+    free(order);
+    return code;
+}
+
+static int read_outcome(struct session *session, const char *path, int parent,
+                        const char *line, struct session_outcome *outcome,
+                        struct error *err)
 {
     *outcome = (struct session_outcome){0};
     /* Somebody else's journal may come without its checkpoints. */
     if (!file_exists(path) && session->options.worker &&
         session->options.worker->run)
-        return work(session, parent, line, outcome, err);
+        return begins_anew(line)
+                   ? do_again(session, parent, line, outcome, err)
+                   : work(session, state_variant(&session->state, parent), line,
+                          outcome, err);
     return checkpoint_read(path, &session->state, outcome, err);
 }
 
@@ -176,9 +237,7 @@ int session_replay_adoption(struct session *session, const char *journal,
     if (!result && !(path = path_join(folder, file)))
         result = error_memory(err, strlen(line));
     if (!result)
-        result =
-            read_outcome(session, path, state_variant(&session->state, parent),
-                         order, &outcome, err);
+        result = read_outcome(session, path, parent, order, &outcome, err);
     if (!result &&
         add_outcome(&session->state, parent, order, &outcome, err) < 0)
         result = -1;
@@ -233,6 +292,27 @@ static void add_step(struct strbuf *text, const struct session *session,
     recipe_add(text, &session->layers, to->decisions);
 }
 
+/* The commands of a line, each on a line of its own; `reset`, with which a
+ * draft begins, is left out of what begins dense. */
+static void add_commands(struct strbuf *text, const char *line)
+{
+    struct words words;
+    if (words_parse(&words, line, NULL) < 0) {
+        strbuf_addf(text, "%s\n", line);
+        return;
+    }
+    size_t begin = begins_anew(line) ? 2 : 0;
+    for (size_t i = begin; i < words.count; i++) {
+        struct strbuf command = {0};
+        for (; words.items[i]; i++)
+            words_add(&command, words.items[i]);
+        text->failed |= command.failed;
+        strbuf_addf(text, "%s\n", strbuf_text(&command));
+        strbuf_release(&command);
+    }
+    words_release(&words);
+}
+
 /* Writes what leads to `variant` and returns the last that work made. */
 static const struct variant *add_work(struct strbuf *text,
                                       const struct session *session,
@@ -245,9 +325,9 @@ static const struct variant *add_work(struct strbuf *text,
     while (state_variant(state, made->parent)->weights == made->weights)
         made = state_variant(state, made->parent);
     const struct variant *before = state_variant(state, made->parent);
-    const struct variant *from = add_work(text, session, before);
-    add_step(text, session, from, before);
-    strbuf_addf(text, "%s\n", made->command);
+    if (!begins_anew(made->command))
+        add_step(text, session, add_work(text, session, before), before);
+    add_commands(text, made->command);
     return made;
 }
 

@@ -17,9 +17,9 @@ COMMAND(global, "global AMOUNT [STRUCTURE] [CRITERION] [LAYERS ...]",
         "distribute one amount over layers by one ranking of all weights "
         "(channels, heads)",
         1, -1, WORD_AMOUNT, WORD_CRITERION_OR_LAYER, WORD_LAYER)
-COMMAND(budget, "budget KIND SHARE [drop POINTS] [by ALLOCATOR]",
+COMMAND(budget, "budget KIND=SHARE [drop POINTS] [by ALLOCATOR]",
         "plan under a budget of latency, macs, parameters, bytes or energy",
-        2, -1, WORD_NONE, WORD_AMOUNT, WORD_NONE)
+        1, -1, WORD_NONE, WORD_AMOUNT, WORD_NONE)
 COMMAND(reset, "reset [LAYERS ...]",
         "make layers dense again (by default all, with the model's own weights)",
         0, -1, WORD_LAYER, WORD_LAYER, WORD_LAYER)

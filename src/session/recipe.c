@@ -390,6 +390,29 @@ void recipe_add(struct strbuf *text, const struct layer_table *layers,
     free(g.changes);
 }
 
+char *session_draft_line(const struct session *session,
+                         const struct decision *decisions, const char *work,
+                         struct error *err)
+{
+    struct strbuf lines = {0}, text = {0};
+    recipe_add(&lines, &session->layers, decisions);
+    strbuf_add(&text, "reset");
+    for (const char *line = strbuf_text(&lines); *line;) {
+        size_t length = strcspn(line, "\n");
+        strbuf_add(&text, "; ");
+        strbuf_add_bytes(&text, line, length);
+        line += length + (line[length] != '\0');
+    }
+    strbuf_addf(&text, "; %s", work);
+    text.failed |= lines.failed;
+    char *taken = strbuf_take(&text);
+    if (!taken)
+        error_memory(err, lines.length);
+    strbuf_release(&lines);
+    strbuf_release(&text);
+    return taken;
+}
+
 /* A comment must stay on its line whatever the file's name holds. */
 static void add_comment(struct strbuf *text, const char *label,
                         const char *value)

@@ -182,6 +182,13 @@ int session_adopt(struct session *session, int parent, const char *line,
 char *session_recipe(const struct session *session,
                      const struct variant *variant, struct error *err);
 
+/* The line that gives `decisions` and then does the line of work `work` on
+ * them, from whatever variant: "reset; set ...; reconstruct". For outcomes
+ * (session_outcome.line) of work that found both. Owned by the caller. */
+char *session_draft_line(const struct session *session,
+                         const struct decision *decisions, const char *work,
+                         struct error *err);
+
 /* --- the table of commands: help, completion and manual come from it --- */
 struct command_info {
     const char *name, *synopsis, *help;

@@ -54,6 +54,24 @@ measured=$(sed -n '/"measured"/,$p' "$work/out" |
 ok 'its recipe' prune data/mlp.onnx $data --recipe "$recipe" \
 	--samples 200 -o "$work/out.onnx" --json
 same 'the accuracy of the mix' "$(value value)" "$measured"
+# The command of the language mixes likewise; what it makes is one draft.
+echo 'budget latency=60%' >"$work/budget.recipe"
+run prune data/mlp.onnx $data --recipe "$work/budget.recipe" --samples 200 \
+	--write-recipe -o "$work/out.onnx" --json
+if [ $status = 0 ]; then
+	found=$(value value)
+	[ "$(tail -n 1 "$work/out.recipe")" = reconstruct ] ||
+		fail "a draft in a recipe: $(cat "$work/out.recipe")"
+	grep -q 'reset\|budget' "$work/out.recipe" && fail 'a draft: no decisions'
+	ok 'the recipe of a draft' prune data/mlp.onnx $data --samples 200 \
+		--recipe "$work/out.recipe" -o "$work/again.onnx" --json
+	same 'the accuracy of the draft' "$(value value)" "$found"
+else
+	grep -q 'cannot be met' "$work/err" || fail "a draft: $(cat "$work/err")"
+fi
+echo 'budget latency=0' >"$work/budget.recipe"
+refuse 'a bad share' 1 "budget.recipe:1: .*'latency=0'" prune data/mlp.onnx \
+	$data --recipe "$work/budget.recipe" -o "$work/out.onnx"
 refuse 'mix of another budget' 2 'latency=SHARE' plan data/mlp.onnx $data \
 	--budget macs=50% --mix
 run plan data/mlp.onnx $data --budget parameters=5% --drop 0.01 --allocator \

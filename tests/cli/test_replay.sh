@@ -38,6 +38,19 @@ same 'accuracy' "$(value value)" "$replayed"
 printf 'set fc3 5' >>"$journal" # a torn last line
 ok 'a torn last line is dropped' replay "$journal" --json
 same 'accuracy without the torn line' "$(value value)" "$replayed"
+# A plan whose checkpoint is gone is made again from the decisions it found,
+# whatever the session had chosen for new ones.
+{
+	sed '/^set/,$d' "$journal"
+	printf '%s\n' 'set fc1 85%' 'criterion random' \
+		'adopt 1 gone.npz reset; set fc1 50%; set fc2 30%; reconstruct'
+} >"$work/b.session"
+ok 'a plan without its checkpoint' replay "$work/b.session" --json
+replayed=$(value value)
+printf '%s\n' 'set fc1 50%' 'set fc2 30%' reconstruct >"$work/plan.recipe"
+ok 'the same by a recipe' prune data/mlp.onnx data/fashion-mnist-sample \
+	--recipe "$work/plan.recipe" -o "$work/out.onnx" --json
+same 'the plan again' "$(value value)" "$replayed"
 refuse 'no journal' 1 'none.session' replay "$work/none.session"
 refuse 'not a journal' 1 'mlp.onnx' replay data/mlp.onnx
 finish
