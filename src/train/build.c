@@ -210,6 +210,19 @@ static int add_uses(struct network *network, int step, struct error *err)
     return 0;
 }
 
+/* Both sides in `layout` and `result`, after the step's kernels are made. */
+static int place_kernel(struct network *network, int step, enum layout layout,
+                        enum layout result, struct error *err)
+{
+    const struct node *node =
+        &network->instance->nodes[network->steps[step].node];
+    step = take_input(network, step, 0, node->inputs[0], layout, err);
+    if (step < 0 ||
+        give_output(network, step, node->outputs[0], result, err) < 0)
+        return -1;
+    return 1;
+}
+
 static int make_kernel(struct network *network, int step, enum layout layout,
                        enum layout result, struct error *err)
 {
@@ -226,11 +239,7 @@ static int make_kernel(struct network *network, int step, enum layout layout,
     if (onednn_trained_create(&s->trained, &network->engine, &problem, flows) <
         0)
         return 0;
-    step = take_input(network, step, 0, node->inputs[0], layout, err);
-    if (step < 0 ||
-        give_output(network, step, node->outputs[0], result, err) < 0)
-        return -1;
-    return 1;
+    return place_kernel(network, step, layout, result, err);
 }
 
 /*
@@ -240,10 +249,15 @@ static int make_kernel(struct network *network, int step, enum layout layout,
  */
 static int blocked_step(struct network *network, int step, struct error *err)
 {
-    const struct conv_spec *c = &network->steps[step].spec.conv;
+    struct step *s = &network->steps[step];
+    const struct conv_spec *c = &s->spec.conv;
+    const int source = network->instance->nodes[s->node].inputs[0];
     if (network->options.isa != CPU_ISA_AVX512 || c->oc % 16 ||
         (c->ic % 16 && c->ic > 4))
         return 0;
+    if (conv_step_init(network, s,
+                       network->slots[network->value_slots[source]].flows))
+        return place_kernel(network, step, LAYOUT_BLOCK16, LAYOUT_BLOCK16, err);
     return make_kernel(network, step,
                        c->ic % 16 ? LAYOUT_PLAIN : LAYOUT_BLOCK16,
                        LAYOUT_BLOCK16, err);

@@ -152,17 +152,29 @@ static void place_gradients(struct network *network)
     }
 }
 
+/* Bytes of the weight `use` packed for a pass; 0: the pass wants none, or it
+ * is no weight of a kernel. */
+static size_t packed_bytes(const struct step *step, const struct use *use,
+                           enum train_pass pass)
+{
+    if (use->operand != step->spec.weight_input)
+        return 0;
+    if (step->kind == STEP_CONV && pass == TRAIN_WEIGHT)
+        return (size_t)conv_gradient_floats(step) * sizeof(float);
+    if (step->kind == STEP_CONV)
+        return conv_packed_bytes(step, pass);
+    return step->kind == STEP_KERNEL ? step->trained.packings[pass].bytes : 0;
+}
+
 static void place_uses(struct network *network)
 {
     for (size_t i = 0; i < network->use_count; i++) {
         struct use *use = &network->uses[i];
         const struct step *step = &network->steps[use->step];
         use->direct = step->kind == STEP_NORM;
-        bool packed = step->kind == STEP_KERNEL &&
-                      use->operand == step->spec.weight_input;
+        size_t packed = packed_bytes(step, use, TRAIN_WEIGHT);
         use->lane_floats =
-            packed ? (int64_t)step->trained.packings[TRAIN_WEIGHT].bytes / 4
-                   : use->count;
+            packed ? (int64_t)(packed / sizeof(float)) : use->count;
         use->lane_at = network->lane_floats;
         network->lane_floats += aligned(use->lane_floats);
         if (aligned(use->lane_floats) > network->use_spare_floats)
@@ -177,8 +189,10 @@ static void measure_spares(struct network *network)
 {
     for (size_t i = 0; i < network->step_count; i++) {
         const struct step *step = &network->steps[i];
-        if (step->trained.scratch_bytes > network->scratch_bytes)
-            network->scratch_bytes = step->trained.scratch_bytes;
+        size_t scratch = step->kind == STEP_CONV ? conv_scratch_bytes(step)
+                                                 : step->trained.scratch_bytes;
+        if (scratch > network->scratch_bytes)
+            network->scratch_bytes = scratch;
         for (int j = 0; j < step->input_count; j++)
             if (step->inputs[j] >= 0 &&
                 aligned(network->slots[step->inputs[j]].floats) >
@@ -220,10 +234,8 @@ static int allocate(struct network *network, struct error *err)
         struct use *use = &network->uses[i];
         const struct step *step = &network->steps[use->step];
         for (int pass = 0; pass <= TRAIN_DATA; pass++) {
-            size_t size = step->trained.packings[pass].bytes;
-            if (step->kind == STEP_KERNEL && size &&
-                use->operand == step->spec.weight_input &&
-                !(use->packed[pass] = create_aligned(size)))
+            size_t size = packed_bytes(step, use, (enum train_pass)pass);
+            if (size && !(use->packed[pass] = create_aligned(size)))
                 return error_memory(err, size);
         }
     }

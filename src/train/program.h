@@ -4,6 +4,7 @@
 
 #include "kernel/norm.h"
 #include "kernel/onednn_train.h"
+#include "kernel/winograd_train.h"
 #include "op/instance.h"
 #include "train/network.h"
 
@@ -37,6 +38,7 @@ struct use {
 
 enum step_kind {
     STEP_KERNEL,  /* onednn_train.h: convolution, product, pooling */
+    STEP_CONV,    /* winograd_train.h */
     STEP_NORM,    /* batch norm, and an addition and a clip behind it */
     STEP_CLIP,    /* rectifiers */
     STEP_ADD,     /* of two computed tensors of one shape */
@@ -57,6 +59,13 @@ struct step_norm {
     double *inverse;                      /* [room] */
 };
 
+/* A convolution by our own kernels; kernels is NULL of every other step. */
+struct step_conv {
+    const struct winograd_kernels *kernels;
+    struct winograd_pass forward, data;
+    bool by_src; /* the gradient by the source is wanted */
+};
+
 struct step {
     enum step_kind kind;
     int node;
@@ -67,6 +76,7 @@ struct step {
     bool active;               /* takes part in the backward run */
     int uses[STEP_MAX_SLOTS];  /* of parameters, by input; STEP_NONE */
     struct kernel_spec spec;
+    struct step_conv conv;
     struct onednn_trained trained;
     int64_t workspace_at;                              /* in a shard's memory */
     struct onednn_binding *bindings[TRAIN_PASS_COUNT]; /* per shard */
@@ -154,6 +164,15 @@ void norm_backward_item(struct network *n, struct step *s, int64_t shard);
 void norm_meet_forward(struct network *network, struct step *step);
 void norm_meet_backward(struct network *network, struct step *step);
 void norm_refresh(struct network *network, struct step *step);
+/* conv.c */
+bool conv_step_init(const struct network *network, struct step *step,
+                    bool by_src);
+size_t conv_packed_bytes(const struct step *step, enum train_pass pass);
+int64_t conv_gradient_floats(const struct step *step);
+size_t conv_scratch_bytes(const struct step *step);
+void conv_forward_item(struct network *n, struct step *s, int64_t shard);
+void conv_backward_item(struct network *n, struct step *s, int64_t shard);
+void conv_pack(const struct step *step, struct use *use);
 /* plain.c */
 int plain_forward(struct network *network, struct step *step, int64_t shard,
                   struct error *err);

@@ -29,6 +29,9 @@ static int forward(struct network *network, struct step *step, int64_t shard,
     switch (step->kind) {
     case STEP_KERNEL:
         return run_pass(step, TRAIN_FORWARD, shard, err);
+    case STEP_CONV:
+        conv_forward_item(network, step, shard);
+        return 0;
     case STEP_NORM:
         norm_forward_item(network, step, shard);
         return 0;
@@ -121,6 +124,9 @@ static int backward(struct network *network, struct step *step, int64_t shard,
     switch (step->kind) {
     case STEP_KERNEL:
         return kernel_backward(network, step, shard, err);
+    case STEP_CONV:
+        conv_backward_item(network, step, shard);
+        return 0;
     case STEP_NORM:
         norm_backward_item(network, step, shard);
         return 0;

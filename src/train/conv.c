@@ -1,0 +1,79 @@
+/* Convolutions by Winograd's method, forward and backward. */
+#include "train/program.h"
+
+bool conv_step_init(const struct network *network, struct step *step,
+                    bool by_src)
+{
+    const struct winograd_kernels *kernels =
+        winograd_kernels_of(network->options.isa);
+    if (!kernels || step->spec.kind != KERNEL_CONV ||
+        !winograd_train_serves(&step->spec.conv))
+        return false;
+    step->kind = STEP_CONV;
+    step->conv = (struct step_conv){
+        .kernels = kernels,
+        .forward = winograd_forward_pass(&step->spec.conv),
+        .data = winograd_data_pass(&step->spec.conv),
+        .by_src = by_src,
+    };
+    return true;
+}
+
+size_t conv_packed_bytes(const struct step *step, enum train_pass pass)
+{
+    const struct step_conv *conv = &step->conv;
+    if (pass == TRAIN_DATA)
+        return conv->by_src ? winograd_weight_bytes(&conv->data) : 0;
+    return winograd_weight_bytes(&conv->forward);
+}
+
+/* (9, ic, oc) */
+int64_t conv_gradient_floats(const struct step *step)
+{
+    return 9 * step->conv.forward.ic * step->conv.forward.oc;
+}
+
+size_t conv_scratch_bytes(const struct step *step)
+{
+    size_t forward = winograd_scratch_bytes(&step->conv.forward);
+    size_t data = winograd_scratch_bytes(&step->conv.data);
+    return forward > data ? forward : data;
+}
+
+void conv_forward_item(struct network *n, struct step *s, int64_t shard)
+{
+    const struct use *weight = &n->uses[s->uses[1]];
+    const struct use *bias = s->uses[2] < 0 ? NULL : &n->uses[s->uses[2]];
+    s->conv.kernels->convolve(
+        &s->conv.forward, weight->packed[TRAIN_FORWARD],
+        bias ? bias->operand_data : NULL, slot_data(n, s->inputs[0], shard),
+        false, slot_data(n, s->outputs[0], shard), lane_of(n, shard)->scratch);
+}
+
+void conv_backward_item(struct network *n, struct step *s, int64_t shard)
+{
+    const struct use *weight = &n->uses[s->uses[1]];
+    const struct use *bias = s->uses[2] < 0 ? NULL : &n->uses[s->uses[2]];
+    struct lane *lane = lane_of(n, shard);
+    const float *by_dst = slot_gradient(n, s->outputs[0], shard);
+    float *by_src = slot_gradient(n, s->inputs[0], shard);
+    s->conv.kernels->gradient(
+        &s->conv.forward, slot_data(n, s->inputs[0], shard), by_dst,
+        !lane_begins(n, shard), lane->sums + weight->lane_at,
+        bias ? lane->sums + bias->lane_at : NULL, lane->scratch);
+    if (by_src)
+        s->conv.kernels->convolve(&s->conv.data, weight->packed[TRAIN_DATA],
+                                  NULL, by_dst, s->adds[0], by_src,
+                                  lane->scratch);
+}
+
+void conv_pack(const struct step *step, struct use *use)
+{
+    const struct step_conv *conv = &step->conv;
+    if (use->packed[TRAIN_FORWARD])
+        conv->kernels->pack(&conv->forward, use->operand_data, false,
+                            use->packed[TRAIN_FORWARD]);
+    if (use->packed[TRAIN_DATA])
+        conv->kernels->pack(&conv->data, use->operand_data, true,
+                            use->packed[TRAIN_DATA]);
+}
