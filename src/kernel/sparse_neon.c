@@ -9,6 +9,7 @@
 SPARSE_BY_RUNS(sparse_conv_plane_run_neon, LAYOUT_PLANE)
 SPARSE_BY_ROWS16(sparse_conv_rows16_run_neon)
 SPARSE_BY_ROWS16(sparse_conv_rows16_rows4_run_neon)
+SPARSE_BY_ROWS16(sparse_conv_quartet_run_neon)
 SPARSE_BY_RUNS(sparse_conv_image16_run_neon, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_product_image16_run_neon, LAYOUT_IMAGE16)
 SPARSE_BY_RUNS(sparse_conv_plane_rows4_run_neon, LAYOUT_PLANE)

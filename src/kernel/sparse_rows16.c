@@ -90,7 +90,8 @@ static bool rows16_serves(const struct kernel_spec *spec, int64_t rows)
     double source = (double)c->ic * (double)(c->ih * c->iw) * SPARSE_BLOCK;
     double entries = (double)c->oc * (double)(c->ic / c->groups) *
                      (double)(c->kh * c->kw) * MOST_CLASSES;
-    return source < INT32_MAX && entries < INT32_MAX;
+    /* A quartet's entry has up to two words for each weight. */
+    return source < INT32_MAX && 2 * entries < INT32_MAX;
 }
 
 /* Pixels of a tile and slices of channels such that what a tile reads of a
@@ -98,6 +99,9 @@ static bool rows16_serves(const struct kernel_spec *spec, int64_t rows)
 static void choose_tile(const struct conv_spec *c, struct rows16_packed *h)
 {
     enum { PREFERRED = 7, PIXEL_BYTES = SPARSE_BLOCK * (int)sizeof(float) };
+    /* Kept weights of a channel and slice that are worth keeping its sums
+     * aside and a quartet's 15 loops; for fewer, slices exceed the cache. */
+    enum { FEW = 12, FEW_OF_QUARTET = 40, LARGER = 3 };
     int64_t channels = c->ic / c->groups, reach = (c->kw - 1) * c->dw;
     int64_t column = c->kh * PIXEL_BYTES;
     int64_t wide = (ROWS16_PIXELS * c->sw + reach) * column;
@@ -105,13 +109,21 @@ static void choose_tile(const struct conv_spec *c, struct rows16_packed *h)
     bool small = channels * wide > CACHE_BYTES || h->rows > 1;
     h->pixels = small ? PREFERRED : ROWS16_PIXELS;
     h->slices = 1;
-    if (small)
-        h->slices =
-            smaller(ceil_divide(channels * narrow, CACHE_BYTES), channels);
+    if (!small)
+        return;
+    int64_t kept =
+        sparse_nonzeros(c->weight, c->oc * channels * c->kh * c->kw) / c->oc;
+    int64_t bytes = channels * narrow;
+    h->slices = ceil_divide(bytes, CACHE_BYTES);
+    int64_t few = h->kind == ROWS16_QUARTET ? FEW_OF_QUARTET : FEW;
+    if (kept < few * h->slices)
+        h->slices = ceil_divide(bytes, LARGER * CACHE_BYTES);
+    h->slices = smaller(h->slices, channels);
 }
 
-/* Output channels that share a list, and the input channels of its slice. */
+/* Output channels that share a list; kernel rows and input channels of it. */
 struct list {
+    struct span taps;
     int64_t first_row, rows, first, last;
 };
 
@@ -129,106 +141,170 @@ static bool weights_at(const struct conv_spec *c, const struct list *l,
     return any;
 }
 
-/* Appends the entries of one group of output channels for input channels
- * [first, last) of its group and the kernel rows of a class; counts them only
- * where `to` is NULL. */
-static int64_t pack_list(const struct conv_spec *c, const struct span *rows,
-                         const struct list *l, void *to)
+/* What edges of a row a kernel column misses. */
+static int32_t misses_of(const struct conv_spec *c, int64_t kx)
 {
-    struct sparse_entry *one = to;
-    struct sparse_entry4 *four = to;
-    int64_t channels = c->ic / c->groups, count = 0;
-    int64_t group = l->first_row / (c->oc / c->groups) * channels;
+    return (misses_left(c, kx) > 0 ? ROWS16_MISSES_FIRST : 0) |
+           (misses_right(c, kx) > 0 ? ROWS16_MISSES_LAST : 0);
+}
+
+/* Where a tap reads for output pixel 0. */
+static int32_t offset_of(const struct conv_spec *c, int64_t channel, int64_t ky,
+                         int64_t kx)
+{
+    int64_t y = channel * c->ih + ky * c->dh - c->pad_top;
+    int64_t pixel = y * c->iw + kx * c->dw - c->pad_left;
+    return (int32_t)(pixel * SPARSE_BLOCK);
+}
+
+/* Which of the channels keep their weight. */
+static unsigned set_of(const float value[SPARSE_ROWS])
+{
+    unsigned set = 0;
+    for (int k = 0; k < SPARSE_ROWS; k++)
+        set |= (unsigned)(value[k] != 0.0F) << k;
+    return set;
+}
+
+/* Writes one entry; returns its words. */
+static int64_t put_entry(enum rows16_kind kind, int32_t offset,
+                         const float value[SPARSE_ROWS], int32_t *to)
+{
+    int64_t words = 1, rows = kind == ROWS16_SINGLE ? 1 : SPARSE_ROWS;
+    to[0] = offset;
+    for (int64_t k = 0; k < rows; k++)
+        if (kind != ROWS16_QUARTET || value[k] != 0.0F)
+            memcpy(to + words++, value + k, sizeof *value);
+    return words;
+}
+
+/* The words of the entries of every set in one list; those that are no
+ * quartets have one set. */
+static void count_list(const struct conv_spec *c, const struct list *l,
+                       enum rows16_kind kind, int64_t words[ROWS16_SETS])
+{
+    memset(words, 0, ROWS16_SETS * sizeof *words);
     for (int64_t i = l->first; i < l->last; i++)
-        for (int64_t ky = rows->first; ky < rows->last; ky++)
+        for (int64_t ky = l->taps.first; ky < l->taps.last; ky++)
             for (int64_t kx = 0; kx < c->kw; kx++) {
-                float value[SPARSE_ROWS];
+                float value[SPARSE_ROWS] = {0};
                 if (!weights_at(c, l, (i * c->kh + ky) * c->kw + kx, value))
                     continue;
-                int64_t y = (group + i) * c->ih + ky * c->dh - c->pad_top;
-                int64_t pixel = y * c->iw + kx * c->dw - c->pad_left;
-                int64_t offset = pixel * SPARSE_BLOCK;
-                offset += misses_left(c, kx) > 0 ? ROWS16_MISSES_FIRST : 0;
-                offset += misses_right(c, kx) > 0 ? ROWS16_MISSES_LAST : 0;
-                if (to != NULL && l->rows == 1) {
-                    one[count] =
-                        (struct sparse_entry){(int32_t)offset, value[0]};
-                } else if (to != NULL) {
-                    four[count].offset = (int32_t)offset;
-                    memcpy(four[count].value, value, sizeof value);
-                }
-                count++;
+                unsigned set = set_of(value);
+                if (kind == ROWS16_QUARTET)
+                    words[set] += 1 + __builtin_popcount(set);
+                else
+                    words[0] += 1 + l->rows;
             }
-    return count;
+}
+
+/* Writes the entries of one group of output channels for input channels
+ * [first, last) of its group and the kernel rows of a class. at: where those
+ * of each set go, moved on. */
+static void pack_list(const struct conv_spec *c, const struct list *l,
+                      enum rows16_kind kind, int64_t at[ROWS16_SETS],
+                      int32_t *entries)
+{
+    int64_t channels = c->ic / c->groups;
+    int64_t group = l->first_row / (c->oc / c->groups) * channels;
+    for (int64_t kx = 0; kx < c->kw; kx++)
+        for (int64_t i = l->first; i < l->last; i++)
+            for (int64_t ky = l->taps.first; ky < l->taps.last; ky++) {
+                float value[SPARSE_ROWS] = {0};
+                if (!weights_at(c, l, (i * c->kh + ky) * c->kw + kx, value))
+                    continue;
+                int32_t offset =
+                    offset_of(c, group + i, ky, kx) | misses_of(c, kx);
+                int64_t *to = &at[kind == ROWS16_QUARTET ? set_of(value) : 0];
+                *to += put_entry(kind, offset, value, entries + *to);
+            }
 }
 
 /* List `index` of all classes and slices. */
-static int64_t pack_index(const struct conv_spec *c,
-                          const struct rows16_packed *h,
-                          const struct span *classes, int64_t index, void *to)
+static struct list list_at(const struct conv_spec *c,
+                           const struct rows16_packed *h,
+                           const struct span *classes, int64_t index)
 {
     int64_t channels = c->ic / c->groups;
     int64_t slice = index / h->lists % h->slices;
-    const struct list l = {.first_row = index % h->lists * h->rows,
-                           .rows = h->rows,
-                           .first = channels * slice / h->slices,
-                           .last = channels * (slice + 1) / h->slices};
-    return pack_list(c, &classes[index / h->lists / h->slices], &l, to);
+    return (struct list){.taps = classes[index / h->lists / h->slices],
+                         .first_row = index % h->lists * h->rows,
+                         .rows = h->rows,
+                         .first = channels * slice / h->slices,
+                         .last = channels * (slice + 1) / h->slices};
 }
 
-static size_t entry_bytes(const struct rows16_packed *h)
+static int64_t lists_of(const struct rows16_packed *h)
 {
-    return h->rows == 1 ? sizeof(struct sparse_entry)
-                        : sizeof(struct sparse_entry4);
+    return h->classes * h->slices * h->lists;
 }
 
+/* Returns the words of all entries. */
 static int64_t header_of(const struct conv_spec *c, struct rows16_packed *h,
-                         int64_t rows, struct span classes[MOST_CLASSES])
+                         enum rows16_kind kind,
+                         struct span classes[MOST_CLASSES])
 {
     memset(h, 0, sizeof *h);
+    h->kind = kind;
     h->classes = find_classes(c, classes, NULL);
-    h->rows = rows;
-    h->lists = ceil_divide(c->oc, rows);
+    h->rows = kind == ROWS16_SINGLE ? 1 : SPARSE_ROWS;
+    h->sets = kind == ROWS16_QUARTET ? ROWS16_SETS : 1;
+    h->lists = ceil_divide(c->oc, h->rows);
     choose_tile(c, h);
-    int64_t lists = h->classes * h->slices * h->lists, entries = 0;
+    size_t starts = (size_t)(lists_of(h) * h->sets + 1);
     h->row_class = align_up(sizeof *h);
     h->starts = h->row_class + align_up((size_t)c->oh);
-    h->bias = h->starts + align_up(((size_t)lists + 1) * sizeof(int32_t));
-    h->entries = h->bias + align_up((size_t)(h->lists * rows) * sizeof(float));
-    for (int64_t i = 0; i < lists; i++)
-        entries += pack_index(c, h, classes, i, NULL);
-    return entries;
+    h->bias = h->starts + align_up(starts * sizeof(int32_t));
+    h->entries =
+        h->bias + align_up((size_t)(h->lists * h->rows) * sizeof(float));
+    int64_t all = 0, words[ROWS16_SETS];
+    for (int64_t i = 0; i < lists_of(h); i++) {
+        struct list l = list_at(c, h, classes, i);
+        count_list(c, &l, kind, words);
+        for (int64_t set = 0; set < h->sets; set++)
+            all += words[set];
+    }
+    return all;
 }
 
-static size_t rows16_pack_bytes(const struct kernel_spec *spec, int64_t rows)
+static size_t rows16_pack_bytes(const struct kernel_spec *spec,
+                                enum rows16_kind kind)
 {
     struct rows16_packed h;
     struct span classes[MOST_CLASSES];
-    int64_t entries = header_of(&spec->conv, &h, rows, classes);
-    return h.entries + align_up((size_t)entries * entry_bytes(&h));
+    int64_t words = header_of(&spec->conv, &h, kind, classes);
+    return h.entries + align_up((size_t)words * sizeof(int32_t));
 }
 
-static void rows16_pack(const struct kernel_spec *spec, int64_t rows,
+static void rows16_pack(const struct kernel_spec *spec, enum rows16_kind kind,
                         void *packed)
 {
     const struct conv_spec *c = &spec->conv;
     struct rows16_packed h;
     struct span classes[MOST_CLASSES];
-    header_of(c, &h, rows, classes);
+    header_of(c, &h, kind, classes);
     char *base = packed;
     memcpy(packed, &h, sizeof h);
     find_classes(c, classes, (uint8_t *)(void *)(base + h.row_class));
     int32_t *starts = (int32_t *)(void *)(base + h.starts);
     float *bias = (float *)(void *)(base + h.bias);
-    int64_t lists = h.classes * h.slices * h.lists, at = 0;
-    for (int64_t o = 0; o < h.lists * rows; o++)
+    for (int64_t o = 0; o < h.lists * h.rows; o++)
         bias[o] = c->bias != NULL && o < c->oc ? c->bias[o] : 0.0F;
-    for (int64_t i = 0; i < lists; i++) {
-        starts[i] = (int32_t)at;
-        at += pack_index(c, &h, classes, i,
-                         base + h.entries + (size_t)at * entry_bytes(&h));
+    int64_t end = 0, unit = kind == ROWS16_QUARTET ? 1 : 1 + h.rows;
+    for (int64_t i = 0; i < lists_of(&h); i++) {
+        int64_t words[ROWS16_SETS], at[ROWS16_SETS];
+        struct list l = list_at(c, &h, classes, i);
+        count_list(c, &l, kind, words);
+        starts[i * h.sets] = (int32_t)(end / unit);
+        for (int64_t set = 0; set < h.sets; set++) {
+            at[set] = end;
+            end += words[set];
+            if (kind == ROWS16_QUARTET)
+                starts[i * h.sets + set] = (int32_t)end;
+        }
+        pack_list(c, &l, kind, at, (int32_t *)(void *)(base + h.entries));
     }
-    starts[lists] = (int32_t)at;
+    starts[lists_of(&h) * h.sets] = (int32_t)(end / unit);
 }
 
 /* The sums of one tile that wait for the next slice. */
@@ -238,18 +314,18 @@ static size_t rows16_scratch_bytes(const struct kernel_spec *spec, int64_t rows)
     return (size_t)channels * ROWS16_PIXELS * SPARSE_BLOCK * sizeof(float);
 }
 
-#define FACES(method, rows)                                                    \
+#define FACES(method, rows, kind)                                              \
     bool sparse_##method##_serves(const struct kernel_spec *spec)              \
     {                                                                          \
         return rows16_serves(spec, rows);                                      \
     }                                                                          \
     size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec)        \
     {                                                                          \
-        return rows16_pack_bytes(spec, rows);                                  \
+        return rows16_pack_bytes(spec, kind);                                  \
     }                                                                          \
     void sparse_##method##_pack(const struct kernel_spec *spec, void *packed)  \
     {                                                                          \
-        rows16_pack(spec, rows, packed);                                       \
+        rows16_pack(spec, kind, packed);                                       \
     }                                                                          \
     size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
                                            int64_t src_border)                 \
@@ -258,5 +334,6 @@ static size_t rows16_scratch_bytes(const struct kernel_spec *spec, int64_t rows)
         return rows16_scratch_bytes(spec, rows);                               \
     }
 
-FACES(conv_rows16, 1)
-FACES(conv_rows16_rows4, SPARSE_ROWS)
+FACES(conv_rows16, 1, ROWS16_SINGLE)
+FACES(conv_rows16_rows4, SPARSE_ROWS, ROWS16_SHARED)
+FACES(conv_quartet, SPARSE_ROWS, ROWS16_QUARTET)

@@ -10,19 +10,43 @@
  *
  * Source channels go in slices whose rows fit the first-level cache; sums wait
  * in scratch from one slice to the next.
+ *
+ * Entries are ordered by kernel column first, so that those which miss an edge
+ * follow each other: in any other order, asking costs wrong guesses.
+ *
+ * Quartet: four output channels are summed together, and an input is loaded
+ * once for those of the four that keep its weight. Entries are sorted by which
+ * these are (15 sets): every set has a loop of its own with its sums in
+ * registers.
  */
 #ifndef KERNEL_SPARSE_ROWS16_H
 #define KERNEL_SPARSE_ROWS16_H
 
 #include "kernel/sparse_pack.h"
 
-enum { ROWS16_MISSES_FIRST = 1, ROWS16_MISSES_LAST = 2, ROWS16_PIXELS = 14 };
+enum {
+    ROWS16_MISSES_FIRST = 1,
+    ROWS16_MISSES_LAST = 2,
+    ROWS16_PIXELS = 14,
+    ROWS16_SETS = 1 << SPARSE_ROWS
+};
 
-/* Entries are ordered by (class, slice, output channel or group of them, tap);
- * starts holds where each of these lists begins and the end. */
+/* What a list holds. */
+enum rows16_kind {
+    ROWS16_SINGLE,  /* struct sparse_entry: of one output channel */
+    ROWS16_SHARED,  /* struct sparse_entry4: of four, zeros stored */
+    ROWS16_QUARTET, /* of four: int32_t offset, a float for each of the set */
+};
+
+/* Entries are ordered by (class, slice, output channel or group of them, set,
+ * tap); starts holds where each of these lists begins and the end. A quartet
+ * has ROWS16_SETS of them, where its sets end, in words of four bytes; that of
+ * the empty set is where the first begins. */
 struct rows16_packed {
+    enum rows16_kind kind;
     int64_t classes, slices;
-    int64_t rows, lists; /* output channels that share entries; lists of them */
+    int64_t rows, lists; /* output channels of a list; lists of a slice */
+    int64_t sets;        /* starts of a list */
     int64_t pixels;      /* of a tile, at most ROWS16_PIXELS */
     size_t row_class;    /* oh bytes: the class of every output row */
     size_t starts, bias, entries;
@@ -36,6 +60,7 @@ struct rows16_packed {
                                            int64_t src_border);
 SPARSE_FACES(conv_rows16)
 SPARSE_FACES(conv_rows16_rows4)
+SPARSE_FACES(conv_quartet)
 #undef SPARSE_FACES
 
 #endif

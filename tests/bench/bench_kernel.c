@@ -65,18 +65,48 @@ struct pattern {
     const char *name;
     enum sparse_form form;
     double density;
+    int keep, of; /* of N:M */
 };
 
 static const struct pattern patterns[] = {
-    {"any", SPARSE_FORM_ANY, 0.5},       {"any", SPARSE_FORM_ANY, 0.3},
-    {"any", SPARSE_FORM_ANY, 0.1},       {"any", SPARSE_FORM_ANY, 0.05},
-    {"4x1", SPARSE_FORM_ROWS4, 0.5},     {"4x1", SPARSE_FORM_ROWS4, 0.25},
-    {"4x1", SPARSE_FORM_ROWS4, 0.1},     {"16x1", SPARSE_FORM_ROWS16, 0.5},
-    {"16x1", SPARSE_FORM_ROWS16, 0.25},  {"16x1", SPARSE_FORM_ROWS16, 0.1},
-    {"2:4", SPARSE_FORM_LANES, 0.5},     {"1:4", SPARSE_FORM_LANES, 0.25},
-    {"1:16", SPARSE_FORM_LANES, 0.0625}, {"1x16", SPARSE_FORM_INPUT16, 0.5},
-    {"1x16", SPARSE_FORM_INPUT16, 0.25}, {"1x16", SPARSE_FORM_INPUT16, 0.1},
+    {"any", SPARSE_FORM_ANY, 0.5, 0, 0},
+    {"any", SPARSE_FORM_ANY, 0.3, 0, 0},
+    {"any", SPARSE_FORM_ANY, 0.1, 0, 0},
+    {"any", SPARSE_FORM_ANY, 0.05, 0, 0},
+    {"4x1", SPARSE_FORM_ROWS4, 0.5, 0, 0},
+    {"4x1", SPARSE_FORM_ROWS4, 0.25, 0, 0},
+    {"4x1", SPARSE_FORM_ROWS4, 0.1, 0, 0},
+    {"16x1", SPARSE_FORM_ROWS16, 0.5, 0, 0},
+    {"16x1", SPARSE_FORM_ROWS16, 0.25, 0, 0},
+    {"16x1", SPARSE_FORM_ROWS16, 0.1, 0, 0},
+    {"1x16", SPARSE_FORM_INPUT16, 0.5, 0, 0},
+    {"1x16", SPARSE_FORM_INPUT16, 0.25, 0, 0},
+    {"1x16", SPARSE_FORM_INPUT16, 0.1, 0, 0},
+    {"2:4", SPARSE_FORM_LANES, 0.5, 2, 4},
+    {"4:8", SPARSE_FORM_LANES, 0.5, 4, 8},
+    {"1:4", SPARSE_FORM_LANES, 0.25, 1, 4},
+    {"2:8", SPARSE_FORM_LANES, 0.25, 2, 8},
+    {"1:16", SPARSE_FORM_LANES, 0.0625, 1, 16},
 };
+
+/* N of every M inputs at one kernel position. */
+static void draw_keep(const struct layer *l, const struct pattern *p,
+                      struct rng *rng, float *weight)
+{
+    int64_t inputs = l->ic / l->groups, taps = l->kernel * l->kernel;
+    for (int64_t row = 0; row < l->oc * taps; row++)
+        for (int64_t i = 0; i < inputs; i += p->of) {
+            int64_t left = inputs - i < p->of ? inputs - i : p->of;
+            float *at = weight + (row / taps * inputs + i) * taps + row % taps;
+            for (int64_t k = 0; k < left; k++)
+                at[k * taps] = 0.0F;
+            for (int64_t kept = 0; kept < p->keep && kept < left;) {
+                float *to = at + (int64_t)rng_below(rng, (uint64_t)left) * taps;
+                kept += *to == 0.0F;
+                *to = 0.01F;
+            }
+        }
+}
 
 static const struct epilogue relu = {false, {ELTWISE_RELU, 0, 0}};
 
@@ -316,7 +346,11 @@ static void bench_pattern(const struct onednn_engine *engine,
     float *bias = allocate((size_t)layer->oc * sizeof *bias);
     struct kernel_spec spec = spec_of(layer, batch, weight, bias);
     struct kernel_spec other = spec_of(layer, batch, anywhere, bias);
-    sparse_structure_draw(&spec, pattern->form, pattern->density, &rng, weight);
+    if (pattern->keep > 0)
+        draw_keep(layer, pattern, &rng, weight);
+    else
+        sparse_structure_draw(&spec, pattern->form, pattern->density, &rng,
+                              weight);
     sparse_structure_draw(&spec, SPARSE_FORM_ANY, pattern->density, &rng,
                           anywhere);
     const struct sparse_kernel *rival = rival_of(&spec, kernel->isa, batch);

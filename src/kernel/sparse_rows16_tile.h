@@ -1,0 +1,300 @@
+/*
+ * Tiles of the convolution of blocks of 16 images; see sparse_rows16.h. Part of
+ * sparse_rows16_run.h.
+ */
+#ifndef KERNEL_SPARSE_ROWS16_TILE_H
+#define KERNEL_SPARSE_ROWS16_TILE_H
+
+#include "kernel/sparse_rows16.h"
+#include "kernel/sparse_run.h"
+
+enum {
+    PARTS = SPARSE_BLOCK / LANES,
+    MOST_PIXELS = 14 / PARTS,
+    MOST_SHARED_PIXELS = MOST_SHARED / PARTS > 0 ? MOST_SHARED / PARTS : 1,
+};
+
+/* One tile: part of one output row of one block of images. */
+struct row_tile {
+    const struct run *run; /* bias, activation, channels */
+    const struct sparse_entry *entries;
+    const struct sparse_entry4 *entries4; /* instead, where rows share */
+    const char *quartets;                 /* instead, entries of sets */
+    const int32_t *starts; /* of the row's class: slices * lists + 1 */
+    int64_t slices, lists, sets;
+    const float *src;   /* pixel (oy * sh, ox * sw) of channel 0 */
+    float *dst;         /* pixel (oy, ox) of channel 0 */
+    const float *other; /* as dst; or NULL */
+    float *waiting;     /* (oc, n) pixels */
+    int32_t misses;     /* bits of edges that this tile touches */
+};
+
+/* The pixels that an offset means: the first and the last may miss. */
+struct row_pixels {
+    const float *from, *first, *last;
+};
+
+static const float row_zeros[SPARSE_BLOCK] = {0};
+
+ALWAYS_INLINE struct row_pixels pixels_of(const struct row_tile *t,
+                                          int32_t offset, const int n,
+                                          const int step)
+{
+    const float *from = t->src + (offset & ~(SPARSE_BLOCK - 1));
+    struct row_pixels p = {from, from, from + (n - 1) * step * SPARSE_BLOCK};
+    int32_t misses = offset & t->misses;
+    if ((misses & ROWS16_MISSES_FIRST) != 0)
+        p.first = row_zeros;
+    if ((misses & ROWS16_MISSES_LAST) != 0)
+        p.last = row_zeros;
+    if (n == 1 && misses != 0)
+        p.first = row_zeros;
+    return p;
+}
+
+ALWAYS_INLINE const float *pixel_at(const struct row_pixels *p, int j,
+                                    const int n, const int step)
+{
+    if (j == 0)
+        return p->first;
+    return j == n - 1 ? p->last : p->from + j * step * SPARSE_BLOCK;
+}
+
+/* Adds one kept weight times n pixels, `step` apart in the source. */
+ALWAYS_INLINE void add_pixels(const struct row_tile *t,
+                              const struct sparse_entry *e, vec *sum,
+                              const int n, const int step)
+{
+    const struct row_pixels p = pixels_of(t, e->offset, n, step);
+    vec w = vec_all(e->value);
+#pragma GCC unroll 14
+    for (int j = 0; j < n; j++) {
+        const float *pixel = pixel_at(&p, j, n, step);
+#pragma GCC unroll 4
+        for (int k = 0; k < PARTS; k++)
+            sum[j * PARTS + k] = vec_multiply_add(
+                w, vec_load(pixel + k * LANES), sum[j * PARTS + k]);
+    }
+}
+
+ALWAYS_INLINE void finish_pixels(const struct row_tile *t, int64_t channel,
+                                 const vec *sum, const int vectors)
+{
+    const struct run *r = t->run;
+    float *dst = t->dst + channel * r->dst_plane;
+    const float *other =
+        t->other != NULL ? t->other + channel * r->dst_plane : NULL;
+    const vec low = vec_all(r->low), high = vec_all(r->high);
+#pragma GCC unroll 14
+    for (int j = 0; j < vectors; j++) {
+        vec v = sum[j];
+        if (other != NULL)
+            v = vec_add(v, vec_load(other + j * LANES));
+        vec_store(dst + j * LANES, vec_clamp(v, low, high));
+    }
+    for (int j = 0; r->slow && j < vectors; j++)
+        vec_store(dst + j * LANES,
+                  activate_slowly(r, vec_load(dst + j * LANES)));
+}
+
+/* The same for one vector of each pixel. */
+ALWAYS_INLINE void finish_part(const struct row_tile *t, int64_t channel,
+                               const vec *sum, const int n)
+{
+    const struct run *r = t->run;
+    float *dst = t->dst + channel * r->dst_plane;
+    const float *other =
+        t->other != NULL ? t->other + channel * r->dst_plane : NULL;
+    const vec low = vec_all(r->low), high = vec_all(r->high);
+#pragma GCC unroll 14
+    for (int j = 0; j < n; j++) {
+        vec v = sum[j];
+        if (other != NULL)
+            v = vec_add(v, vec_load(other + j * SPARSE_BLOCK));
+        vec_store(dst + j * SPARSE_BLOCK, vec_clamp(v, low, high));
+    }
+    for (int j = 0; r->slow && j < n; j++)
+        vec_store(dst + j * SPARSE_BLOCK,
+                  activate_slowly(r, vec_load(dst + j * SPARSE_BLOCK)));
+}
+
+/* All channels of a tile of n pixels. As in run_tile, `sets` of sums hide the
+ * latency of few pixels. */
+ALWAYS_INLINE void run_pixels(const struct row_tile *t, const int n,
+                              const int step, const int sets)
+{
+    const struct run *r = t->run;
+    const int vectors = n * PARTS;
+    for (int64_t slice = 0; slice < t->slices; slice++) {
+        const int32_t *starts = t->starts + slice * t->lists;
+        for (int64_t channel = r->first; channel < r->last; channel++) {
+            const struct sparse_entry *e = t->entries + starts[channel];
+            const struct sparse_entry *end = t->entries + starts[channel + 1];
+            float *waiting = t->waiting + channel * vectors * LANES;
+            vec sum[14];
+#pragma GCC unroll 14
+            for (int j = 0; j < vectors; j++)
+                sum[j] = slice > 0 ? vec_load(waiting + j * LANES)
+                                   : vec_all(r->bias[channel]);
+#pragma GCC unroll 14
+            for (int j = vectors; j < vectors * sets; j++)
+                sum[j] = vec_all(0.0F);
+            for (; sets > 1 && end - e >= sets; e += sets)
+#pragma GCC unroll 4
+                for (int k = 0; k < sets; k++)
+                    add_pixels(t, e + k, sum + k * vectors, n, step);
+            for (; e < end; e++)
+                add_pixels(t, e, sum, n, step);
+#pragma GCC unroll 14
+            for (int j = vectors; j < vectors * sets; j++)
+                sum[j % vectors] = vec_add(sum[j % vectors], sum[j]);
+            if (slice == t->slices - 1) {
+                finish_pixels(t, channel, sum, vectors);
+                continue;
+            }
+#pragma GCC unroll 14
+            for (int j = 0; j < vectors; j++)
+                vec_store(waiting + j * LANES, sum[j]);
+        }
+    }
+}
+
+/* The same for groups of channels that share entries. */
+ALWAYS_INLINE void run_pixels4(const struct row_tile *t, const int n,
+                               const int step)
+{
+    enum { MOST = SPARSE_ROWS * MOST_SHARED_PIXELS * PARTS };
+    const struct run *r = t->run;
+    const int vectors = n * PARTS;
+    int64_t end = (r->last + SPARSE_ROWS - 1) / SPARSE_ROWS;
+    for (int64_t slice = 0; slice < t->slices; slice++) {
+        const int32_t *starts = t->starts + slice * t->lists;
+        for (int64_t g = r->first / SPARSE_ROWS; g < end; g++) {
+            const struct sparse_entry4 *e = t->entries4 + starts[g];
+            const struct sparse_entry4 *stop = t->entries4 + starts[g + 1];
+            float *waiting = t->waiting + g * SPARSE_ROWS * vectors * LANES;
+            vec sum[MOST];
+#pragma GCC unroll 28
+            for (int j = 0; j < SPARSE_ROWS * vectors; j++)
+                sum[j] = slice > 0
+                             ? vec_load(waiting + j * LANES)
+                             : vec_all(r->bias[g * SPARSE_ROWS + j / vectors]);
+            for (; e < stop; e++) {
+                const struct row_pixels p = pixels_of(t, e->offset, n, step);
+                vec x[MOST_SHARED_PIXELS * PARTS];
+#pragma GCC unroll 28
+                for (int j = 0; j < vectors; j++)
+                    x[j] = vec_load(pixel_at(&p, j / PARTS, n, step) +
+                                    j % PARTS * LANES);
+#pragma GCC unroll 4
+                for (int k = 0; k < SPARSE_ROWS; k++) {
+                    vec w = vec_all(e->value[k]);
+#pragma GCC unroll 28
+                    for (int j = 0; j < vectors; j++)
+                        sum[k * vectors + j] =
+                            vec_multiply_add(w, x[j], sum[k * vectors + j]);
+                }
+            }
+            if (slice < t->slices - 1) {
+#pragma GCC unroll 28
+                for (int j = 0; j < SPARSE_ROWS * vectors; j++)
+                    vec_store(waiting + j * LANES, sum[j]);
+                continue;
+            }
+#pragma GCC unroll 4
+            for (int k = 0; k < SPARSE_ROWS; k++) {
+                int64_t channel = g * SPARSE_ROWS + k;
+                if (channel >= r->first && channel < r->last)
+                    finish_pixels(t, channel, sum + k * vectors, vectors);
+            }
+        }
+    }
+}
+
+typedef void pixels_function(const struct row_tile *t);
+
+#define PIXELS(n, sets)                                                        \
+    static void pixels_##n##_step_1(const struct row_tile *t)                  \
+    {                                                                          \
+        run_pixels(t, n, 1, sets);                                             \
+    }                                                                          \
+    static void pixels_##n##_step_2(const struct row_tile *t)                  \
+    {                                                                          \
+        run_pixels(t, n, 2, sets);                                             \
+    }
+#if defined(SPARSE_AVX512)
+PIXELS(1, 4)
+PIXELS(2, 4)
+PIXELS(3, 4)
+PIXELS(4, 2)
+PIXELS(5, 1)
+PIXELS(6, 1)
+PIXELS(7, 1)
+PIXELS(8, 1)
+PIXELS(9, 1)
+PIXELS(10, 1)
+PIXELS(11, 1)
+PIXELS(12, 1)
+PIXELS(13, 1)
+PIXELS(14, 1)
+#elif defined(SPARSE_AVX2)
+PIXELS(1, 4)
+PIXELS(2, 2)
+PIXELS(3, 1)
+PIXELS(4, 1)
+PIXELS(5, 1)
+PIXELS(6, 1)
+PIXELS(7, 1)
+#else
+PIXELS(1, 2)
+PIXELS(2, 1)
+PIXELS(3, 1)
+#endif
+#undef PIXELS
+
+#define ROW(n)                                                                 \
+    {                                                                          \
+        pixels_##n##_step_1, pixels_##n##_step_2                               \
+    }
+static pixels_function *const pixels_functions[MOST_PIXELS + 1][2] = {
+    {NULL, NULL}, ROW(1), ROW(2),  ROW(3),
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
+    ROW(4),       ROW(5), ROW(6),  ROW(7),
+#endif
+#if defined(SPARSE_AVX512)
+    ROW(8),       ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14),
+#endif
+};
+#undef ROW
+
+#define PIXELS4(n)                                                             \
+    static void pixels4_##n##_step_1(const struct row_tile *t)                 \
+    {                                                                          \
+        run_pixels4(t, n, 1);                                                  \
+    }                                                                          \
+    static void pixels4_##n##_step_2(const struct row_tile *t)                 \
+    {                                                                          \
+        run_pixels4(t, n, 2);                                                  \
+    }
+#define ROW4(n)                                                                \
+    {                                                                          \
+        pixels4_##n##_step_1, pixels4_##n##_step_2                             \
+    }
+PIXELS4(1)
+#if defined(SPARSE_AVX512)
+PIXELS4(2)
+PIXELS4(3)
+PIXELS4(4)
+PIXELS4(5)
+PIXELS4(6)
+#endif
+static pixels_function *const pixels4_functions[MOST_SHARED_PIXELS + 1][2] = {
+    {NULL, NULL}, ROW4(1),
+#if defined(SPARSE_AVX512)
+    ROW4(2),      ROW4(3), ROW4(4), ROW4(5), ROW4(6),
+#endif
+};
+#undef PIXELS4
+#undef ROW4
+
+#endif
