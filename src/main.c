@@ -10,6 +10,7 @@ static int explore(const struct cli_explorer *explorer)
         .ascii = explorer->ascii,
         .no_color = explorer->mono,
         .no_mouse = !explorer->mouse,
+        .readonly = explorer->readonly,
         .resume_any = explorer->resume_any,
     };
     return ui_main(&explorer->session, &explorer->engine, &options);

@@ -62,12 +62,12 @@ static const char *why_scan(const struct app *app)
         return "there is no data to measure on";
     if (app->view.working && strcmp(app->view.work_name, "scan") != 0)
         return "other work is still being done";
-    return why_readonly(app);
+    return NULL;
 }
 
 static const char *why_scan_row(const struct app *app)
 {
-    return why_layer(app) != NULL ? why_layer(app) : why_scan(app);
+    return why_seen(app) != NULL ? why_seen(app) : why_scan(app);
 }
 
 static const char *why_scan_set(const struct app *app)
@@ -79,6 +79,14 @@ static const char *why_scan_set(const struct app *app)
 static const char *why_scan_file(const struct app *app)
 {
     return app->view.scan.table == NULL ? "nothing was scanned yet" : NULL;
+}
+
+static const char *why_scan_plan(const struct app *app)
+{
+    const char *why = why_scan_file(app);
+    return why != NULL         ? why
+           : app->view.working ? "other work is still being done"
+                               : why_readonly(app);
 }
 
 static const char *why_point(const struct app *app)
@@ -191,6 +199,8 @@ const struct action actions[] = {
     {"scan-whole", "Tab", SENS, "curve of one layer or all", do_scan_whole, 0,
      NULL, NULL},
     {"cliff", "c", SENS, "what counts as a cliff", do_cliff, 0, NULL, NULL},
+    {"scan-plan", "b", SENS, "plan a budget from this map", do_scan_plan, 0,
+     why_scan_plan, NULL},
     {"scan-file", "E", SENS, "write the scan as CSV", do_scan_file, 0,
      why_scan_file, NULL},
 
@@ -223,7 +233,7 @@ const struct action actions[] = {
     {"harsher", "l Right", WORSE, "harsher severity", do_severity, 1, NULL,
      NULL},
     {"corrupt", "Enter", WORSE, "measure this variant", do_robustness, 0,
-     why_readonly, NULL},
+     why_data, NULL},
 
     /* moving */
     {"down", "j Down", NO_PLOT, "down", do_move, 1, NULL, NULL},

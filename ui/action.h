@@ -119,6 +119,8 @@ void do_scan_again(struct app *app, int unused);
 void do_sort_sensitivity(struct app *app, int unused);
 void do_scan_set(struct app *app, int unused);
 void do_scan_file(struct app *app, int unused); /* asks */
+void do_scan_plan(struct app *app, int unused); /* asks */
+void scan_accept_plan(struct app *app, const char *text);
 void do_cliff(struct app *app, int unused);
 void scan_accept_file(struct app *app, const char *path);
 

@@ -118,6 +118,21 @@ void scan_accept_file(struct app *app, const char *path)
                 app->view.scan.table->count, path);
 }
 
+void do_scan_plan(struct app *app, int unused)
+{
+    (void)unused;
+    app_prompt(app, PROMPT_PLAN, "drop 1.0 by sensitivity");
+}
+
+/* What the map lacks is measured first. */
+void scan_accept_plan(struct app *app, const char *text)
+{
+    char line[160];
+    snprintf(line, sizeof line, "budget %.140s", text);
+    if (app_execute(app, line))
+        app_say(app, ROLE_TEXT, "planning - edits go first, ^C stops");
+}
+
 /* The rules of prune/cliff.h and prune/crossing.h, to be read in full. */
 void do_cliff(struct app *app, int unused)
 {

@@ -45,6 +45,7 @@ void do_pause(struct app *app, int unused)
 void do_cancel(struct app *app, int unused)
 {
     (void)unused;
+    app->state.waiting[0] = '\0';
     if (app->backend->cancel != NULL)
         app->backend->cancel(app);
     app_say(app, ROLE_TEXT, "stopped - e evaluates again, q quits");

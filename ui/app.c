@@ -212,21 +212,64 @@ int app_sync(struct app *app)
 
 /* --- commands --- */
 
+/* Whether a line changes nothing, whatever comes of it. */
+static bool only_measures(const char *line)
+{
+    static const char *const names[] = {"scan", "criteria", "robustness"};
+    size_t length = strcspn(line += strspn(line, " "), " ;");
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(names) && !found; i++)
+        found = strlen(names[i]) == length && !memcmp(line, names[i], length);
+    return found && strchr(line, ';') == NULL;
+}
+
+/* What needs figures of samples that are not there follows when they are. */
+static bool wait_for_samples(struct app *app, const char *line,
+                             const struct error *err)
+{
+    struct state *state = &app->state;
+    if (err->code != ERROR_CANCELLED || app->backend->calibrating == NULL ||
+        strlen(line) >= sizeof state->waiting)
+        return false;
+    snprintf(state->waiting, sizeof state->waiting, "%s", line);
+    state->waiting_variant = app->view.current;
+    app_say(app, ROLE_WARN, "calibrating on samples first, then '%s' follows",
+            line);
+    return true;
+}
+
+void app_follow(struct app *app)
+{
+    char line[APP_LINE_BYTES];
+    struct state *state = &app->state;
+    if (state->waiting[0] == '\0' || app->backend->calibrating(app))
+        return;
+    memcpy(line, state->waiting, sizeof line);
+    state->waiting[0] = '\0';
+    if (app->view.current == state->waiting_variant)
+        app_execute(app, line);
+    else
+        app_say(app, ROLE_GOOD, "calibrated: '%s' can be given now", line);
+}
+
 bool app_execute(struct app *app, const char *line)
 {
     struct command_result result = {0};
     struct error err = {0};
     if (app->backend->execute == NULL)
         return false;
-    if (app->state.readonly) {
+    if (app->state.readonly && !only_measures(line)) {
         app_say(app, ROLE_WARN, "this session is read-only");
         return false;
     }
     warn_begin(app);
     if (app->backend->execute(app, line, &result, &err) != 0) {
-        app_say(app, ROLE_ERROR, "%s", err.message);
+        if (!wait_for_samples(app, line, &err))
+            app_say(app, ROLE_ERROR, "%s", err.message);
         return false;
     }
+    if (result.effect == COMMAND_EDITED)
+        app->state.waiting[0] = '\0'; /* the user has gone on */
     if (result.message != NULL && result.message[0] != '\0')
         app_say(app, ROLE_TEXT, "%s", result.message);
     if (result.effect == COMMAND_EDITED && app->backend->show != NULL)

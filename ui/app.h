@@ -44,6 +44,7 @@ enum prompt_id {
     PROMPT_SEARCH,
     PROMPT_FILTER,
     PROMPT_SCAN_FILE,
+    PROMPT_PLAN,
     PROMPT_COUNT,
 };
 
@@ -62,7 +63,12 @@ enum sort {
     SORT_COUNT,
 };
 
-enum { APP_MESSAGES = 200, APP_WORDS = 64, APP_WORD_BYTES = 96 };
+enum {
+    APP_MESSAGES = 200,
+    APP_WORDS = 64,
+    APP_WORD_BYTES = 96,
+    APP_LINE_BYTES = 160,
+};
 
 struct message {
     enum role role;
@@ -147,6 +153,10 @@ struct state {
     struct export_form form;
     char resume[240]; /* the question */
 
+    /* An edit that waits for what samples say. "": none. */
+    char waiting[APP_LINE_BYTES];
+    int waiting_variant; /* that it is meant for */
+
     struct message messages[APP_MESSAGES];
     int message_count;
     bool message_fresh; /* the newest is on the status line */
@@ -179,6 +189,8 @@ struct backend {
     int (*write_scan)(struct app *app, const char *path, struct error *err);
     void (*refresh)(struct app *app); /* fill the view again */
     bool (*file_exists)(struct app *app, const char *path);
+    bool (*calibrating)(
+        struct app *app); /* what an edit asked for is to come */
 };
 
 struct app {
@@ -225,6 +237,9 @@ void list_move(struct list *list, int to);
 /* Builds state.order again; keeps the cursor on its layer. */
 void app_order(struct app *app);
 void app_open(struct app *app, enum screen_id screen);
+/* Gives the line that waited for what samples say, once that is known; for
+ * every wake-up. */
+void app_follow(struct app *app);
 void app_prompt(struct app *app, enum prompt_id prompt, const char *text);
 
 /* --- the program (explorer.c) --- */

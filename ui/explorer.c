@@ -104,6 +104,11 @@ static void stop_work(struct app *app)
     engine_work_cancel(of(app)->engine);
 }
 
+static bool calibrating(struct app *app)
+{
+    return engine_is_calibrating(of(app)->engine);
+}
+
 static int write_scan(struct app *app, const char *path, struct error *err)
 {
     const struct sensitivity *table = app->view.scan.table;
@@ -176,6 +181,7 @@ static const struct backend backend = {
     .start_export = start_export,
     .complete = complete,
     .work = start_work,
+    .calibrating = calibrating,
     .stop_work = stop_work,
     .steer = steer,
     .write_scan = write_scan,
@@ -357,6 +363,7 @@ static void run(struct explorer *e, bool asking)
             e->painted_ns = clock_now_ns();
             refresh(app);
             warn_measured(app);
+            app_follow(app);
             poll_export(e);
             poll_work(e);
             collect_errors(e);
@@ -440,7 +447,9 @@ static int open_session(struct explorer *e,
 static int start(struct explorer *e, const struct engine_options *options)
 {
     struct app *app = &e->app;
-    if (engine_create(&e->engine, e->session, options, &e->error) != 0)
+    struct engine_options wanted = *options;
+    wanted.readonly = app->state.readonly;
+    if (engine_create(&e->engine, e->session, &wanted, &e->error) != 0)
         return -1;
     engine_scan_read(e->engine);
     show(app, -1);

@@ -66,6 +66,10 @@ static const struct {
                           "all points that were scanned, as comma-separated "
                           "lines",
                           scan_accept_file, false},
+    [PROMPT_PLAN] = {"budget: ",
+                     "drop 1.0 by sensitivity: one floor; macs=50% by hull: "
+                     "marginal gain",
+                     scan_accept_plan, false},
 };
 
 static void add_word(void *context, const char *word)

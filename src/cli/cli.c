@@ -146,6 +146,7 @@ static enum cli_status explore_files(
         .ascii = options->ascii,
         .mono = options->mono,
         .mouse = !options->no_mouse,
+        .readonly = options->readonly,
         .resume_any = options->argument_count == 0,
     };
     if (run_session_options(&explorer.session, options, model, data, &err) < 0)

@@ -16,7 +16,7 @@ enum cli_status {
 struct cli_explorer {
     struct session_options session; /* model and data are set */
     struct engine_options engine;
-    bool ascii, mono, mouse;
+    bool ascii, mono, mouse, readonly;
     bool resume_any; /* no model was named: any session may go on */
 };
 

@@ -1,8 +1,10 @@
 /* espalier compare: two models on the same samples, paired. */
+#include "base/array.h"
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/run.h"
 #include "cli/trust.h"
+#include "eval/paired.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,89 +55,75 @@ static int second_init(struct side *b, const struct side *a,
     return side_init(b, &same, options->arguments[1], err);
 }
 
-struct comparison {
-    int64_t samples, both, a_correct, b_correct, a_only, b_only;
-    struct estimate difference;
-    double p_value;
-};
-
 /* Without labels the first model's answers are the right ones. */
-static struct comparison compare(const struct side *a, const struct side *b)
-{
-    struct comparison c = {.samples = a->samples};
-    for (int64_t i = 0; i < c.samples; i++) {
-        bool right_a = a->outcomes[i].correct;
-        bool right_b = a->metric == METRIC_TOP1 ? b->outcomes[i].correct
-                                                : b->outcomes[i].predicted ==
-                                                      a->outcomes[i].predicted;
-        c.a_correct += right_a;
-        c.b_correct += right_b;
-        c.both += right_a && right_b;
-        c.a_only += right_a && !right_b;
-        c.b_only += !right_a && right_b;
-    }
-    c.difference = estimate_paired(c.both, c.a_only, c.b_only, c.samples, 0.95);
-    c.p_value = estimate_mcnemar(c.a_only, c.b_only);
-    return c;
-}
-
-/* What became of the samples of each class; nothing without labels. */
-static void add_classes(cJSON *document, const struct side *a,
-                        const struct side *b)
+static int compare(struct paired *paired, const struct side *a,
+                   const struct side *b, struct error *err)
 {
     const struct dataset *data = session_dataset(a->session);
-    int64_t classes = dataset_classes(data);
+    size_t count = (size_t)a->samples;
+    int64_t *right = array_create(count + 1, sizeof *right);
+    if (!right)
+        return error_memory(err, count * sizeof *right);
+    for (int64_t i = 0; i < a->samples; i++)
+        right[i] = a->metric == METRIC_TOP1 ? dataset_label(data, i)
+                                            : a->outcomes[i].predicted;
+    int code =
+        paired_init(paired, a->outcomes, b->outcomes, right, a->samples, err);
+    free(right);
+    return code;
+}
+
+static void add_figures(cJSON *object, const struct paired_counts *c)
+{
+    double n = (double)c->samples;
+    json_number(object, "a_value", (double)(c->both + c->before_only) / n, 6);
+    json_number(object, "b_value", (double)(c->both + c->after_only) / n, 6);
+    json_number(object, "difference", c->difference.value, 6);
+    json_number(object, "low", c->difference.low, 6);
+    json_number(object, "high", c->difference.high, 6);
+}
+
+/* What became of the samples of each class, in the order of classes; nothing
+ * without labels. */
+static void add_classes(cJSON *document, const struct side *a,
+                        const struct paired *paired)
+{
+    int64_t classes = dataset_classes(session_dataset(a->session));
     cJSON *list = cJSON_AddArrayToObject(document, "per_class");
-    for (int64_t c = 0; c < classes; c++) {
-        int64_t both = 0, a_only = 0, b_only = 0, samples = 0;
-        for (int64_t i = 0; i < a->samples; i++) {
-            if (dataset_label(data, i) != c)
-                continue;
-            bool right_a = a->outcomes[i].correct;
-            bool right_b = b->outcomes[i].correct;
-            samples++;
-            both += right_a && right_b;
-            a_only += right_a && !right_b;
-            b_only += !right_a && right_b;
-        }
-        struct estimate d =
-            estimate_paired(both, a_only, b_only, samples, 0.95);
-        double n = (double)samples;
+    for (int64_t label = 0; label < classes; label++) {
+        size_t i = 0;
+        while (i < paired->class_count && paired->classes[i].label != label)
+            i++;
+        if (i == paired->class_count)
+            continue;
+        const struct paired_counts *c = &paired->classes[i].counts;
         cJSON *object = cJSON_CreateObject();
-        json_integer(object, "class", c);
-        json_integer(object, "samples", samples);
-        json_number(object, "a_value", (double)(both + a_only) / n, 6);
-        json_number(object, "b_value", (double)(both + b_only) / n, 6);
-        json_number(object, "difference", d.value, 6);
-        json_number(object, "low", d.low, 6);
-        json_number(object, "high", d.high, 6);
-        json_number(object, "p_value", estimate_mcnemar(a_only, b_only), 9);
+        json_integer(object, "class", label);
+        json_integer(object, "samples", c->samples);
+        add_figures(object, c);
+        json_number(object, "p_value", c->p_value, 9);
         cJSON_AddItemToArray(list, object);
     }
 }
 
 static int print_json(const struct side *a, const struct side *b,
-                      const struct comparison *c,
+                      const struct paired *paired,
                       const struct disagreement *found,
                       const struct cli_options *options, struct error *err)
 {
     cJSON *document = cJSON_CreateObject();
-    double n = (double)c->samples;
+    const struct paired_counts *c = &paired->all;
     json_string(document, "a", onnx_path(session_model(a->session)));
     json_string(document, "b", onnx_path(session_model(b->session)));
     json_string(document, "data", dataset_path(session_dataset(a->session)));
     json_integer(document, "samples", c->samples);
     json_string(document, "metric", metric_name(a->metric));
-    json_number(document, "a_value", (double)c->a_correct / n, 6);
-    json_number(document, "b_value", (double)c->b_correct / n, 6);
-    json_number(document, "difference", c->difference.value, 6);
-    json_number(document, "low", c->difference.low, 6);
-    json_number(document, "high", c->difference.high, 6);
+    add_figures(document, c);
     cJSON *flips = cJSON_AddObjectToObject(document, "flips");
-    json_integer(flips, "a_only", c->a_only);
-    json_integer(flips, "b_only", c->b_only);
+    json_integer(flips, "a_only", c->before_only);
+    json_integer(flips, "b_only", c->after_only);
     json_number(document, "p_value", c->p_value, 9);
-    add_classes(document, a, b);
+    add_classes(document, a, paired);
     trust_flips_json(document, found, options);
     cJSON_AddItemToObject(document, "preprocess",
                           run_transform_json(a->session));
@@ -143,24 +131,25 @@ static int print_json(const struct side *a, const struct side *b,
 }
 
 static int print_text(const struct side *a, const struct side *b,
-                      const struct comparison *c,
+                      const struct paired *paired,
                       const struct disagreement *found,
                       const struct cli_options *options, struct error *err)
 {
+    const struct paired_counts *c = &paired->all;
     double n = (double)c->samples;
     char text[400];
     run_transform_text(a->session, text, sizeof text);
     printf("a           %s  %.2f %%\n", onnx_path(session_model(a->session)),
-           100 * (double)c->a_correct / n);
+           100 * (double)(c->both + c->before_only) / n);
     printf("b           %s  %.2f %%\n", onnx_path(session_model(b->session)),
-           100 * (double)c->b_correct / n);
+           100 * (double)(c->both + c->after_only) / n);
     printf("inputs      %s\n", text);
     printf("samples     %lld\n", (long long)c->samples);
     printf("difference  %+.2f points  [%+.2f, %+.2f] (b - a, 95 %%)\n",
            100 * c->difference.value, 100 * c->difference.low,
            100 * c->difference.high);
     printf("flips       %lld right under a alone, %lld under b alone, p %.3g\n",
-           (long long)c->a_only, (long long)c->b_only, c->p_value);
+           (long long)c->before_only, (long long)c->after_only, c->p_value);
     if (trust_flips_text(found, options, err) < 0)
         return -1;
     return print_finish(err);
@@ -173,14 +162,18 @@ static int run(const struct cli_options *options, struct error *err)
     if (code == 0)
         code = second_init(&b, &a, options, err);
     struct disagreement found = {0};
+    struct paired paired = {0};
+    if (code == 0)
+        code = compare(&paired, &a, &b, err);
     if (code == 0)
         code = trust_compare(&found, a.session, a.outcomes, b.outcomes, err);
     if (code == 0) {
-        struct comparison c = compare(&a, &b);
-        code = options->json ? print_json(&a, &b, &c, &found, options, err)
-                             : print_text(&a, &b, &c, &found, options, err);
+        code = options->json
+                   ? print_json(&a, &b, &paired, &found, options, err)
+                   : print_text(&a, &b, &paired, &found, options, err);
         disagreement_release(&found);
     }
+    paired_release(&paired);
     side_release(&b);
     side_release(&a);
     return code;

@@ -312,6 +312,7 @@ FLAG(restart)
 FLAG(ascii)
 FLAG(mono)
 FLAG(no_mouse)
+FLAG(readonly)
 
 /* Without a file they are written, else kept. */
 static int take_masks(struct cli_options *o, const char *t, struct error *e)
@@ -449,6 +450,8 @@ static const struct option_row rows[] = {
     {"no-color", 0, NULL, OPTION_EXPLORER, "draw without colours", take_mono},
     {"no-mouse", 0, NULL, OPTION_EXPLORER, "leave the mouse to the terminal",
      take_no_mouse},
+    {"readonly", 0, NULL, OPTION_EXPLORER,
+     "look and measure only: nothing is decided or written", take_readonly},
     {"progress", 0, NULL, OPTION_PROGRESS,
      "say on standard error how far it came, even when it is no terminal",
      take_progress},

@@ -79,7 +79,7 @@ struct cli_options {
     bool mix;
     double drop; /* a share; -1: not said */
 
-    bool ascii, mono, no_mouse;
+    bool ascii, mono, no_mouse, readonly;
 };
 
 /*

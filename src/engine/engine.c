@@ -23,12 +23,12 @@
 enum { OUTCOMES_BUDGET_BYTES = 64 << 20 };
 
 /* In order of preference. */
-static const struct job_kind
-    *const job_kinds[] = {&job_scan,       &job_export,    &job_variant,
-                          &job_flipped, /* even during work */
-                          &job_samples,    &job_work,      &job_baseline,
-                          &job_structures, &job_calibrate, &job_ahead};
-enum { URGENT_KINDS = 4 };
+static const struct job_kind *const job_kinds[] = {
+    &job_scan,      &job_export,   &job_variant,
+    &job_flipped,   &job_samples, /* even during work */
+    &job_work,      &job_baseline, &job_structures,
+    &job_calibrate, &job_ahead};
+enum { URGENT_KINDS = 5 };
 
 /* Locked. One of the first `kinds` kinds. */
 static bool take_job(struct engine *engine, size_t kinds, struct job *job)
@@ -103,6 +103,7 @@ void engine_answer_others(struct engine *engine)
 bool engine_is_awaited(struct engine *engine)
 {
     return engine->export.pending || engine_flipped_due(engine) ||
+           (engine->calibration.pending && !engine->paused) ||
            (engine->wanted.variant && !engine->paused);
 }
 

@@ -26,6 +26,7 @@ struct engine_options {
     /* Where long work keeps what it has done so far, borrowed; NULL: beside
      * the session's journal, if there is one. */
     const char *checkpoint;
+    bool readonly;   /* scans stay in memory */
     bool foreground; /* threads of normal priority: nobody draws meanwhile */
     /* Where a session that edits on this thread looks up what samples say:
      * collected by the engine, behind the screen. NULL: no such thing. */
@@ -100,6 +101,9 @@ void engine_cancel(struct engine *engine);
  * unless it is known; without data to calibrate on nothing happens. */
 void engine_calibrate(struct engine *engine, const struct variant *variant,
                       const struct criterion *criterion);
+
+/* Whether figures that an edit asked for are still to come. */
+bool engine_is_calibrating(struct engine *engine);
 
 /* The newest report, retained (report_drop); NULL before the first. */
 const struct report *engine_report(struct engine *engine);

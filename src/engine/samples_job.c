@@ -57,6 +57,14 @@ void engine_calibrate(struct engine *engine, const struct variant *variant,
         calibration_drop(known);
 }
 
+bool engine_is_calibrating(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    bool calibrating = engine->calibration.pending || engine->collecting;
+    pthread_mutex_unlock(&engine->mutex);
+    return calibrating;
+}
+
 void engine_watch_calibration(struct engine *engine)
 {
     const struct calibration_watch watch = {
@@ -90,11 +98,15 @@ static void run(struct engine *engine, struct job *job)
     pthread_mutex_lock(&engine->mutex);
     struct calibration_wish wanted = engine->calibration;
     engine->calibration = (struct calibration_wish){0};
+    engine->collecting = true;
     pthread_mutex_unlock(&engine->mutex);
     if (calibrator->get(calibrator->context, wanted.weights, wanted.part,
                         &found, NULL) == 0)
         calibration_drop(found);
     weights_drop(wanted.weights);
+    pthread_mutex_lock(&engine->mutex);
+    engine->collecting = false;
+    pthread_mutex_unlock(&engine->mutex);
     engine_publish_progress(engine, &news);
 }
 

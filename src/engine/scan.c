@@ -88,11 +88,25 @@ static uint64_t hash_data(uint64_t hash, const struct setup *setup)
     return hash_text(hash, dataset_split(data));
 }
 
+/* Named training data: what criteria that look at samples say depends on it. A
+ * share that was set aside shows in the samples that are left. */
+static uint64_t hash_training(uint64_t hash, const struct session *session)
+{
+    const char *path = session_options(session)->train_path;
+    if (!path || session_training(session))
+        return hash;
+    char *real = realpath(path, NULL);
+    hash = hash_text(hash, real ? real : path);
+    free(real);
+    return hash;
+}
+
 uint64_t scan_key(const struct setup *setup, const struct scan_request *request)
 {
     uint64_t hash = hash_u64(0, SALT);
     hash = hash_graph(hash, session_graph(setup->session));
     hash = hash_data(hash, setup);
+    hash = hash_training(hash, setup->session);
     hash = hash_u64(hash, session_options(setup->session)->seed);
     hash = hash_bytes(hash, &request->tolerance, sizeof request->tolerance);
     return hash_bytes(hash, &request->relative, sizeof request->relative);
@@ -410,6 +424,10 @@ static int begin(struct scan *scan, struct error *err)
     if (scan->request.resume &&
         scan_file_open(&scan->file, table, options->state_folder,
                        scan->request.restart, err) < 0)
+        return -1;
+    if (!scan->request.resume && scan->request.known &&
+        scan->request.known->key == table->key &&
+        sensitivity_merge(table, scan->request.known, err) < 0)
         return -1;
     sensitivity_drop_points(table, scan->request.again ? is_any : is_unwanted,
                             scan);

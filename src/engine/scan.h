@@ -29,7 +29,10 @@ struct scan_request {
                      the same share of each */
     int shard, shards; /* 1-based; shards 0: all of it */
     bool resume;       /* keep points in the state folder and go on there */
-    bool restart;      /* forget what an earlier one left there */
+    /* When nothing is kept: points that need not be run; borrowed, may be
+     * NULL. */
+    const struct sensitivity *known;
+    bool restart; /* forget what an earlier one left there */
     bool again; /* points that are known are run once more, on every sample, and
                    count from then on */
 };

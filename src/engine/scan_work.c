@@ -157,6 +157,7 @@ static int parse(void **options, const struct session *session, size_t count,
 struct scanning {
     struct work *work;
     const struct wish *wish;
+    const struct scan_snapshot *before; /* retained; NULL: none */
     struct sensitivity known; /* of all scans of this model and data */
     struct sensitivity table; /* of this one */
     char stage[WORK_STAGE_BYTES];
@@ -208,10 +209,9 @@ static int step(void *context, struct error *err)
 
 static int begin(struct scanning *s, struct error *err)
 {
-    struct engine *engine = work_engine(s->work);
-    const struct scan_snapshot *known = engine_scan_known(engine);
-    int code = known ? sensitivity_copy(&s->known, &known->table, err) : 0;
-    scan_snapshot_drop(known);
+    s->before = engine_scan_known(work_engine(s->work));
+    int code =
+        s->before ? sensitivity_copy(&s->known, &s->before->table, err) : 0;
     if (code == 0 && s->wish->request.again)
         sensitivity_drop_points(&s->known, is_replaced, s);
     return code;
@@ -228,10 +228,15 @@ static int scan(struct scanning *s, struct error *err)
                               .step = step,
                               .context = s};
     struct scan_watch watch = {work_cancel(work), take_progress, s};
+    struct scan_request request = s->wish->request;
     snprintf(s->stage, sizeof s->stage, "the dense model");
     if (begin(s, err) < 0 || probe_init(&probe, &site, err) < 0)
         return -1;
-    int code = scan_run(&s->table, &probe, &s->wish->request, &watch, err);
+    if (work_setup(work)->options.readonly) {
+        request.resume = false;
+        request.known = &s->known;
+    }
+    int code = scan_run(&s->table, &probe, &request, &watch, err);
     probe_release(&probe);
     return code;
 }
@@ -248,9 +253,16 @@ static int run(struct work *work, struct error *err)
         error_set(err, ERROR_CANCELLED,
                   "stopped at %zu of %zu points, which are kept", s.done,
                   s.total);
-    /* What `again` did not come to is still in the file. */
-    if (code < 0 && s.wish->request.again)
-        engine_scan_read(work_engine(work));
+    /* What `again` did not come to is still in the file, or was there before.
+     */
+    if (code < 0 && s.wish->request.again) {
+        if (!work_setup(work)->options.readonly)
+            engine_scan_read(work_engine(work));
+        else if (s.before &&
+                 sensitivity_merge(&s.known, &s.before->table, NULL) == 0)
+            publish(&s);
+    }
+    scan_snapshot_drop(s.before);
     sensitivity_release(&s.known);
     sensitivity_release(&s.table);
     return code;

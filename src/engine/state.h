@@ -128,6 +128,7 @@ struct engine {
     bool scan_wanted;                 /* read what is known */
     const struct scan_snapshot *scan; /* retained; NULL: nothing yet */
     struct calibration_wish calibration;
+    bool collecting; /* what was wished for */
     struct store store;
     struct ahead ahead;
     const struct variant *flipped_wanted; /* retained; NULL: none */

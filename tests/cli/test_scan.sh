@@ -25,6 +25,16 @@ ok 'prune finds the same' prune data/mlp.onnx $data --set fc1=90% \
 	-o "$work/out.onnx" --json
 same 'accuracy' "$scanned" "$(value value)"
 
+# Points of criteria that look at samples are not those of other samples.
+keyed() { # ARGS...
+	ok "a scan with $*" scan data/mlp.onnx $data --amounts 50% --layers fc1 "$@"
+	sed -n '2s/.*,//p' "$work/out"
+}
+plain=$(keyed)
+[ ${#plain} = 16 ] || fail "a key: found '$plain'"
+same 'the same samples, the same key' "$(keyed)" "$plain"
+[ "$(keyed --train $data)" = "$plain" ] && fail 'other samples: the same key'
+
 for shard in 1 2 3 4; do
 	ok "shard $shard" scan data/mlp.onnx $data --amounts 0.5,0.9 \
 		--shard $shard/4 --restart

@@ -16,11 +16,19 @@ static int fake_execute(struct app *a, const char *line,
 {
     (void)a;
     snprintf(fake.executed, sizeof fake.executed, "%s", line);
+    if (fake.lacks)
+        return error_set(err, ERROR_CANCELLED, "calibrating first");
     if (fake.fails)
         return error_set(err, ERROR_USAGE, "set: refused");
     result->effect = COMMAND_EDITED;
     result->message = string_copy("done");
     return 0;
+}
+
+static bool fake_calibrating(struct app *a)
+{
+    (void)a;
+    return fake.lacks;
 }
 
 static void fake_show(struct app *a, int focus)
@@ -72,6 +80,7 @@ static const struct backend backend = {
     .execute = fake_execute,
     .show = fake_show,
     .cancel = fake_cancel,
+    .calibrating = fake_calibrating,
     .refresh = fake_refresh,
     .complete = fake_complete,
     .file_exists = fake_exists,
@@ -117,7 +126,7 @@ int fake_start(void **state)
     fake.executed[0] = fake.exported[0] = '\0';
     fake.shown = -1;
     fake.cancelled = fake.refreshed = 0;
-    fake.fails = false;
+    fake.fails = fake.lacks = false;
     fake.app.rows = 24;
     fake.app.columns = 80;
     return view_grow_tree(view) != 0 || app_sync(&fake.app) != 0 ? -1 : 0;

@@ -12,6 +12,7 @@ struct fake {
     int shown;          /* focus of the last evaluation, -1: none */
     int cancelled, refreshed;
     bool fails; /* the next command is refused */
+    bool lacks; /* samples must be asked first */
 };
 
 /* The one of the test that runs. */

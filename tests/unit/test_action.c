@@ -227,6 +227,64 @@ static void readonly_sessions_are_never_edited(void **state)
     press("Enter");
     assert_string_equal(fake.executed, "");
     assert_non_null(strstr(said(), "read-only"));
+    press(": s");
+    type("can; set conv1 50%");
+    press("Enter");
+    assert_string_equal(fake.executed, "");
+    press(": s");
+    type("can conv1 50%");
+    press("Enter");
+    assert_string_equal(fake.executed, "scan conv1 50%");
+}
+
+static void ask_for_samples(const char *line)
+{
+    fake.lacks = true;
+    press(":");
+    type(line);
+    press("Enter");
+    assert_string_equal(fake.executed, line);
+    fake.executed[0] = '\0';
+    app_follow(&fake.app);
+    assert_string_equal(fake.executed, "");
+    fake.lacks = false;
+}
+
+static void what_waits_for_samples_follows_them(void **state)
+{
+    (void)state;
+    ask_for_samples("global 50% taylor");
+    app_follow(&fake.app);
+    assert_string_equal(fake.executed, "global 50% taylor");
+    fake.executed[0] = '\0';
+    app_follow(&fake.app); /* once */
+    assert_string_equal(fake.executed, "");
+}
+
+static void what_waits_for_samples_is_not_forced_on_another_variant(
+    void **state)
+{
+    (void)state;
+    ask_for_samples("global 50% taylor");
+    fake.app.view.current--;
+    app_follow(&fake.app);
+    assert_string_equal(fake.executed, "");
+    assert_string_equal(said(),
+                        "calibrated: 'global 50% taylor' can be given now");
+}
+
+static void a_newer_edit_or_a_stop_takes_the_place_of_what_waits(void **state)
+{
+    (void)state;
+    ask_for_samples("global 50% taylor");
+    press("l");
+    fake.executed[0] = '\0';
+    app_follow(&fake.app);
+    assert_string_equal(fake.executed, "");
+    ask_for_samples("global 50% taylor");
+    press("^C");
+    app_follow(&fake.app);
+    assert_string_equal(fake.executed, "");
 }
 
 /* --- moving --- */
@@ -369,6 +427,9 @@ int main(void)
         TEST(refused_edit_is_told),
         TEST(unavailable_actions_say_why),
         TEST(readonly_sessions_are_never_edited),
+        TEST(what_waits_for_samples_follows_them),
+        TEST(what_waits_for_samples_is_not_forced_on_another_variant),
+        TEST(a_newer_edit_or_a_stop_takes_the_place_of_what_waits),
         TEST(g_goes_first_and_its_sequences_take_that_back),
         TEST(search_wraps_and_says_when_nothing_matches),
         TEST(filter_and_sort_keep_the_cursor_on_its_layer),

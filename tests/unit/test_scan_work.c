@@ -235,6 +235,32 @@ static void what_a_plan_scans_is_known(void **state)
     session_close(session);
 }
 
+static bool left_anything(void)
+{
+    char line[128];
+    snprintf(line, sizeof line, "test -n \"$(find %s -name '*.csv')\"", folder);
+    return system(line) == 0;
+}
+
+static void a_readonly_session_scans_in_memory(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session("labelled.npz");
+    struct engine *engine;
+    struct engine_options options = {
+        .workers = 2, .memory_bytes = 8 << 20, .readonly = true};
+    struct error err = {0};
+    assert_int_equal(engine_create(&engine, session, &options, &err), 0);
+    run(engine, session, "scan @1 50%");
+    assert_int_equal(known(engine), 1);
+    run(engine, session, "scan @1 50% 90%");
+    run(engine, session, "scan @1 90% again");
+    assert_int_equal(known(engine), 2);
+    assert_false(left_anything());
+    engine_destroy(engine);
+    session_close(session);
+}
+
 static void refusals_say_what_is_expected(void **state)
 {
     (void)state;
@@ -269,6 +295,7 @@ int main(void)
         TEST(stopped_it_says_where_and_goes_on_there),
         TEST(channels_are_scanned_by_group),
         TEST(what_a_plan_scans_is_known),
+        TEST(a_readonly_session_scans_in_memory),
         TEST(refusals_say_what_is_expected),
     };
     return cmocka_run_group_tests(tests, engine_make_folder,
