@@ -3,6 +3,7 @@
 #define DENSE_AVX2
 
 #include "kernel/attention_run.h"
+#include "kernel/depthwise_run.h"
 #include "kernel/layer_norm_run.h"
 #include "kernel/winograd_run.h"
 
@@ -13,6 +14,16 @@ void dense_winograd_run_avx2(const struct dense_call *call, void *scratch,
                              int64_t first, int64_t last)
 {
     winograd_run(call, scratch, first, last);
+}
+
+void dense_depthwise_run_avx2(const struct dense_call *call, void *scratch,
+                              int64_t first, int64_t last);
+
+void dense_depthwise_run_avx2(const struct dense_call *call, void *scratch,
+                              int64_t first, int64_t last)
+{
+    (void)scratch;
+    depthwise_run(call, first, last);
 }
 
 void dense_layer_norm_run_avx2(const struct dense_call *call, void *scratch,

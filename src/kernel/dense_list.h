@@ -12,6 +12,7 @@
 
 #define DENSE_METHODS(X, isa, cpu_isa)                                         \
     X(winograd, KERNEL_CONV, LAYOUT_NHWC, isa, cpu_isa)                        \
+    X(depthwise, KERNEL_CONV, LAYOUT_NHWC, isa, cpu_isa)                       \
     X(layer_norm, KERNEL_NORM, LAYOUT_PLAIN, isa, cpu_isa)                     \
     X(attention, KERNEL_ATTENTION, LAYOUT_PLAIN, isa, cpu_isa)
 
