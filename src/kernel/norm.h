@@ -20,6 +20,16 @@ struct norm_clip {
     float low, high;
 };
 
+/*
+ * Where a clip let values through: where its result y is inside. Without y
+ * (NULL) it is computed anew as x * scale[c] + offset[c], which is less to
+ * read. scale NULL as well: everywhere.
+ */
+struct norm_gate {
+    const float *y, *scale, *offset;
+    struct norm_clip clip;
+};
+
 /* One family's kernels. All tensors in the layout of `desc`. */
 struct norm_kernels {
     /* sum[c] += x - shift[c], squares[c] += (x - shift[c])^2: a shift near
@@ -31,15 +41,20 @@ struct norm_kernels {
     void (*apply)(const struct layout_desc *desc, const float *x,
                   const float *scale, const float *offset, const float *other,
                   struct norm_clip clip, float *y);
-    /* dy = 0 where y is not inside the clip (y NULL: as it is), then
-     * sum[c] += dy, products[c] += dy * (x - mean[c]). */
+    /*
+     * With g = dy where the gate lets it through, else 0: sum[c] += g,
+     * products[c] += g * (x - mean[c]). passed, if not NULL, is what was
+     * added to the norm's result: its gradient becomes g, or grows by it.
+     */
     void (*sums)(const struct layout_desc *desc, const float *x,
-                 const float *mean, const float *y, struct norm_clip clip,
-                 float *dy, double *sum, double *products);
-    /* dx = a[c] * dy + b[c] * x + offset[c]. */
+                 const float *mean, const struct norm_gate *gate,
+                 const float *dy, bool adds, float *passed, double *sum,
+                 double *products);
+    /* dx = a[c] * g + b[c] * x + offset[c]; dx may be dy. */
     void (*through)(const struct layout_desc *desc, const float *x,
-                    const float *dy, const float *a, const float *b,
-                    const float *offset, float *dx);
+                    const struct norm_gate *gate, const float *dy,
+                    const float *a, const float *b, const float *offset,
+                    float *dx);
     /* Over flat elements: y = clip(x); dx = dy where y is inside the clip,
      * else 0; y = a + b; to += from. In place is fine. */
     void (*clip)(int64_t count, const float *x, struct norm_clip clip,

@@ -182,47 +182,130 @@ static void run_apply(const struct layout_desc *desc, const float *x,
     }
 }
 
-static void run_sums(const struct layout_desc *desc, const float *x,
-                     const float *mean, const float *y, struct norm_clip clip,
-                     float *dy, double *sum, double *products)
+/* A gate's factors of one tile. */
+struct gate {
+    lanes low, high, scale, offset;
+};
+
+enum gate_kind { GATE_OPEN, GATE_RESULT, GATE_SOURCE };
+
+static inline enum gate_kind gate_kind_of(const struct norm_gate *gate)
+{
+    return gate->y ? GATE_RESULT : gate->scale ? GATE_SOURCE : GATE_OPEN;
+}
+
+static inline struct gate gate_of(const struct norm_gate *gate,
+                                  enum gate_kind kind, const struct tile *tile)
+{
+    struct gate g = {.low = lanes_all(gate->clip.low),
+                     .high = lanes_all(gate->clip.high)};
+    if (kind == GATE_SOURCE) {
+        g.scale = tile_factors(tile, gate->scale);
+        g.offset = tile_factors(tile, gate->offset);
+    }
+    return g;
+}
+
+/* The gradient of one row, at `at` of the result y; v: the source's row. */
+static inline lanes gate_pass(const struct gate *gate, enum gate_kind kind,
+                              const struct tile *tile, const float *y,
+                              int64_t at, lanes v, lanes gradient)
+{
+    if (kind == GATE_OPEN)
+        return gradient;
+    if (kind == GATE_RESULT)
+        v = row_load(tile, y + at);
+    else
+        v = v * gate->scale + gate->offset;
+    return lanes_where((v > gate->low) & (v < gate->high), gradient);
+}
+
+__attribute__((always_inline)) static inline void sums_by(
+    enum gate_kind kind, const struct layout_desc *desc, const float *x,
+    const float *mean, const struct norm_gate *norm_gate, const float *dy,
+    bool adds, float *passed, double *sum, double *products)
 {
     struct tiles tiles = tiles_of(desc);
     struct tile tile;
-    const lanes low = lanes_all(clip.low), high = lanes_all(clip.high);
     while (tiles_next(&tiles, &tile)) {
+        const struct gate gate = gate_of(norm_gate, kind, &tile);
         lanes middle = tile_factors(&tile, mean);
         lanes s = lanes_all(0), p = lanes_all(0);
         int64_t at = tile.offset;
         for (int64_t i = 0; i < tile.rows; i++, at += tile.stride) {
-            lanes g = row_load(&tile, dy + at);
-            if (y) {
-                lanes v = row_load(&tile, y + at);
-                g = lanes_where((v > low) & (v < high), g);
-                row_store(&tile, dy + at, g);
-            }
+            lanes v = row_load(&tile, x + at);
+            lanes g = gate_pass(&gate, kind, &tile, norm_gate->y, at, v,
+                                row_load(&tile, dy + at));
             s += g;
-            p += g * (row_load(&tile, x + at) - middle);
+            p += g * (v - middle);
+            if (passed && adds)
+                g += row_load(&tile, passed + at);
+            if (passed)
+                row_store(&tile, passed + at, g);
         }
         tile_add(&tile, s, sum);
         tile_add(&tile, p, products);
     }
 }
 
-static void run_through(const struct layout_desc *desc, const float *x,
-                        const float *dy, const float *a, const float *b,
-                        const float *offset, float *dx)
+static void run_sums(const struct layout_desc *desc, const float *x,
+                     const float *mean, const struct norm_gate *gate,
+                     const float *dy, bool adds, float *passed, double *sum,
+                     double *products)
+{
+    switch (gate_kind_of(gate)) {
+    case GATE_OPEN:
+        sums_by(GATE_OPEN, desc, x, mean, gate, dy, adds, passed, sum,
+                products);
+        break;
+    case GATE_RESULT:
+        sums_by(GATE_RESULT, desc, x, mean, gate, dy, adds, passed, sum,
+                products);
+        break;
+    case GATE_SOURCE:
+        sums_by(GATE_SOURCE, desc, x, mean, gate, dy, adds, passed, sum,
+                products);
+        break;
+    }
+}
+
+__attribute__((always_inline)) static inline void through_by(
+    enum gate_kind kind, const struct layout_desc *desc, const float *x,
+    const struct norm_gate *norm_gate, const float *dy, const float *a,
+    const float *b, const float *offset, float *dx)
 {
     struct tiles tiles = tiles_of(desc);
     struct tile tile;
     while (tiles_next(&tiles, &tile)) {
+        const struct gate gate = gate_of(norm_gate, kind, &tile);
         lanes by_gradient = tile_factors(&tile, a);
         lanes by_source = tile_factors(&tile, b);
         lanes addend = tile_factors(&tile, offset);
         int64_t at = tile.offset;
-        for (int64_t i = 0; i < tile.rows; i++, at += tile.stride)
-            row_store(&tile, dx + at,
-                      row_load(&tile, dy + at) * by_gradient +
-                          row_load(&tile, x + at) * by_source + addend);
+        for (int64_t i = 0; i < tile.rows; i++, at += tile.stride) {
+            lanes v = row_load(&tile, x + at);
+            lanes g = gate_pass(&gate, kind, &tile, norm_gate->y, at, v,
+                                row_load(&tile, dy + at));
+            row_store(&tile, dx + at, g * by_gradient + v * by_source + addend);
+        }
+    }
+}
+
+static void run_through(const struct layout_desc *desc, const float *x,
+                        const struct norm_gate *gate, const float *dy,
+                        const float *a, const float *b, const float *offset,
+                        float *dx)
+{
+    switch (gate_kind_of(gate)) {
+    case GATE_OPEN:
+        through_by(GATE_OPEN, desc, x, gate, dy, a, b, offset, dx);
+        break;
+    case GATE_RESULT:
+        through_by(GATE_RESULT, desc, x, gate, dy, a, b, offset, dx);
+        break;
+    case GATE_SOURCE:
+        through_by(GATE_SOURCE, desc, x, gate, dy, a, b, offset, dx);
+        break;
     }
 }
 

@@ -323,7 +323,10 @@ static int norm_step(struct network *network, int step, struct error *err)
     if (reader >= 0) {
         lower(network, reader, &spec);
         other = other_operand(network, reader, value, &spec);
-        if (other >= 0 && other != value && network->value_slots[other] >= 0) {
+        /* The gradient by the norm's own source is not done with before its
+         * sums are. */
+        if (other >= 0 && other != value && other != in &&
+            network->value_slots[other] >= 0) {
             network->done[reader] = true;
             value = network->instance->nodes[reader].outputs[0];
         } else {

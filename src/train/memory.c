@@ -4,12 +4,13 @@
  * step that made the value, and share memory otherwise.
  */
 #include "base/array.h"
+#include "base/pages.h"
 #include "train/program.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN_FLOATS = 16, ALIGN_BYTES = 64 };
+enum { ALIGN_FLOATS = 16 };
 
 static int64_t aligned(int64_t floats)
 {
@@ -138,18 +139,55 @@ static void place_values(struct network *network)
     network->shard_floats = at;
 }
 
+/*
+ * Batch norm turns the gradient by its result into that by its source where
+ * it lies, unless another reader of the source has begun that one.
+ */
+static struct slot *joined(const struct network *network,
+                           const struct step *step)
+{
+    if (step->kind != STEP_NORM || !step->active || step->adds[0] ||
+        !network->slots[step->inputs[0]].flows)
+        return NULL;
+    return &network->slots[step->outputs[0]];
+}
+
+static void join_gradients(struct network *network)
+{
+    for (size_t i = network->step_count; i-- > 0;) {
+        struct slot *slot = joined(network, &network->steps[i]);
+        if (!slot)
+            continue;
+        slot->joined = true;
+        network->slots[network->steps[i].inputs[0]].first_write =
+            slot->first_write;
+    }
+}
+
+static void place_joined(struct network *network)
+{
+    for (size_t i = 0; i < network->step_count; i++) {
+        struct slot *slot = joined(network, &network->steps[i]);
+        if (slot)
+            slot->gradient_at =
+                network->slots[network->steps[i].inputs[0]].gradient_at;
+    }
+}
+
 static void place_gradients(struct network *network)
 {
     int64_t base = network->shard_floats;
+    join_gradients(network);
     for (size_t i = 0; i < network->slot_count; i++) {
         struct slot *slot = &network->slots[i];
-        if (!slot->reached || !slot->flows)
+        if (!slot->reached || !slot->flows || slot->joined)
             continue;
         slot->gradient_at = gradient_place(network, (int)i, base);
         int64_t end = slot->gradient_at + aligned(slot->floats);
         if (end > network->shard_floats)
             network->shard_floats = end;
     }
+    place_joined(network);
 }
 
 /* Bytes of the weight `use` packed for a pass; 0: the pass wants none, or it
@@ -202,15 +240,6 @@ static void measure_spares(struct network *network)
     }
 }
 
-static void *create_aligned(size_t bytes)
-{
-    size_t whole = (bytes / ALIGN_BYTES + 2) * ALIGN_BYTES;
-    void *memory = whole > bytes ? aligned_alloc(ALIGN_BYTES, whole) : NULL;
-    if (memory)
-        memset(memory, 0, whole);
-    return memory;
-}
-
 static int allocate(struct network *network, struct error *err)
 {
     size_t bytes = (size_t)network->shard_floats * sizeof(float);
@@ -219,14 +248,14 @@ static int allocate(struct network *network, struct error *err)
     if (!network->memory || !network->lane)
         return error_memory(err, (size_t)network->shards * sizeof(float *));
     for (int64_t i = 0; i < network->shards; i++)
-        if (!(network->memory[i] = create_aligned(bytes)))
+        if (!(network->memory[i] = pages_create(bytes)))
             return error_memory(err, bytes);
     for (int64_t i = 0; i < network->lanes; i++) {
         struct lane *lane = &network->lane[i];
-        lane->sums = create_aligned((size_t)network->lane_floats * 4);
-        lane->spare = create_aligned((size_t)network->spare_floats * 4);
-        lane->use_spare = create_aligned((size_t)network->use_spare_floats * 4);
-        lane->scratch = create_aligned(network->scratch_bytes);
+        lane->sums = pages_create((size_t)network->lane_floats * 4);
+        lane->spare = pages_create((size_t)network->spare_floats * 4);
+        lane->use_spare = pages_create((size_t)network->use_spare_floats * 4);
+        lane->scratch = pages_create(network->scratch_bytes);
         if (!lane->sums || !lane->spare || !lane->use_spare || !lane->scratch)
             return error_memory(err, (size_t)network->lane_floats * 4);
     }
@@ -235,7 +264,7 @@ static int allocate(struct network *network, struct error *err)
         const struct step *step = &network->steps[use->step];
         for (int pass = 0; pass <= TRAIN_DATA; pass++) {
             size_t size = packed_bytes(step, use, (enum train_pass)pass);
-            if (size && !(use->packed[pass] = create_aligned(size)))
+            if (size && !(use->packed[pass] = pages_create(size)))
                 return error_memory(err, size);
         }
     }

@@ -179,21 +179,29 @@ void norm_forward_item(struct network *n, struct step *s, int64_t shard)
 
 /* --- backward --- */
 
+/* What was added is no longer known from the source: then the result says. */
+static struct norm_gate gate_of(const struct network *n, const struct step *s,
+                                int64_t shard)
+{
+    struct norm_gate gate = {.clip = s->norm.clip};
+    if (s->norm.clips && s->inputs[5] >= 0)
+        gate.y = slot_data(n, s->outputs[0], shard);
+    else if (s->norm.clips) {
+        gate.scale = s->norm.scale;
+        gate.offset = s->norm.offset;
+    }
+    return gate;
+}
+
 /* Also passes the gradient on to what was added. */
 void norm_sums_item(struct network *n, struct step *s, int64_t shard)
 {
-    float *dy = slot_gradient(n, s->outputs[0], shard);
-    const float *y = s->norm.clips ? slot_data(n, s->outputs[0], shard) : NULL;
+    const struct norm_gate gate = gate_of(n, s, shard);
     clear_sums(s, shard);
     n->norm->sums(desc_of(n, s), slot_data(n, s->inputs[0], shard),
-                  s->norm.mean, y, s->norm.clip, dy, sums_of(s, shard, 0),
-                  sums_of(s, shard, 1));
-    float *other = slot_gradient(n, s->inputs[5], shard);
-    int64_t floats = n->slots[s->outputs[0]].floats;
-    if (other && s->adds[5])
-        n->norm->accumulate(floats, dy, other);
-    else if (other)
-        memcpy(other, dy, (size_t)floats * sizeof *dy);
+                  s->norm.mean, &gate, slot_gradient(n, s->outputs[0], shard),
+                  s->adds[5], slot_gradient(n, s->inputs[5], shard),
+                  sums_of(s, shard, 0), sums_of(s, shard, 1));
 }
 
 void norm_meet_backward(struct network *network, struct step *step)
@@ -220,13 +228,21 @@ void norm_meet_backward(struct network *network, struct step *step)
 
 void norm_backward_item(struct network *n, struct step *s, int64_t shard)
 {
+    static const struct norm_gate open = {NULL, NULL, NULL, {0, 0}};
+    const float *dy = slot_gradient(n, s->outputs[0], shard);
     float *dx = slot_gradient(n, s->inputs[0], shard);
+    const float *passed = slot_gradient(n, s->inputs[5], shard);
+    struct norm_gate gate = gate_of(n, s, shard);
     if (!dx)
         return;
+    /* What was passed on and not added to went through the gate already. */
+    if (passed && !s->adds[5]) {
+        dy = passed;
+        gate = open;
+    }
     float *to = s->adds[0] ? lane_of(n, shard)->spare : dx;
-    n->norm->through(desc_of(n, s), slot_data(n, s->inputs[0], shard),
-                     slot_gradient(n, s->outputs[0], shard), s->norm.a,
-                     s->norm.b, s->norm.c, to);
+    n->norm->through(desc_of(n, s), slot_data(n, s->inputs[0], shard), &gate,
+                     dy, s->norm.a, s->norm.b, s->norm.c, to);
     if (s->adds[0])
         n->norm->accumulate(n->slots[s->inputs[0]].floats, to, dx);
 }

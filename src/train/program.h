@@ -18,6 +18,7 @@ struct slot {
     bool flows;              /* a gradient comes back to it */
     bool shares;             /* bytes of another slot (an alias) */
     bool reached;            /* some reader writes its gradient */
+    bool joined;             /* its gradient becomes another's in place */
     int64_t floats;
     int64_t at, gradient_at;    /* in a shard's memory, in floats; -1: none */
     int first_write, last_read; /* of the gradient, in backward order */

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "onnx/model.h"
 #include "op/instance.h"
+#include "topology.h"
 #include "train/network.h"
 
 #include <math.h>
@@ -251,22 +252,20 @@ static float *mean_of_copies(const struct tape *tape, int id, int64_t count)
     return mean;
 }
 
-static void check_network(const char *path, int64_t shard, bool frozen,
-                          enum cpu_isa isa)
+static void check_graph(const char *name, const struct graph *graph,
+                        int64_t shard, bool frozen, enum cpu_isa isa)
 {
     struct error err = {0};
-    struct onnx_model *model;
     struct network *network;
     struct tape tape;
-    good(onnx_open(&model, path, &err), &err);
     struct network_options options = {.batch = BATCH,
                                       .shard = shard,
                                       .frozen_statistics = frozen,
                                       .isa = isa};
-    good(network_create(&network, onnx_graph(model), &options, &err), &err);
+    good(network_create(&network, graph, &options, &err), &err);
     struct run run = {.network = network};
     struct network_task task = {fill, loss, &run};
-    tape_open(&tape, onnx_graph(model), !frozen);
+    tape_open(&tape, graph, !frozen);
     /* Twice: the second run finds what the first left behind. */
     good(network_run(network, &task, NULL, &err), &err);
     good(network_run(network, &task, NULL, &err), &err);
@@ -276,16 +275,25 @@ static void check_network(const char *path, int64_t shard, bool frozen,
     assert_true(network_parameter_count(network) > 0);
     for (size_t i = 0; i < network_parameter_count(network); i++) {
         const struct parameter *parameter = network_parameter(network, i);
-        const char *name = tape.instance->values[parameter->id].name;
+        const char *what = tape.instance->values[parameter->id].name;
         float *by = mean_of_copies(&tape, parameter->id, parameter->count);
         double apart =
             distance(parameter->gradient, by, parameter->count, 1e-2);
         free(by);
         if (!(apart < 2e-3))
-            fail_msg("%s: gradient of '%s' is %g apart", path, name, apart);
+            fail_msg("%s: gradient of '%s' is %g apart", name, what, apart);
     }
     tape_close(&tape);
     network_destroy(network);
+}
+
+static void check_network(const char *path, int64_t shard, bool frozen,
+                          enum cpu_isa isa)
+{
+    struct error err = {0};
+    struct onnx_model *model;
+    good(onnx_open(&model, path, &err), &err);
+    check_graph(path, onnx_graph(model), shard, frozen, isa);
     onnx_close(model);
 }
 
@@ -325,6 +333,46 @@ static void mobilenet_has_the_plain_gradients(void **state)
     check_network("data/mobilenet-bn.onnx", 2, false, cpu_isa_detect());
 }
 
+/* What a norm's result is added to may have readers of its own, behind the
+ * norm and before it, or be the norm's source. */
+static const struct topology residuals = {
+    "residuals",
+    "in x ?x3x8x8\n"
+    "const a.weight 16x3x3x3\nconst a.bias 16\n"
+    "const b.weight 16x16x3x3\nconst b.bias 16\n"
+    "const n.scale 16\nconst n.shift 16\nconst n.mean 16\n"
+    "positive n.var 16\n"
+    "const m.scale 16\nconst m.shift 16\nconst m.mean 16\n"
+    "positive m.var 16\n"
+    "const k.scale 16\nconst k.shift 16\nconst k.mean 16\n"
+    "positive k.var 16\n"
+    "t = Conv x a.weight a.bias | pads=1,1,1,1\n"
+    "u = BatchNormalization t n.scale n.shift n.mean n.var\n"
+    "v = Add u t\n"
+    "w = Relu v\n"
+    "c = Conv w b.weight b.bias | pads=1,1,1,1\n"
+    "d = BatchNormalization c m.scale m.shift m.mean m.var\n"
+    "e = Add w d\n"
+    "f = Relu e\n"
+    "g = BatchNormalization f k.scale k.shift k.mean k.var\n"
+    "h = Relu g\n"
+    "i = Add h w\n"
+    "j = Add i f\n"
+    "p = GlobalAveragePool j\n"
+    "y = Flatten p\nout y\n",
+    NULL};
+
+static void residuals_have_the_plain_gradients(void **state)
+{
+    (void)state;
+    struct graph *graph = topology_build(&residuals);
+    for (int frozen = 0; frozen < 2; frozen++) {
+        check_graph("residuals", graph, 2, frozen, cpu_isa_detect());
+        check_graph("residuals", graph, 1, frozen, CPU_ISA_SCALAR);
+    }
+    graph_drop(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +382,7 @@ int main(void)
         cmocka_unit_test(frozen_statistics_have_the_plain_gradients),
         cmocka_unit_test(folded_resnet_has_the_plain_gradients),
         cmocka_unit_test(mobilenet_has_the_plain_gradients),
+        cmocka_unit_test(residuals_have_the_plain_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
