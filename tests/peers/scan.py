@@ -2,7 +2,8 @@
 
 usage: scan.py MODEL.onnx FOLDER [POINTS]
 Each point masks one layer of the network by magnitude and runs every test
-image in batches of 64. The network is built from the ONNX file's own weights
+image in batches of 64, channels last (the fastest of 16, 64, 250 and 500 in
+either layout, but for a few per cent). The network is built from the ONNX file's own weights
 (convolutions, batch norm, additions, pooling, products), so that the work is
 that of the exported model. Prints the seconds of one point.
 """
@@ -27,6 +28,13 @@ def images(folder):
                 numpy.frombuffer(data, numpy.uint8, offset=16).copy()
                 .reshape(-1, 1, 28, 28))
     sys.exit(folder + ": no test images")
+
+
+def channels_last(array):
+    tensor = torch.from_numpy(array.copy())
+    if tensor.dim() != 4:
+        return tensor
+    return tensor.contiguous(memory_format=torch.channels_last)
 
 
 def run(graph, weights, x):
@@ -63,7 +71,7 @@ def run(graph, weights, x):
 def main():
     graph = onnx.load(sys.argv[1]).graph
     raw = images(sys.argv[2])
-    weights = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy())
+    weights = {t.name: channels_last(numpy_helper.to_array(t))
                for t in graph.initializer}
     convs = [n.input[1] for n in graph.node if n.op_type == "Conv"]
     points = int(sys.argv[3]) if len(sys.argv) > 3 else 3
@@ -78,6 +86,7 @@ def main():
             masked[name] = w * (w.abs() > cut)
             for first in range(0, len(raw), 64):
                 x = (raw[first:first + 64].float() / 255 - 0.286) / 0.353
+                x = x.contiguous(memory_format=torch.channels_last)
                 run(graph, masked, x).argmax(1)
             seconds.append(time.time() - begin)
     print("%.3f" % sorted(seconds)[len(seconds) // 2])
