@@ -21,6 +21,10 @@ row() {
 	name=$1 model=$2
 	echo "$3" >"$work/recipe"
 	shift 3
+	batch=128
+	for option; do
+		case $option in 'batch '*) batch=${option#batch } ;; esac
+	done
 	for seed in $seeds; do
 		"$espalier" tune "data/$model" "$data" --recipe "$work/recipe" \
 			--seed "$seed" --json -o "$work/out.onnx" "$@" \
@@ -42,12 +46,12 @@ row() {
 			}' "$work/out.json" >>"$work/drops"
 	done
 	awk -v head="$(date +%F),$commit,$machine,$isa" -v cores="$cores" \
-		-v tail="$name,$model" '
+		-v tail="$name,$model" -v batch="$batch" '
 		NR == 1 { low = high = $1 }
 		{ sum += $1; if ($1 < low) low = $1; if ($1 > high) high = $1 }
 		END {
-			printf "%s,points below dense after tuning: %s,%d,128,,,%.3f,%.2f,%.2f\n",
-				head, tail, cores, sum / NR, low, high
+			printf "%s,points below dense after tuning: %s,%d,%d,,,%.3f,%.2f,%.2f\n",
+				head, tail, cores, batch, sum / NR, low, high
 		}' "$work/drops"
 	rm "$work/drops"
 }
@@ -56,10 +60,10 @@ for name in ${*:-weights80 weights95 half mlp92}; do
 	case $name in
 	weights80) # two epochs from a reconstruction
 		row '80 % of weights' resnet20-bn.onnx 'reconstruct 80%' \
-			--epochs 2 --lr 0.01 --schedule cosine --with 'distill 0.9' ;;
-	weights95) # five
-		row '95 % of weights' resnet20-bn.onnx 'reconstruct 95%' \
-			--epochs 5 --lr 0.05 --with 'distill 0.9' ;;
+			--epochs 2 --with 'distill 0.9' --with 'batch 64' ;;
+	weights95) # five, pruned while it is tuned
+		row '95 % of weights' resnet20-bn.onnx '' --target 95% \
+			--epochs 5 --lr 0.1 --with 'distill 0.9' --with 'batch 64' ;;
 	half) # a block and half the channels of two stages, three epochs
 		row 'half the latency' resnet20-bn.onnx \
 			'set layers.2.conv1 layer; set layers.[3-8].* 50% channel' \
