@@ -6,29 +6,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* LAYER=AMOUNT[:STRUCTURE[:CRITERION]] as a line of the command language.
+/* Whether it is the name of a structure, perhaps one with wrong numbers. */
+static bool names_structure(const char *word)
+{
+    const struct structure *structure;
+    struct error why = {0};
+    return structure_read(&structure, word, &why) == 0 ||
+           why.code != ERROR_NAME;
+}
+
+/* LAYER=AMOUNT[:STRUCTURE[:CRITERION]] or LAYER=STRUCTURE[:CRITERION], of a
+ * structure that has an amount of its own, as a line of the command language.
  * A structure may itself hold ':' (2:4), so a criterion is what the last
  * part names. */
 static char *line_of_set(const char *word)
 {
     const char *equals = strrchr(word, '=');
-    const char *rest = strchr(equals, ':');
-    size_t bytes = strlen(word) + 16;
-    char *line = malloc(bytes);
-    if (!line)
-        return NULL;
-    int layer = (int)(equals - word);
+    const char *rest = strchr(equals, ':'), *last = strrchr(equals, ':');
     const char *amount = equals + 1;
-    if (!rest) {
-        snprintf(line, bytes, "set %.*s %s", layer, word, amount);
-        return line;
+    size_t bytes = strlen(word) + 16;
+    bool criterion = rest && criterion_find(last + 1);
+    size_t length = criterion ? (size_t)(last - amount) : strlen(amount);
+    char *line = malloc(bytes), *body = strndup(amount, length);
+    if (!line || !body) {
+        free(line);
+        line = NULL;
+    } else {
+        bool whole = !rest || rest == amount + length || names_structure(body);
+        size_t first = whole ? length : (size_t)(rest - amount);
+        snprintf(line, bytes, "set %.*s %.*s%s%s%s%s", (int)(equals - word),
+                 word, (int)first, body, whole ? "" : " ",
+                 whole ? "" : body + first + 1, criterion ? " " : "",
+                 criterion ? last + 1 : "");
     }
-    const char *last = strrchr(rest, ':');
-    bool criterion = last > rest && criterion_find(last + 1);
-    size_t structure = criterion ? (size_t)(last - rest) - 1 : strlen(rest + 1);
-    snprintf(line, bytes, "set %.*s %.*s %.*s%s%s", layer, word,
-             (int)(rest - amount), amount, (int)structure, rest + 1,
-             criterion ? " " : "", criterion ? last + 1 : "");
+    free(body);
     return line;
 }
 

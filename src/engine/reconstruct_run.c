@@ -126,7 +126,8 @@ static int fit(struct weights **out, double *removed,
     if (mask_set_init(&masks, &source, err) < 0)
         return -1;
     request->masks = masks.masks;
-    request->removal = (struct removal){masks.labels, masks.blocks};
+    request->removal =
+        (struct removal){masks.labels, masks.blocks, masks.order};
     int code = reconstruct(&result, request, err);
     if (code == 0)
         code = gather(out, removed, order, request, &result, err);

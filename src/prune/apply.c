@@ -1,15 +1,17 @@
 /*
  * Channels, heads and blocks go first; weights are chosen among what these
- * leave, in the shapes of the smaller graph, so that patterns (N:M) fit what
- * will run. Masks are kept in the model's own shapes all the same: they say
- * what is gone of the model. Masked weights are zero bytes, which is zero in
- * every element type.
+ * leave, in the shapes of the smaller graph and in its order of channels, so
+ * that patterns (N:M) fit what will run. Masks are kept in the model's own
+ * shapes all the same: they say what is gone of the model. Masked weights are
+ * zero bytes, which is zero in every element type.
  */
 #include "prune/apply.h"
 
 #include "base/array.h"
 #include "op/instance.h"
+#include "prune/criteria.h"
 #include "prune/narrow.h"
+#include "prune/permute.h"
 #include "prune/score.h"
 
 #include <stdlib.h>
@@ -23,6 +25,8 @@ void mask_set_release(struct mask_set *set)
     free(set->removed);
     free(set->labels);
     free(set->blocks);
+    free(set->order);
+    free(set->shares);
     *set = (struct mask_set){0};
 }
 
@@ -33,7 +37,7 @@ bool mask_set_shrinks(const struct mask_set *set)
 
 static struct removal removal_of_set(const struct mask_set *set)
 {
-    return (struct removal){set->labels, set->blocks};
+    return (struct removal){set->labels, set->blocks, set->order};
 }
 
 /* --- one layer --- */
@@ -43,6 +47,12 @@ struct masking {
     const struct mask_source *source;
     struct graph *small; /* what is left of the graph; NULL: all of it */
     bool same;           /* as much is left as in the previous set */
+};
+
+/* What becomes of one layer's weight. */
+struct outline {
+    bool cut;       /* some of it goes with channels or blocks */
+    uint32_t *from; /* per place: the element that comes there; NULL: its own */
 };
 
 /* The decision about weights alone. */
@@ -99,32 +109,56 @@ static void scatter(struct bitmask *kept, const struct bitmask *chosen)
             bitmask_set(kept, i, false);
 }
 
-/* Chooses among the kept weights, `cut` says whether some are gone. */
-static int choose_weights(const struct masking *masking, size_t row,
-                          struct bitmask *kept, bool cut, struct error *err)
+/* The bits as they lie in the running graph, or back. */
+static int turn_bits(struct bitmask *bits, const uint32_t *from, bool back,
+                     struct error *err)
 {
-    const struct mask_source *source = masking->source;
-    const struct decision *decision = &source->decisions[row];
-    struct layer layer = source->layers->layers[row];
-    int64_t units, remove = decision->remove;
+    struct bitmask turned;
+    if (!from)
+        return 0;
+    if (bitmask_init(&turned, bits->bits, true) < 0)
+        return error_memory(err, bits->bits / 8);
+    for (size_t i = 0; i < bits->bits; i++)
+        bitmask_set(&turned, back ? from[i] : i,
+                    bitmask_get(bits, back ? i : from[i]));
+    bitmask_release(bits);
+    *bits = turned;
+    return 0;
+}
+
+static int turn_scores(float **scores, const uint32_t *from, size_t count,
+                       struct error *err)
+{
+    if (!from)
+        return 0;
+    float *turned = array_create(count + 1, sizeof *turned);
+    if (!turned)
+        return error_memory(err, count * sizeof *turned);
+    for (size_t i = 0; i < count; i++)
+        turned[i] = (*scores)[from[i]];
+    free(*scores);
+    *scores = turned;
+    return 0;
+}
+
+/* Selects among the kept weights, in the shapes and the order that run.
+ * scores  (layer->weights) of the model's layer, changed */
+static int select_kept(const struct masking *masking, size_t row,
+                       struct bitmask *kept, const struct outline *outline,
+                       float *scores, int64_t remove, struct error *err)
+{
+    const struct decision *decision = &masking->source->decisions[row];
+    struct layer layer = masking->source->layers->layers[row];
     struct bitmask chosen = {0};
-    if (check_decision(&layer, decision, &units, err) < 0)
-        return -1;
-    float *scores = score_layer(source, row, decision->criterion, err);
-    if (!scores)
-        return -1;
     int result = 0;
-    if (cut) {
-        double share = (double)remove / (double)units;
+    if (outline->cut) {
         layer = small_layer(masking, row);
-        remove =
-            decision_units(share, structure_units(decision->structure, &layer));
         if (gather(scores, kept) != layer.weights)
-            result = error_set(err, ERROR_MISMATCH,
-                               "layer '%s' keeps other weights than its mask",
-                               layer.name);
+            return error_set(err, ERROR_MISMATCH,
+                             "layer '%s' keeps other weights than its mask",
+                             layer.name);
     }
-    if (result == 0 && decision->criterion->within_rows && layer.matrix.rows &&
+    if (decision->criterion->within_rows && layer.matrix.rows &&
         decision->structure == structures[0])
         result = score_rank_rows(&layer.matrix, scores, err);
     if (result == 0)
@@ -133,50 +167,99 @@ static int choose_weights(const struct masking *masking, size_t row,
     if (result == 0)
         scatter(kept, &chosen);
     bitmask_release(&chosen);
+    return result;
+}
+
+/* Chooses among the kept weights. */
+static int choose_weights(const struct masking *masking, size_t row,
+                          struct bitmask *kept, const struct outline *outline,
+                          struct error *err)
+{
+    const struct mask_source *source = masking->source;
+    const struct decision *decision = &source->decisions[row];
+    const struct layer *layer = &source->layers->layers[row];
+    bool anywhere = decision->structure == structures[0];
+    const uint32_t *from = anywhere ? NULL : outline->from;
+    int64_t units, remove = decision->remove;
+    if (check_decision(layer, decision, &units, err) < 0)
+        return -1;
+    if (outline->cut) {
+        double share = (double)remove / (double)units;
+        struct layer small = small_layer(masking, row);
+        remove =
+            decision_units(share, structure_units(decision->structure, &small));
+    }
+    float *scores = score_layer(source, row, decision->criterion, err);
+    if (!scores)
+        return -1;
+    int result = turn_scores(&scores, from, (size_t)layer->weights, err);
+    if (result == 0)
+        result = turn_bits(kept, from, false, err);
+    if (result == 0)
+        result = select_kept(masking, row, kept, outline, scores, remove, err);
+    if (result == 0)
+        result = turn_bits(kept, from, true, err);
     free(scores);
     return result;
 }
 
+/* Whether N:M holds for a mask of the model in the order that runs: 1; 0; -1
+ * after an error. A pattern that takes less than it can proves nothing. */
+static int keeps_pattern(const struct masking *masking, size_t row,
+                         const struct bitmask *mask,
+                         const struct outline *outline, struct error *err)
+{
+    const struct structure *structure =
+        masking->source->decisions[row].structure;
+    const struct layer *layer = &masking->source->layers->layers[row];
+    struct bitmask chosen = {0};
+    if (structure->select != structure_nm.select || outline->cut ||
+        masking->source->decisions[row].remove <
+            structure->natural(structure, layer))
+        return 1;
+    float *scores = array_create((size_t)layer->weights + 1, sizeof *scores);
+    if (!scores)
+        return error_memory(err, (size_t)layer->weights * sizeof *scores);
+    for (size_t i = 0; i < mask->bits; i++)
+        scores[i] = bitmask_get(mask, outline->from ? outline->from[i] : i);
+    int result =
+        structure->select(structure, layer, scores,
+                          structure->natural(structure, layer), &chosen, err);
+    bool holds = true;
+    for (size_t i = 0; i < mask->bits && result == 0; i++)
+        holds = holds && (!(scores[i] > 0) || bitmask_get(&chosen, i));
+    bitmask_release(&chosen);
+    free(scores);
+    return result < 0 ? -1 : holds;
+}
+
 /* A mask that is known: the weights' own, or one of the previous set. */
-static const struct bitmask *known_mask(const struct masking *masking,
-                                        size_t row)
+static int known_mask(const struct bitmask **mask,
+                      const struct masking *masking, size_t row,
+                      const struct outline *outline, struct error *err)
 {
     const struct mask_source *source = masking->source;
     const struct decision *decision = &source->decisions[row];
-    const struct bitmask *own = weights_mask(source->weights, row, decision);
-    if (own || !masking->same || !source->previous ||
-        !source->previous_decisions ||
+    *mask = weights_mask(source->weights, row, decision);
+    int holds = *mask ? keeps_pattern(masking, row, *mask, outline, err) : 0;
+    if (holds)
+        return holds < 0 ? -1 : 0;
+    *mask = NULL;
+    if (!masking->same || !source->previous || !source->previous_decisions ||
         !decision_equal(decision, &source->previous_decisions[row]))
-        return own;
+        return 0;
     const struct bitmask *previous = &source->previous->masks[row];
-    return previous->words ? previous : NULL;
+    *mask = previous->words ? previous : NULL;
+    return 0;
 }
 
-/* Clears what goes with channels, heads and blocks; whether something did. */
-static int cut_mask(const struct masking *masking, size_t row,
-                    struct bitmask *mask, bool *cut, struct error *err)
+/* Clears what goes with channels, heads and blocks. */
+static void clear_lost(struct bitmask *mask, const struct layer *layer,
+                       unsigned char *const keep[SHAPE_MAX_RANK])
 {
-    const struct mask_set *set = masking->set;
-    const struct layer_table *layers = masking->source->layers;
-    const struct layer *layer = &layers->layers[row];
-    struct removal removal = removal_of_set(set);
-    unsigned char *keep[SHAPE_MAX_RANK] = {NULL};
-    struct arena arena = {0};
-    *cut = false;
-    if (!set->labels)
-        return 0;
-    int block = layers->blocks->block_of[row];
-    bool gone = block >= 0 && set->blocks[block];
-    if (!gone && shrink_weight(masking->source->graph, layers, &removal, row,
-                               keep, &arena, err) < 0) {
-        arena_release(&arena);
-        return -1;
-    }
     int64_t index[SHAPE_MAX_RANK] = {0};
-    for (int d = 0; d < layer->shape.rank; d++)
-        *cut = *cut || keep[d];
-    for (size_t i = 0; (gone || *cut) && i < mask->bits; i++) {
-        bool kept = !gone;
+    for (size_t i = 0; i < mask->bits; i++) {
+        bool kept = true;
         for (int d = 0; d < layer->shape.rank; d++)
             kept = kept && (!keep[d] || keep[d][index[d]]);
         if (!kept)
@@ -187,32 +270,71 @@ static int cut_mask(const struct masking *masking, size_t row,
             index[d] = 0;
         }
     }
-    *cut = *cut || gone;
+}
+
+static int cut_mask(const struct masking *masking, size_t row,
+                    struct bitmask *mask, struct outline *outline,
+                    struct error *err)
+{
+    const struct mask_set *set = masking->set;
+    const struct layer_table *layers = masking->source->layers;
+    const struct layer *layer = &layers->layers[row];
+    struct removal removal = removal_of_set(set);
+    struct shrink_places places;
+    struct arena arena = {0};
+    if (!set->labels)
+        return 0;
+    int block = layers->blocks->block_of[row];
+    if (block >= 0 && set->blocks[block]) {
+        for (size_t i = 0; i < mask->bits; i++)
+            bitmask_set(mask, i, false);
+        outline->cut = true;
+        return 0;
+    }
+    int result = shrink_weight(masking->source->graph, layers, &removal, row,
+                               &places, &arena, err);
+    for (int d = 0; d < layer->shape.rank && result == 0; d++)
+        outline->cut = outline->cut || places.keep[d];
+    if (outline->cut)
+        clear_lost(mask, layer, places.keep);
+    if (result == 0)
+        result = permute_elements(&outline->from, &places, &layer->shape, err);
     arena_release(&arena);
-    return 0;
+    return result;
+}
+
+/* Takes weights away from what is left; `mask` has a bit for each. */
+static int mask_weights(struct masking *masking, size_t row,
+                        struct bitmask *mask, const struct outline *outline,
+                        struct error *err)
+{
+    const struct bitmask *known = NULL;
+    if (known_mask(&known, masking, row, outline, err) < 0)
+        return -1;
+    for (size_t i = 0; known && i < mask->bits; i++)
+        if (!bitmask_get(known, i))
+            bitmask_set(mask, i, false);
+    if (known || !bitmask_count(mask))
+        return 0;
+    return choose_weights(masking, row, mask, outline, err);
 }
 
 static int mask_row(struct masking *masking, size_t row, struct error *err)
 {
     struct mask_set *set = masking->set;
     const struct layer *layer = &masking->source->layers->layers[row];
-    const struct bitmask *known = NULL;
     struct bitmask *mask = &set->masks[row];
-    bool cut;
+    struct outline outline = {0};
     int64_t remove = weights_to_remove(&masking->source->decisions[row]);
     if (!remove && !set->labels)
         return 0;
     if (bitmask_init(mask, (size_t)layer->weights, true) < 0)
         return error_memory(err, (unsigned long long)layer->weights / 8);
-    if (cut_mask(masking, row, mask, &cut, err) < 0)
-        return -1;
-    if (remove)
-        known = known_mask(masking, row);
-    for (size_t i = 0; known && i < mask->bits; i++)
-        if (!bitmask_get(known, i))
-            bitmask_set(mask, i, false);
-    if (remove && !known && bitmask_count(mask) &&
-        choose_weights(masking, row, mask, cut, err) < 0)
+    int result = cut_mask(masking, row, mask, &outline, err);
+    if (result == 0 && remove)
+        result = mask_weights(masking, row, mask, &outline, err);
+    free(outline.from);
+    if (result < 0)
         return -1;
     set->removed[row] = layer->weights - (int64_t)bitmask_count(mask);
     if (!set->removed[row] && !remove)
@@ -227,13 +349,28 @@ bool mask_set_same_shape(const struct mask_set *set,
 {
     if (!previous || !set->labels || !previous->labels)
         return previous && !set->labels && !previous->labels;
+    size_t bytes = set->label_count * sizeof *set->order;
+    bool ordered = set->order != NULL;
+    if (ordered != (previous->order != NULL) ||
+        (ordered && memcmp(set->order, previous->order, bytes) != 0))
+        return false;
     return set->label_count == previous->label_count &&
            set->block_count == previous->block_count &&
            !memcmp(set->labels, previous->labels, set->label_count) &&
            !memcmp(set->blocks, previous->blocks, set->block_count);
 }
 
-/* Finds what goes for real, and what is left of the graph then. */
+static int find_order(struct mask_set *set, const struct mask_source *source,
+                      const struct removal *removal, struct error *err)
+{
+    set->shares = array_create(set->count + 1, sizeof *set->shares);
+    if (!set->shares)
+        return error_memory(err, set->count * sizeof *set->shares);
+    return permute_find(&set->order, set->shares, source, removal, err);
+}
+
+/* Finds what goes for real, what is left of the graph then, and in which
+ * order. */
 static int narrow(struct masking *masking, struct error *err)
 {
     struct mask_set *set = masking->set;
@@ -246,13 +383,18 @@ static int narrow(struct masking *masking, struct error *err)
     if (removal_draft_init(&draft, layers, err) < 0)
         return -1;
     int result = narrow_decide(&draft, source, err);
-    if (result == 0 && (draft.label_count || draft.block_count)) {
+    bool goes = draft.label_count || draft.block_count;
+    struct removal removal = removal_of(&draft);
+    if (result == 0)
+        result = find_order(set, source, &removal, err);
+    if (result == 0 && (goes || set->order)) {
         set->labels = draft.labels;
         set->blocks = draft.blocks;
         set->label_count = layers->groups->labels.count;
         set->block_count = layers->blocks->count;
         draft.labels = draft.blocks = NULL;
-        struct removal removal = removal_of_set(set);
+    }
+    if (result == 0 && goes) {
         result = shrink_graph(&model, source->graph, layers, &removal,
                               SHRINK_COMPACT, err);
         if (result == 0)
@@ -342,7 +484,7 @@ int mask_set_model(struct graph **out, const struct graph *graph,
     if (!none)
         return error_memory(err, layers->count);
     if (!removal.labels)
-        removal = (struct removal){none, NULL};
+        removal = (struct removal){none, NULL, NULL};
     int result = apply_masks(&masked, graph, layers, set, err);
     if (result == 0) {
         result =

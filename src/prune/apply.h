@@ -5,6 +5,8 @@
 #include "prune/decision.h"
 #include "prune/weights.h"
 
+struct permute_share; /* prune/permute.h */
+
 /*
  * What is gone: masks per layer in the model's own shapes, and which channels,
  * heads and blocks go for real (their weights are masked, too).
@@ -13,8 +15,11 @@ struct mask_set {
     struct bitmask *masks; /* per layer; words NULL: dense */
     int64_t *removed;      /* weights masked per layer */
     size_t count;
-    bool *labels, *blocks; /* as struct removal has them; NULL: none go */
-    size_t label_count;    /* of the group table */
+    /* As struct removal has them; labels NULL: none go, none move. */
+    bool *labels, *blocks;
+    int *order;                   /* NULL: channels stay where they are */
+    struct permute_share *shares; /* per layer, where there is an order */
+    size_t label_count;           /* of the group table */
     size_t block_count;
 };
 
@@ -45,9 +50,9 @@ int mask_set_init(struct mask_set *set, const struct mask_source *source,
 
 /*
  * The graph with every masked weight times its mask (graph_with_constants);
- * unmasked layers keep their buffers. Where channels, heads or blocks go, a
- * smaller graph of the same batch with the same node and value ids, whose
- * constants are smaller (prune/shrink.h).
+ * unmasked layers keep their buffers. Where channels, heads or blocks go or
+ * channels change places, another graph of the same batch with the same node
+ * and value ids, whose constants are smaller or ordered (prune/shrink.h).
  */
 int mask_set_apply(struct graph **out, const struct graph *graph,
                    const struct layer_table *layers, const struct mask_set *set,
@@ -58,10 +63,11 @@ int mask_set_model(struct graph **out, const struct graph *graph,
                    const struct layer_table *layers, const struct mask_set *set,
                    struct error *err);
 
-/* Whether channels, heads or blocks go. */
+/* Whether channels, heads or blocks go, or channels change places. */
 bool mask_set_shrinks(const struct mask_set *set);
 
-/* Whether the same channels, heads and blocks go; previous may be NULL. */
+/* Whether the same channels, heads and blocks go, in the same order; previous
+ * may be NULL. */
 bool mask_set_same_shape(const struct mask_set *set,
                          const struct mask_set *previous);
 

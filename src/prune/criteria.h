@@ -26,6 +26,7 @@ extern const struct criterion criterion_random;
 
 extern const struct structure structure_weight;
 extern const struct structure structure_nm;
+extern const struct structure structure_nm_permuted;
 extern const struct structure structure_block;
 extern const struct structure structure_kernel;
 extern const struct structure structure_channel;

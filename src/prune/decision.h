@@ -68,6 +68,9 @@ struct structure {
     /* Channels and heads go for real (prune/shrink.h), and so does a whole
      * layer: nothing of them is left to be masked. `select` is NULL. */
     bool narrows, skips;
+    /* Input channels take an order in which more magnitude stays
+     * (prune/permute.h). */
+    bool permutes;
     int64_t multiple; /* how many stay is a multiple of this; 0: any number */
     /* Units that can go when all cannot; NULL: all. */
     int64_t (*most)(const struct structure *self, const struct layer *layer);

@@ -2,6 +2,7 @@
 
 #include "base/array.h"
 #include "prune/group_walk.h"
+#include "prune/permute.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ void group_table_destroy(struct group_table *table)
     free(table->groups);
     free(table->group_of);
     free(table->unit_of);
+    free(table->kinds);
     free(table);
 }
 
@@ -424,6 +426,8 @@ static int fill(struct group_table *table, const struct graph *graph,
         result = find_axes(table, err);
     if (result == 0)
         result = index_axes(table, err);
+    if (result == 0)
+        result = permute_kinds(table, err);
     free(heads);
     size_t *left = array_create(table->axis_count + 1, sizeof *left);
     if (!left)

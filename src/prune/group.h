@@ -64,6 +64,9 @@ struct group_table {
     size_t count;
     int *group_of; /* per layer row: index of its group, -1: none */
     int *unit_of;  /* per label that is a unit: group index, else -1 */
+    /* Per label that is a unit: units of a group that are of one kind may
+     * change places (prune/permute.h); 0: it stays where it is. */
+    uint64_t *kinds;
 };
 
 /*

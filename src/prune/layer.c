@@ -4,6 +4,7 @@
 #include "op/instance.h"
 #include "prune/block.h"
 #include "prune/group.h"
+#include "prune/permute.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -263,6 +264,8 @@ int layer_table_init(struct layer_table *table, const struct graph *instance,
         table->layers[i].group = group_of_layer(table->groups, i);
         table->layers[i].block =
             block < 0 ? NULL : &table->blocks->blocks[block];
+        result =
+            permute_fixed(&table->layers[i].fixed, instance, table, i, err);
     }
     if (result < 0)
         layer_table_release(table);

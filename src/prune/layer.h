@@ -47,6 +47,9 @@ struct layer {
      * known. */
     const struct group *group;
     const struct block *block; /* the branch it is part of; NULL: none */
+    /* Why its input channels cannot take another order; "" when they can;
+     * NULL: not known. */
+    const char *fixed;
 };
 
 struct layer_table {

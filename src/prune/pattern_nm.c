@@ -6,6 +6,9 @@
  * Amounts count weights. Up to (M - N) / M of the grouped weights those fall
  * first that the pattern lets fall; beyond it the rest, by score, which keeps
  * the pattern. Of equal scores in a group the lower index stays.
+ *
+ * N:Mp is the same after the input channels have taken an order in which more
+ * magnitude stays; prune/apply.c hands out scores in that order.
  */
 #include "prune/criteria.h"
 #include "prune/select.h"
@@ -15,6 +18,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { GROUP_MAX = 16 };
 
@@ -33,6 +37,19 @@ static int parse(const char *name, struct structure *out, struct error *err)
     return 1;
 }
 
+/* 2:4p */
+static int parse_permuted(const char *name, struct structure *out,
+                          struct error *err)
+{
+    char numbers[24];
+    size_t length = strlen(name);
+    if (length < 2 || length >= sizeof numbers || name[length - 1] != 'p')
+        return 0;
+    memcpy(numbers, name, length - 1);
+    numbers[length - 1] = '\0';
+    return parse(numbers, out, err);
+}
+
 static int fits(const struct structure *self, const struct layer *layer,
                 struct error *err)
 {
@@ -44,6 +61,18 @@ static int fits(const struct structure *self, const struct layer *layer,
         err, ERROR_UNSUPPORTED, "found %lld input channel%s, %s needs %d",
         (long long)layer->matrix.inputs, layer->matrix.inputs == 1 ? "" : "s",
         self->name, self->second);
+}
+
+static int fits_permuted(const struct structure *self,
+                         const struct layer *layer, struct error *err)
+{
+    if (fits(self, layer, err) < 0)
+        return -1;
+    if (layer->fixed && !layer->fixed[0])
+        return 0;
+    return error_set(
+        err, ERROR_UNSUPPORTED, "its input channels keep their order: %s",
+        layer->fixed ? layer->fixed : "their layers are not known");
 }
 
 static int64_t units(const struct structure *self, const struct layer *layer)
@@ -125,6 +154,20 @@ const struct structure structure_nm = {
     .second = 4,
     .parse = parse,
     .fits = fits,
+    .units = units,
+    .natural = natural,
+    .select = select_nm,
+};
+
+const struct structure structure_nm_permuted = {
+    .name = "2:4p",
+    .help = "N:M after the input channels took a better order",
+    .unit = "weights",
+    .first = 2,
+    .second = 4,
+    .permutes = true,
+    .parse = parse_permuted,
+    .fits = fits_permuted,
     .units = units,
     .natural = natural,
     .select = select_nm,

@@ -264,6 +264,14 @@ static int choose_among_left(struct work *work, struct fit *fit,
     return 0;
 }
 
+/* Methods look for patterns in the model's order of channels; where another
+ * one runs, masks that follow it stay as they are. */
+static bool keeps_mask(const struct reconstruct_request *r, size_t row)
+{
+    return !r->method->choose || !r->decisions[row].remove ||
+           (r->removal.order && r->decisions[row].structure != structures[0]);
+}
+
 /* The mask and the weights on it; *error is what is lost. */
 static int choose_and_solve(struct work *work, struct fit *fit,
                             const struct fitting *f, double *error,
@@ -276,12 +284,12 @@ static int choose_and_solve(struct work *work, struct fit *fit,
     if (f->stays.words) {
         if (choose_among_left(work, fit, f, err) < 0)
             return -1;
-    } else if (r->method->choose && r->decisions[f->row].remove) {
-        if (r->method->choose(fit, &r->decisions[f->row], &r->parallel,
-                              r->cancel, mask, weight, error, err) < 0)
-            return -1;
-    } else if (bitmask_copy(mask, &r->masks[f->row]) < 0) {
-        return error_memory(err, (size_t)f->layer->weights / 8);
+    } else if (keeps_mask(r, f->row)) {
+        if (bitmask_copy(mask, &r->masks[f->row]) < 0)
+            return error_memory(err, (size_t)f->layer->weights / 8);
+    } else if (r->method->choose(fit, &r->decisions[f->row], &r->parallel,
+                                 r->cancel, mask, weight, error, err) < 0) {
+        return -1;
     }
     if (*error >= 0 && refit_cost(fit, mask) > REFIT_COST)
         return 0;

@@ -143,7 +143,8 @@ int lost_layer(struct bitmask *mask, float *rows, const struct lost *lost,
 {
     const struct layer *layer = &lost->layers->layers[row];
     const struct layer_matrix *m = &layer->matrix;
-    unsigned char *keep[SHAPE_MAX_RANK] = {NULL};
+    struct shrink_places places = {{NULL}, {NULL}};
+    unsigned char *const *keep = places.keep;
     int64_t index[SHAPE_MAX_RANK] = {0};
     struct arena arena = {0};
     bool any = false;
@@ -151,7 +152,7 @@ int lost_layer(struct bitmask *mask, float *rows, const struct lost *lost,
     for (int64_t r = 0; rows && r < m->rows; r++)
         rows[r] = 1;
     int code = lost->values ? shrink_weight(graph, lost->layers, &lost->removal,
-                                            row, keep, &arena, err)
+                                            row, &places, &arena, err)
                             : 0;
     for (int d = 0; d < layer->shape.rank; d++)
         any = any || keep[d];

@@ -81,6 +81,16 @@ static int origin_of(const struct graph *graph, const struct graph *small,
     return -1;
 }
 
+/* Whether every element is where it was. */
+static bool is_untouched(const struct tensor *numbers, const struct shape *own)
+{
+    const uint32_t *at = numbers->data;
+    uint32_t count = (uint32_t)tensor_elements(numbers), same = 0;
+    while (same < count && at[same] == same)
+        same++;
+    return same == count && shape_equal(&numbers->shape, own);
+}
+
 static int add_row(struct regrow *regrow, const struct graph *graph,
                    const struct graph *small, const struct graph *numbers,
                    size_t id, struct error *err)
@@ -91,7 +101,8 @@ static int add_row(struct regrow *regrow, const struct graph *graph,
     if (origin >= 0 &&
         here->shape.rank != graph->values[origin].constant.shape.rank)
         origin = -1; /* what holds a place only */
-    if (!new &&shape_equal(&here->shape, &graph->values[id].constant.shape))
+    if (!new &&is_untouched(&numbers->values[id].constant,
+                            &graph->values[id].constant.shape))
         return 0;
     struct regrow_row *row = &regrow->rows[regrow->count];
     *row = (struct regrow_row){.id = (int)id,
@@ -133,7 +144,7 @@ int regrow_init(struct regrow *regrow, const struct graph *graph,
                 const struct layer_table *layers, const struct mask_set *set,
                 struct error *err)
 {
-    const struct removal removal = {set->labels, set->blocks};
+    const struct removal removal = {set->labels, set->blocks, set->order};
     struct graph *marked = NULL, *small = NULL, *numbers = NULL;
     *regrow = (struct regrow){0};
     if (!mask_set_shrinks(set))

@@ -62,5 +62,5 @@ void removal_return(struct removal_draft *draft, int unit)
 
 struct removal removal_of(const struct removal_draft *draft)
 {
-    return (struct removal){draft->labels, draft->blocks};
+    return (struct removal){draft->labels, draft->blocks, NULL};
 }

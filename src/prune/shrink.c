@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef unsigned char *keeps[SHAPE_MAX_RANK];
-
 static const char nothing[] = "espalier.nothing"; /* what placeholders read */
 
 /* --- blocks --- */
@@ -323,8 +321,9 @@ int shrink_graph(struct graph **out, const struct graph *graph,
 }
 
 int shrink_weight(const struct graph *graph, const struct layer_table *layers,
-                  const struct removal *removal, size_t row, keeps keep,
-                  struct arena *arena, struct error *err)
+                  const struct removal *removal, size_t row,
+                  struct shrink_places *places, struct arena *arena,
+                  struct error *err)
 {
     struct shrink shrink = {.graph = graph,
                             .layers = layers,
@@ -334,8 +333,8 @@ int shrink_weight(const struct graph *graph, const struct layer_table *layers,
                             .arena = *arena};
     const struct layer *layer = &layers->layers[row];
     int result = 0;
-    keeps mine = {NULL};
-    memset(keep, 0, sizeof(keeps));
+    struct shrink_places mine = {{NULL}, {NULL}};
+    *places = mine;
     for (size_t i = 0; i < shrink.table->use_count && result == 0; i++) {
         const struct label_use *use = &shrink.table->uses[i];
         int axes[SHAPE_MAX_RANK];
@@ -343,10 +342,15 @@ int shrink_weight(const struct graph *graph, const struct layer_table *layers,
             graph->nodes[use->node].op->weight_input != use->input)
             continue;
         group_stored_axes(graph, use->value, axes);
-        result = shrink_take(&shrink, &use->map, mine, err);
-        for (int d = 0; d < use->map.shape.rank && result == 0; d++)
-            if (mine[d])
-                keep[axes[d]] = mine[d];
+        result = shrink_take(&shrink, &use->map, mine.keep, err);
+        if (result == 0)
+            result = shrink_order(&shrink, &use->map, mine.from, err);
+        for (int d = 0; d < use->map.shape.rank && result == 0; d++) {
+            if (mine.keep[d])
+                places->keep[axes[d]] = mine.keep[d];
+            if (mine.from[d])
+                places->from[axes[d]] = mine.from[d];
+        }
     }
     *arena = shrink.arena;
     return result;

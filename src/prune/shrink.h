@@ -1,6 +1,6 @@
 /*
- * Physically smaller graphs: labels (prune/group.h) that are removed, and
- * blocks (prune/block.h) that are passed over.
+ * Physically smaller graphs: labels (prune/group.h) that are removed, blocks
+ * (prune/block.h) that are passed over, channels that change their places.
  */
 #ifndef PRUNE_SHRINK_H
 #define PRUNE_SHRINK_H
@@ -12,11 +12,20 @@
 struct removal {
     const bool *labels; /* per label of the table, read at roots */
     const bool *blocks; /* per block; NULL: none */
+    /* Per label, at roots, the one that comes to its place (prune/permute.h):
+     * a permutation of labels that stay. NULL: all where they are. */
+    const int *order;
+};
+
+/* What becomes of the positions of a constant, per axis. */
+struct shrink_places {
+    unsigned char *keep[SHAPE_MAX_RANK]; /* 0 or 1; NULL: all stay */
+    int *from[SHAPE_MAX_RANK]; /* which one comes here; NULL: each its own */
 };
 
 enum shrink_mode {
     SHRINK_COMPACT, /* smaller constants, changed attributes and shapes */
-    SHRINK_MASK,    /* same shapes, zeros: what compact must equal */
+    SHRINK_MASK,    /* same shapes and order, zeros: what compact must equal */
 };
 
 /*
@@ -35,13 +44,12 @@ int shrink_graph(struct graph **out, const struct graph *graph,
                  struct error *err);
 
 /*
- * The elements of a stored constant that stay: per axis the kept positions.
- * Positions of layer row's weight, as stored.
- * keep[axis]  written: 0 or 1 per position, arena memory; NULL: all
+ * What becomes of the positions of layer row's weight, as stored.
+ * places  written; arena memory
  */
 int shrink_weight(const struct graph *graph, const struct layer_table *layers,
                   const struct removal *removal, size_t row,
-                  unsigned char *keep[SHAPE_MAX_RANK], struct arena *arena,
+                  struct shrink_places *places, struct arena *arena,
                   struct error *err);
 
 /*

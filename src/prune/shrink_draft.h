@@ -39,6 +39,10 @@ int64_t shrink_count(const unsigned char *keep, int64_t size);
 int shrink_take(struct shrink *shrink, const struct label_map *map,
                 unsigned char *keep[SHAPE_MAX_RANK], struct error *err);
 
+/* Adds where this map's positions come from. */
+int shrink_order(struct shrink *shrink, const struct label_map *map,
+                 int *from[SHAPE_MAX_RANK], struct error *err);
+
 /* The constants of all nodes, as the mode asks. */
 int shrink_constants(struct shrink *shrink, struct error *err);
 

@@ -10,8 +10,9 @@
 #include <string.h>
 
 const struct structure *const structures[] = {
-    &structure_weight,  &structure_nm,   &structure_block, &structure_kernel,
-    &structure_channel, &structure_head, &structure_layer, NULL,
+    &structure_weight, &structure_nm,     &structure_nm_permuted,
+    &structure_block,  &structure_kernel, &structure_channel,
+    &structure_head,   &structure_layer,  NULL,
 };
 
 struct member {

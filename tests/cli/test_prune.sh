@@ -44,6 +44,19 @@ refuse 'locked channels' 1 "layer 'fc3': its channels stay" prune \
 	data/mlp.onnx $data --set fc3=10%:channel -o "$out"
 refuse 'one channel stays' 1 'expected at most 299' prune \
 	data/mlp.onnx $data --set fc1=300:channel -o "$out"
+ok 'channels in another order' prune data/mlp.onnx $data --set fc2=2:4p \
+	--set fc3=1:4p:l2 -o "$work/order.onnx" --json --write-recipe
+same verified "$(value verified)" true
+same 'different answers' "$(value different_answers)" 0
+grep -q '^set fc2 .*2:4p' "$work/order.recipe" || fail 'no order in the recipe'
+ok 'its recipe again' prune data/mlp.onnx $data --recipe "$work/order.recipe" \
+	-o "$work/again.onnx" --json
+cmp -s "$work/order.onnx" "$work/again.onnx" ||
+	fail 'the recipe gives another order'
+refuse 'locked order' 1 'its input channels keep their order: it meets' prune \
+	data/mlp.onnx $data --set fc1=2:4p -o "$out"
+refuse 'N beyond M' 1 'found 5:4' prune data/mlp.onnx $data --set fc2=5:4p \
+	-o "$out"
 ok 'structure and criterion' prune data/mlp.onnx $data \
 	--set 'fc*=10%:weight:magnitude' -o "$out"
 grep -q 'verified    yes' "$work/out" || fail 'text: verified'

@@ -475,15 +475,18 @@ static void what_lost_channels_is_reconstructed(void **state)
         for (size_t i = 0; i < m.layers.count; i += 2)
             chosen += choose(&m, i, "channel", 0.2) == 0;
         if (n == 0)
-            assert_int_equal(choose(&m, 5, "layer", 1), 0);
+            assert_int_equal(
+                choose(&m, 5, "layer", 1) | choose(&m, 9, "2:4p", 0.5), 0);
         assert_true(chosen > 3);
         struct mask_source source = {
             .graph = m.graph, .layers = &m.layers, .decisions = m.decisions};
         mask_set_release(&m.masks);
         assert_int_equal(mask_set_init(&m.masks, &source, NULL), 0);
         assert_true(mask_set_shrinks(&m.masks));
+        assert_true(n || m.masks.order);
         m.request.masks = m.masks.masks;
-        m.request.removal = (struct removal){m.masks.labels, m.masks.blocks};
+        m.request.removal =
+            (struct removal){m.masks.labels, m.masks.blocks, m.masks.order};
         double before = distance_left(&m, m.graph, &m.masks);
         assert_int_equal(reconstruct(&result, &m.request, NULL), 0);
         assert_int_equal(graph_with_constants(&changed, m.graph, result.count,

@@ -291,7 +291,7 @@ static void completion_knows_the_table(void **state)
               "masks export");
     completes(session, "set @1 ", "");
     completes(session, "set @1 5% w", "weight wanda");
-    completes(session, "set @1 5% 2", "2:4");
+    completes(session, "set @1 5% 2", "2:4 2:4p");
     completes(session, "set @1 5% lam", "lamp");
     completes(session, "set @1 5% weight m", "magnitude mean-activation");
     completes(session, "criterion la", "lamp");
