@@ -270,6 +270,7 @@ static void fill_layers(struct view *view, const struct session *session,
             decision_weights(now->decisions, session_layers(session), i);
         fill_energy(to, &session_layers(session)->layers[i]);
         to->ms = to->dense_ms = to->share = to->reference_ms = NAN;
+        to->kept = to->kept_before = NAN;
         to->kernel = "";
         to->sparse_kernel = false;
         if (baseline != NULL && i < baseline->layer_count)
@@ -283,6 +284,10 @@ static void fill_layers(struct view *view, const struct session *session,
         to->share = total > 0 ? from->ms / total : NAN;
         to->kernel = from->kernel != NULL ? from->kernel : "";
         to->sparse_kernel = from->sparse_kernel;
+        if (from->magnitude > 0) {
+            to->kept = from->kept / from->magnitude;
+            to->kept_before = from->kept_before / from->magnitude;
+        }
     }
 }
 

@@ -168,21 +168,35 @@ static const char *scan_text(char *text, size_t room, const struct view *view,
     return text;
 }
 
+/* What another order of its input channels saves; "" no other order. */
+static const char *order_text(char *text, size_t room,
+                              const struct view_layer *layer)
+{
+    char a[FORMAT_ROOM], b[FORMAT_ROOM];
+    text[0] = '\0';
+    if (layer->kept > 0)
+        snprintf(text, room, "ordered: keeps %s of |w|, not %s",
+                 format_percent(a, layer->kept),
+                 format_percent(b, layer->kept_before));
+    return text;
+}
+
 /* What the layer's channels go together with, in the last rows. */
 static int draw_group(const struct view *view, int index,
                       struct surface *surface, struct rect area)
 {
-    char scan[96];
+    char scan[96], order[96];
     const struct view_layer *layer = &view->layers[index];
     const char *lines[] = {scan_text(scan, sizeof scan, view, index),
-                           layer->width, layer->group ? layer->group : ""};
+                           order_text(order, sizeof order, layer), layer->width,
+                           layer->group ? layer->group : ""};
     int used = 0;
-    for (int i = 2; i >= 0 && area.rows > 5; i--) {
+    for (int i = 3; i >= 0 && area.rows > 5; i--) {
         if (lines[i][0] == '\0')
             continue;
         used++;
         widget_clip(surface, area.row + area.rows - used, area.column + 1,
-                    area.columns - 2, i == 2 ? ROLE_DIM : ROLE_TEXT, lines[i]);
+                    area.columns - 2, i == 3 ? ROLE_DIM : ROLE_TEXT, lines[i]);
     }
     return used;
 }

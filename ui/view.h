@@ -24,12 +24,14 @@ struct view_layer {
     bool prunable;
     const char *reason; /* static; why not prunable */
     const char *criterion, *structure;
-    double amount;       /* share of the structure's units that goes */
-    char width[80];      /* "4 of 16 channels go, 4 layers together", "" */
-    char *group;         /* owned; who shares them, or why they stay; "" */
-    double ms, dense_ms; /* NAN: not measured */
-    double share;        /* of the variant's latency */
-    double reference_ms; /* in the reference variant */
+    double amount;            /* share of the structure's units that goes */
+    char width[80];           /* "4 of 16 channels go, 4 layers together", "" */
+    double kept_before, kept; /* of the magnitude by N:M: in the model's order
+                                 and in the new one; NAN: no other order */
+    char *group;              /* owned; who shares them, or why they stay; "" */
+    double ms, dense_ms;      /* NAN: not measured */
+    double share;             /* of the variant's latency */
+    double reference_ms;      /* in the reference variant */
     double reference_removed;
     double joules, dense_joules; /* of one sample, by the model */
     const char *kernel;          /* static, "" not known */

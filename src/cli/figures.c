@@ -8,8 +8,14 @@ void figures_json(cJSON *document, const struct session *session,
                   const struct variant *variant, const struct report *report)
 {
     const struct result *result = &report->result;
+    double kept_before, kept;
     json_number(document, "sparsity",
                 variant_sparsity(variant, session_layers(session)), 6);
+    if (result_order(result, &kept_before, &kept)) {
+        cJSON *order = cJSON_AddObjectToObject(document, "order");
+        json_number(order, "kept_magnitude", kept, 6);
+        json_number(order, "kept_in_model_order", kept_before, 6);
+    }
     json_integer(document, "parameters_before", result->dense_cost.nonzeros);
     json_integer(document, "parameters_after", result->cost.nonzeros);
     json_integer(document, "encoded_bytes", result->cost.encoded_bytes);
@@ -40,8 +46,13 @@ void figures_text(const struct session *session, const struct variant *variant,
 {
     const struct result *result = &report->result;
     char before[64], after[160];
+    double kept_before, kept;
     printf("sparsity    %.2f %% of the prunable weights\n",
            100 * variant_sparsity(variant, session_layers(session)));
+    if (result_order(result, &kept_before, &kept))
+        printf("order       channels moved: N:M keeps %.2f %% of the "
+               "magnitude instead of %.2f %%\n",
+               100 * kept, 100 * kept_before);
     print_pair("parameters",
                count_text(result->dense_cost.nonzeros, before, sizeof before),
                count_text(result->cost.nonzeros, after, sizeof after));

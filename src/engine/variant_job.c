@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "measure/latency.h"
+#include "prune/permute.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -126,6 +127,15 @@ static int focus_step(const struct engine *engine, const struct plan *plan,
     return plan_step_of_node(plan, layers->layers[focus].node);
 }
 
+static void take_order(struct result *result, const struct mask_set *masks)
+{
+    for (size_t i = 0; masks && masks->order && i < result->layer_count; i++) {
+        result->layers[i].magnitude = masks->shares[i].magnitude;
+        result->layers[i].kept_before = masks->shares[i].before;
+        result->layers[i].kept = masks->shares[i].after;
+    }
+}
+
 int engine_costs(struct engine *engine, const struct variant *variant,
                  struct result *result, struct error *err)
 {
@@ -143,6 +153,7 @@ int engine_costs(struct engine *engine, const struct variant *variant,
     graph_drop(graph);
     if (!result->layers)
         return error_memory(err, result->layer_count * sizeof *result->layers);
+    take_order(result, masks);
     result->metric = setup->metric;
     result->dense_cost =
         engine_is_dense(engine, variant) ? result->cost : engine->baseline.cost;

@@ -21,7 +21,6 @@ struct side {
     size_t row;
     struct permute_reader reader;
     int *labels; /* per column, -1: it stays; arena memory */
-    double total;
     bool moves;
 };
 
@@ -347,12 +346,6 @@ static int make_sides(struct finding *finding, struct error *err)
     return 0;
 }
 
-static double share_of(const struct permute_reader *reader)
-{
-    double total, kept = permute_kept(reader, &total);
-    return total > 0 ? kept / total : 1;
-}
-
 static int find(struct finding *finding, struct permute_share *shares,
                 struct error *err)
 {
@@ -365,7 +358,8 @@ static int find(struct finding *finding, struct permute_share *shares,
         return -1;
     for (size_t i = 0; i < finding->count; i++)
         shares[finding->sides[i].row].before =
-            share_of(&finding->sides[i].reader);
+            permute_kept(&finding->sides[i].reader,
+                         &shares[finding->sides[i].row].magnitude);
     for (size_t g = 0; g < table->count; g++)
         if (is_wanted(finding, &table->groups[g]) &&
             search_group(finding, &table->groups[g], err) < 0)
@@ -374,7 +368,7 @@ static int find(struct finding *finding, struct permute_share *shares,
         const struct side *side = &finding->sides[i];
         struct permute_share *share = &shares[side->row];
         if (side->moves)
-            share->after = share_of(&side->reader);
+            share->after = permute_kept(&side->reader, &share->magnitude);
         else
             *share = (struct permute_share){0};
     }

@@ -33,10 +33,10 @@ int permute_fixed(const char **why, const struct graph *instance,
                   const struct layer_table *layers, size_t row,
                   struct error *err);
 
-/* Of the magnitude of what an N:M layer reads, what the pattern keeps when it
- * removes all that it can: 0…1. */
+/* The magnitude of an N:M layer, and what of it the pattern keeps when it
+ * removes all that it can; all 0 where nothing moves. */
 struct permute_share {
-    double before, after; /* in the model's order, in the new one; 0: none */
+    double magnitude, before, after; /* in the model's order, in the new one */
 };
 
 /*

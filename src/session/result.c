@@ -17,6 +17,22 @@ void result_take_accuracy(struct result *out, const struct result *in)
     out->loss = in->loss;
 }
 
+bool result_order(const struct result *result, double *before, double *after)
+{
+    double magnitude = 0;
+    *before = *after = 0;
+    for (size_t i = 0; i < result->layer_count; i++) {
+        magnitude += result->layers[i].magnitude;
+        *before += result->layers[i].kept_before;
+        *after += result->layers[i].kept;
+    }
+    if (!(magnitude > 0))
+        return false;
+    *before /= magnitude;
+    *after /= magnitude;
+    return true;
+}
+
 int result_copy(struct result *out, const struct result *in)
 {
     struct layer_result *layers = NULL;

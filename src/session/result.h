@@ -15,6 +15,9 @@ struct layer_result {
     double dense_ms;    /* the same layer in the dense model's plan */
     const char *kernel; /* static text; "" not yet */
     bool sparse_kernel;
+    /* Of N:M in another order of channels: the layer's magnitude, and what of
+     * it the pattern keeps in the model's order and in the new one; else 0. */
+    double magnitude, kept_before, kept;
 };
 
 struct result {
@@ -55,6 +58,9 @@ struct exam {
 
 /* Copies the accuracy part alone. */
 void result_take_accuracy(struct result *out, const struct result *in);
+/* Whether channels took another order for N:M; what of the magnitude of the
+ * layers that read them is kept then, and was in the model's order: 0…1. */
+bool result_order(const struct result *result, double *before, double *after);
 int result_copy(struct result *out, const struct result *in);
 void result_release(struct result *result);
 
