@@ -1,136 +1,217 @@
 /*
- * The believed chances are calibrated by what was seen: in zones, runs of
- * strata from the boundary outwards that hold at least ZONE flips, the flips
- * are believed times (flips + PRIOR all) / (believed + PRIOR), "all" being
- * that ratio over all strata. So where nothing flipped and little was expected
- * the model speaks, with the doubt of PRIOR flips; where much was seen, the
- * data. Where flips are the rule the answers that stay are calibrated in the
- * same way; the two are weighed by their variances, whose harmonic sum is the
- * binomial's in between. Answers that scatter more than the chances say
- * (unequal classes, a bent margin) widen the whole by that ratio.
+ * The believed chances are corrected by what was seen: a logistic regression
+ * of the answers with the believed logits as offset and an effect for each
+ * stratum, each label and each rival. The effects are drawn to zero by normal
+ * priors; those of strata walk from the boundary outwards on either side, so
+ * that where nothing flipped and little was expected the neighbours and the
+ * model speak, with the doubt of the walk, and where much was seen the data.
+ * The effects' doubt and the chance of every single answer add up to the
+ * variance. Fitted by Newton's method; Laplace's approximation.
  */
 #include "eval/flips.h"
 
 #include <math.h>
+#include <string.h>
 
-static const double ZONE = 4;    /* flips, seen and believed */
-static const double PRIOR = 1;   /* flips */
-static const double SCATTER = 5; /* squares that are believed before */
-/* Half of the answers may flip for another reason than the chance says. */
-static const double LEAST_SPREAD = 0.1;
+/* With more classes only strata have effects. */
+enum { CLASSES = 24, SIZE = STRATA_MAX + 2 * CLASSES, STEPS = 8, OWN = 3 };
 
-/* One direction of flips in some strata; sums over its samples. */
-struct zone {
-    double seen, flips, believed;
-    double left, likely, likely_square; /* not seen: count, q, q^2 */
-    double square, cross;               /* seen: q^2, and q of the flipped */
+/* Deviations before anything was seen, in logits: of the stratum at the
+ * boundary, from stratum to stratum, of a class. */
+static const double FIRST = 0.7, WALK = 0.5, CLASS = 0.5;
+static const double FARTHEST = 2; /* an effect's largest change in a step */
+static const double CLOSE = 0.02; /* the step after it is its square */
+
+/* Effects of strata, then labels, then rivals. */
+struct effects {
+    int strata, classes, size;
+    double value[SIZE];
+    double gradient[SIZE];
+    double information[SIZE][SIZE]; /* its lower triangle; or Cholesky's */
 };
 
-struct ratios {
-    double flip, stay;
-};
-
-static void zone_add(struct zone *zone, const struct zone *more)
+static void effects_init(struct effects *e, const struct strata *strata)
 {
-    zone->seen += more->seen;
-    zone->flips += more->flips;
-    zone->believed += more->believed;
-    zone->left += more->left;
-    zone->likely += more->likely;
-    zone->likely_square += more->likely_square;
-    zone->square += more->square;
-    zone->cross += more->cross;
+    e->strata = (int)strata->count;
+    e->classes = strata->classes <= CLASSES ? strata->classes : 0;
+    e->size = e->strata + 2 * e->classes;
+    memset(e->value, 0, sizeof e->value);
 }
 
-static struct zone zone_of(const struct flips_view *view, size_t h, bool from)
+/* The effects of the sample at place i of stratum h, ascending; how many. */
+static int own_effects(const struct effects *e, const struct strata *strata,
+                       size_t h, int64_t i, int own[OWN])
 {
-    const struct strata *strata = view->strata;
-    int64_t end, first = strata_range(strata, h, &end);
-    struct zone zone = {0};
-    for (int64_t i = first; i < end; i++) {
-        if (view->base[i] != from)
-            continue;
-        double q = (double)view->chance[i];
-        if (!view->seen[i]) {
-            zone.left++;
-            zone.likely += q;
-            zone.likely_square += q * q;
-            continue;
+    int32_t label = strata->label[i], rival = strata->rival[i];
+    int count = 0;
+    own[count++] = (int)h;
+    if (label >= 0 && label < e->classes)
+        own[count++] = e->strata + label;
+    if (rival >= 0 && rival < e->classes)
+        own[count++] = e->strata + e->classes + rival;
+    return count;
+}
+
+static double probability(const struct effects *e, const int *own, int count,
+                          double logit)
+{
+    for (int k = 0; k < count; k++)
+        logit += e->value[own[k]];
+    return 1 / (1 + exp(-logit));
+}
+
+/* --- fitting --- */
+
+/* That effect a (less b, unless -1) is normal with this deviation. */
+static void believe(struct effects *e, int a, int b, double deviation)
+{
+    double weight = 1 / (deviation * deviation);
+    double off = e->value[a] - (b < 0 ? 0 : e->value[b]);
+    e->information[a][a] += weight;
+    e->gradient[a] -= weight * off;
+    if (b < 0)
+        return;
+    e->information[b][b] += weight;
+    e->information[a > b ? a : b][a > b ? b : a] -= weight;
+    e->gradient[b] += weight * off;
+}
+
+static void add_beliefs(struct effects *e, const struct strata *strata)
+{
+    for (int h = 0; h < e->strata; h++) {
+        bool right = strata->list[h].right;
+        int inner = right ? h - 1 : h + 1;
+        bool edge = inner < 0 || inner == e->strata ||
+                    strata->list[inner].right != right;
+        believe(e, h, edge ? -1 : inner, edge ? FIRST : WALK);
+    }
+    for (int c = e->strata; c < e->size; c++)
+        believe(e, c, -1, CLASS);
+}
+
+static void add_answers(struct effects *e, const struct flips_view *view)
+{
+    for (size_t h = 0; h < view->strata->count; h++) {
+        int64_t end, first = strata_range(view->strata, h, &end);
+        for (int64_t i = first; i < end; i++) {
+            if (!view->seen[i])
+                continue;
+            int own[OWN], count = own_effects(e, view->strata, h, i, own);
+            double p = probability(e, own, count, (double)view->logit[i]);
+            for (int k = 0; k < count; k++) {
+                e->gradient[own[k]] += (view->yes[i] ? 1 : 0) - p;
+                for (int m = 0; m <= k; m++)
+                    e->information[own[k]][own[m]] += p * (1 - p);
+            }
         }
-        bool flipped = view->yes[i] != from;
-        zone.seen++;
-        zone.believed += q;
-        zone.square += q * q;
-        zone.flips += flipped;
-        zone.cross += flipped ? q : 0;
     }
-    return zone;
 }
 
-/* Flips and stays per believed one, drawn to `prior`. */
-static struct ratios ratios_of(const struct zone *zone, struct ratios prior)
+/* Cholesky's factor in place; the beliefs make it positive. */
+static void factor(struct effects *e)
 {
-    return (struct ratios){
-        .flip = (zone->flips + PRIOR * prior.flip) / (zone->believed + PRIOR),
-        .stay = (zone->seen - zone->flips + PRIOR * prior.stay) /
-                (zone->seen - zone->believed + PRIOR),
-    };
+    for (int i = 0; i < e->size; i++) {
+        double *row = e->information[i];
+        for (int j = 0; j <= i; j++) {
+            const double *other = e->information[j];
+            double x = row[j];
+            for (int k = 0; k < j; k++)
+                x -= row[k] * other[k];
+            row[j] = i == j ? sqrt(fmax(x, 1e-12)) : x / other[j];
+        }
+    }
 }
 
-struct sums {
-    double mean, variance;
-    double residual, believed; /* squares of the answers seen */
+/* x becomes L^-1 x, whose squares sum to x' information^-1 x. */
+static void forward(const struct effects *e, double *x)
+{
+    for (int i = 0; i < e->size; i++) {
+        for (int k = 0; k < i; k++)
+            x[i] -= e->information[i][k] * x[k];
+        x[i] /= e->information[i][i];
+    }
+}
+
+static void backward(const struct effects *e, double *x)
+{
+    for (int i = e->size - 1; i >= 0; i--) {
+        for (int k = i + 1; k < e->size; k++)
+            x[i] -= e->information[k][i] * x[k];
+        x[i] /= e->information[i][i];
+    }
+}
+
+/* Leaves the factor of the information at the last step. */
+static void fit(struct effects *e, const struct flips_view *view)
+{
+    double most = INFINITY;
+    for (int step = 0; step < STEPS && most > CLOSE; step++) {
+        memset(e->gradient, 0, sizeof e->gradient);
+        memset(e->information, 0, sizeof e->information);
+        add_beliefs(e, view->strata);
+        add_answers(e, view);
+        factor(e);
+        forward(e, e->gradient);
+        backward(e, e->gradient);
+        most = 0;
+        for (int i = 0; i < e->size; i++)
+            most = fmax(most, fabs(e->gradient[i]));
+        double part = most > FARTHEST ? FARTHEST / most : 1;
+        for (int i = 0; i < e->size; i++)
+            e->value[i] += part * e->gradient[i];
+    }
+}
+
+/* --- counting --- */
+
+/* Flips of one direction, and how their mean moves with the effects. */
+struct outlook {
+    struct flips flips;
+    double slope[SIZE];
 };
 
-static void close_zone(struct zone *zone, struct ratios prior,
-                       struct sums *sums)
+static void outlook_add(struct outlook *outlook, const int *own, int count,
+                        double chance)
 {
-    if (zone->left > 0 && zone->likely > 0) {
-        struct ratios r = ratios_of(zone, prior);
-        double stay = zone->left - zone->likely;
-        double flip_variance =
-            zone->likely * zone->likely * r.flip / (zone->believed + PRIOR);
-        double stay_variance =
-            stay * stay * r.stay / (zone->seen - zone->believed + PRIOR);
-        double w = 1 / (flip_variance + 1e-12), v = 1 / (stay_variance + 1e-12);
-        double mean =
-            (w * r.flip * zone->likely + v * (zone->left - r.stay * stay)) /
-            (w + v);
-        mean = fmin(fmax(mean, 0), zone->left);
-        double alike = zone->likely_square / zone->likely;
-        sums->mean += mean;
-        sums->variance += 1 / (w + v) + mean * fmax(1 - alike, LEAST_SPREAD);
-        double ratio = mean / zone->likely;
-        sums->residual += zone->flips - 2 * ratio * zone->cross +
-                          ratio * ratio * zone->square;
-        sums->believed += ratio * zone->believed - ratio * ratio * zone->square;
-    }
-    *zone = (struct zone){0};
+    double variance = chance * (1 - chance);
+    outlook->flips.mean += chance;
+    outlook->flips.variance += variance;
+    for (int k = 0; k < count; k++)
+        outlook->slope[own[k]] += variance;
 }
 
-void flips_count(const struct flips_view *view, bool from, struct flips *flips)
+static struct flips outlook_close(struct outlook *outlook,
+                                  const struct effects *e)
 {
-    size_t count = view->strata->count;
-    struct zone zones[STRATA_MAX], all = {0}, open = {0};
-    for (size_t h = 0; h < count; h++) {
-        zones[h] = zone_of(view, h, from);
-        zone_add(&all, &zones[h]);
+    forward(e, outlook->slope);
+    for (int i = 0; i < e->size; i++)
+        outlook->flips.variance += outlook->slope[i] * outlook->slope[i];
+    return outlook->flips;
+}
+
+void flips_count(const struct flips_view *view, struct flips *lost,
+                 struct flips *won)
+{
+    struct effects e;
+    struct outlook down = {0}, up = {0};
+    effects_init(&e, view->strata);
+    fit(&e, view);
+    for (size_t h = 0; h < view->strata->count; h++) {
+        int64_t end, first = strata_range(view->strata, h, &end);
+        for (int64_t i = first; i < end; i++) {
+            bool from = view->base[i];
+            struct outlook *outlook = from ? &down : &up;
+            if (view->seen[i]) {
+                outlook->flips.seen += view->yes[i] != from;
+                continue;
+            }
+            int own[OWN], count = own_effects(&e, view->strata, h, i, own);
+            double p = probability(&e, own, count, (double)view->logit[i]);
+            outlook_add(outlook, own, count, from ? 1 - p : p);
+        }
     }
-    struct ratios prior = ratios_of(&all, (struct ratios){1, 1});
-    struct sums sums = {0};
-    for (size_t k = 0; k < count; k++) {
-        zone_add(&open, &zones[from ? k : count - 1 - k]);
-        if (open.flips + open.believed >= ZONE)
-            close_zone(&open, prior, &sums);
-    }
-    close_zone(&open, prior, &sums);
-    double scatter =
-        (sums.residual + SCATTER) / (fmax(sums.believed, 0) + SCATTER);
-    *flips = (struct flips){
-        .seen = (int64_t)all.flips,
-        .mean = sums.mean,
-        .variance = sums.variance * fmax(scatter, 1),
-    };
+    *lost = outlook_close(&down, &e);
+    *won = outlook_close(&up, &e);
 }
 
 /* A quantile of the gamma distribution by Wilson and Hilferty's cube. */

@@ -1,7 +1,7 @@
 /*
  * Margins of the samples seen are fitted on the dense ones (margin_model);
- * the fit gives every sample its chance to flip; flips.c calibrates the
- * chances by the flips seen and counts. Batches go where they lower the
+ * the fit gives every sample its chance to be right; flips.c corrects the
+ * chances by the answers seen and counts. Batches go where they lower the
  * variance most (Neyman: size times deviation over what is there), one in
  * five where least is known, and the first few where the fit needs support.
  * The mean loss is a stratified mean of differences to the dense model's.
@@ -17,8 +17,8 @@
 
 #include <gsl/gsl_cdf.h>
 
-/* 0.05 in ten parts, both sides; the factor for a fit on few samples. */
-static const double DEVIATIONS = 2.807, FEW = 16;
+/* 0.05 in 13 parts, both sides; the factor for a fit on few samples. */
+static const double DEVIATIONS = 2.9, FEW = 16;
 static const double FAR = 1e3; /* a margin that is not finite */
 enum { UNIFORM_EVERY = 5, PILOT = 8, ROOM = 8, LOSS_PRIOR = 4 };
 
@@ -28,7 +28,7 @@ struct answers {
     const bool *base;
     float *dense, *margin; /* of the seen, in order of arrival */
     bool *yes;             /* by place, where seen */
-    float *chance;         /* by place: believed probability of a flip */
+    float *logit;          /* by place: of the believed chance of a yes */
     struct margin_model model;
 };
 
@@ -62,11 +62,11 @@ static int answers_init(struct answers *a, const struct strata *strata,
     a->dense = array_create(n, sizeof *a->dense);
     a->margin = array_create(n, sizeof *a->margin);
     a->yes = array_create(n, sizeof *a->yes);
-    a->chance = array_create(n, sizeof *a->chance);
+    a->logit = array_create(n, sizeof *a->logit);
     for (size_t i = 0; i < n; i++)
         sum += fabs((double)finite_or(margin[i], 0));
     margin_model_init(&a->model, n ? sum / (double)n : 1, strata->classes);
-    return a->dense && a->margin && a->yes && a->chance ? 0 : -1;
+    return a->dense && a->margin && a->yes && a->logit ? 0 : -1;
 }
 
 static void answers_release(struct answers *a)
@@ -74,17 +74,16 @@ static void answers_release(struct answers *a)
     free(a->dense);
     free(a->margin);
     free(a->yes);
-    free(a->chance);
+    free(a->logit);
 }
 
 static void predict(const struct strata *s, struct answers *a)
 {
     for (int64_t i = 0; i < s->samples; i++) {
         float far = (float)(a->base[i] ? FAR : -FAR);
-        double p =
-            margin_model_above(&a->model, finite_or(a->base_margin[i], far),
-                               s->label[i], s->rival[i]);
-        a->chance[i] = (float)(a->base[i] ? 1 - p : p);
+        a->logit[i] = (float)margin_model_above(
+            &a->model, finite_or(a->base_margin[i], far), s->label[i],
+            s->rival[i]);
     }
 }
 
@@ -108,8 +107,8 @@ static void score(struct live *live)
         int64_t end, first = strata_range(s, h, &end);
         double sum = 0;
         for (int64_t i = first; i < end; i++) {
-            double q = (double)live->top1.chance[i];
-            sum += q * (1 - q);
+            double p = 1 / (1 + exp(-(double)live->top1.logit[i]));
+            sum += p * (1 - p);
         }
         live->score[h] = sqrt((double)(end - first) * sum);
     }
@@ -267,9 +266,8 @@ static struct estimate estimate_answers(const struct live *live,
 {
     const struct strata *s = live->strata;
     struct flips_view view = {s, answers->base, live->seen, answers->yes,
-                              answers->chance};
-    flips_count(&view, true, lost);
-    flips_count(&view, false, won);
+                              answers->logit};
+    flips_count(&view, lost, won);
     struct flips_range range =
         flips_combine(base, lost, won, deviations(live), allowance(live));
     double n = (double)s->samples;

@@ -2,10 +2,11 @@
  * The live estimate: what a variant's figures on all samples will be, from
  * the few that it has answered, the dense model's answers to all being known.
  * It also says which batch is worth most. The intervals hold at every look at
- * once: the 5 % are spent in ten equal parts, one for each doubling of the
- * samples seen (z = 2.81), so that stopping when it looks good does no harm.
- * They rest on the strata's random order and on the model of margins as far as
- * flips are too rare to be seen; tests/bench/bench_coverage measures them.
+ * once: the 5 % are spent in equal parts, one for each of the thirteen
+ * doublings up to ten thousand samples (2.9 deviations), so that stopping when
+ * it looks good does no harm. They rest on the strata's random order and on
+ * the model of margins as far as flips are too rare to be seen;
+ * tests/bench/bench_coverage measures them.
  * Not thread-safe: the caller's mutex guards it.
  */
 #ifndef EVAL_LIVE_H
@@ -39,7 +40,7 @@ struct live_figures {
     int64_t base_only, variant_only; /* flips seen */
     double p_value; /* of no difference, from the estimate's deviation */
 };
-/* About a millisecond for 10,000 samples. */
+/* A few milliseconds for 10,000 samples. */
 void live_estimate(struct live *live, struct live_figures *figures);
 
 #endif
