@@ -1,6 +1,7 @@
 /*
  * Attention as exporters write it: a product of queries and transposed keys,
- * a scale before or behind it, perhaps a mask, softmax, a product with values.
+ * a scale before or behind it, perhaps a stored choice of scores (causal
+ * decoders) and a mask, softmax, a product with values.
  * Transposes that only move rows and heads are read through: the kernel takes
  * strides.
  */
@@ -143,6 +144,38 @@ static bool is_product(const struct lowering *l, int node)
                      shape_of(l, node_at(l, node)->inputs[1]));
 }
 
+static bool is_scores(const struct lowering *l, int value)
+{
+    return maker(l, value, "MatMul", 1) >= 0 || scale_at(l, value) >= 0 ||
+           maker(l, value, "Where", 1) >= 0;
+}
+
+/* Where(choice, scores, fill) or Where(choice, fill, scores) whose choice is
+ * stored; steps to the scores. */
+static bool take_choice(const struct lowering *l, int node, int *value,
+                        struct attention_spec *a)
+{
+    const int *in = node_at(l, node)->inputs;
+    const struct value *choice = &l->graph->values[in[0]];
+    double fill;
+    int rest = in[1];
+    a->chosen = is_number(l, in[2], &fill);
+    if (!a->chosen) {
+        rest = in[2];
+        if (!is_number(l, in[1], &fill))
+            return false;
+    }
+    if (choice->dtype != DTYPE_BOOL || !choice->constant.data ||
+        !is_stack(l, rest) ||
+        !shape_equal(shape_of(l, rest), shape_of(l, *value)) ||
+        !mask_strides(&choice->shape, shape_of(l, rest), &a->choice_at))
+        return false;
+    a->choice = choice->constant.data;
+    a->fill = (float)fill;
+    *value = rest;
+    return true;
+}
+
 /* The product of queries and keys behind the scores, its scale and mask. */
 static int find_scores(const struct lowering *l, int scores, struct pattern *p,
                        struct attention_spec *a, int *mask)
@@ -152,15 +185,19 @@ static int find_scores(const struct lowering *l, int scores, struct pattern *p,
     *mask = GRAPH_NONE;
     if (add >= 0) {
         const int *in = node_at(l, add)->inputs;
-        int side = maker(l, in[0], "MatMul", 1) >= 0 || scale_at(l, in[0]) >= 0
-                       ? 0
-                       : 1;
+        int side = is_scores(l, in[0]) ? 0 : 1;
         *mask = in[1 - side];
         if (!mask_strides(shape_of(l, *mask), shape_of(l, scores), &a->mask) ||
             l->graph->values[*mask].dtype != DTYPE_FLOAT32)
             return -1;
         value = in[side];
         add_node(p, add);
+    }
+    int where = maker(l, value, "Where", 1);
+    if (where >= 0) {
+        if (!take_choice(l, where, &value, a))
+            return -1;
+        add_node(p, where);
     }
     for (int node = scale_at(l, value);
          node >= 0 && p->count < 4 && take_scale(l, node, &value, &scale);

@@ -2,6 +2,7 @@
  * equal problems are recognised across plans. */
 #include "base/hash.h"
 #include "exec/task.h"
+#include "kernel/attention.h"
 
 #include <string.h>
 
@@ -103,11 +104,14 @@ static uint64_t hash_norm(uint64_t seed, const struct kernel_spec *spec)
 static uint64_t hash_attention(uint64_t seed, const struct kernel_spec *spec)
 {
     const struct attention_spec *a = &spec->attention;
-    const struct attention_strides *strides[] = {&a->query, &a->key, &a->value,
-                                                 &a->mask, &a->result};
-    const int64_t numbers[] = {a->outer, a->inner, a->m,     a->n,
-                               a->k,     a->w,     a->masked};
-    seed = hash_float(seed, a->scale);
+    const struct attention_strides *strides[] = {
+        &a->query, &a->key, &a->value, &a->mask, &a->result, &a->choice_at};
+    const int64_t numbers[] = {a->outer,  a->inner,  a->m,
+                               a->n,      a->k,      a->w,
+                               a->masked, a->chosen, a->choice != NULL};
+    seed = hash_float(hash_float(seed, a->scale), a->fill);
+    if (a->choice)
+        seed = hash_bytes(seed, a->choice, attention_choice_bytes(a));
     for (size_t i = 0; i < sizeof(strides) / sizeof(strides[0]); i++)
         seed = hash_bytes(seed, strides[i], sizeof(*strides[i]));
     return hash_numbers(seed, numbers, sizeof(numbers) / sizeof(numbers[0]));

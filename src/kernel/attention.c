@@ -51,6 +51,9 @@ struct attention_matrices attention_matrices_of(const struct dense_call *call,
         .key = call->other + offset_of(&a->key, outer, inner),
         .value = call->more[0] + offset_of(&a->value, outer, inner),
         .result = call->dst + offset_of(&a->result, outer, inner)};
+    if (a->choice != NULL)
+        m.choice = (const uint8_t *)call->packed +
+                   offset_of(&a->choice_at, outer, inner);
     if (a->masked)
         m.mask = call->more[1] + offset_of(&a->mask, outer, inner);
     return m;
@@ -108,16 +111,27 @@ bool dense_attention_serves(const struct kernel_spec *spec,
            epilogue->activation.kind == ELTWISE_NONE;
 }
 
+size_t attention_choice_bytes(const struct attention_spec *a)
+{
+    const struct attention_strides *s = &a->choice_at;
+    return a->choice == NULL
+               ? 0
+               : (size_t)((a->outer - 1) * s->outer +
+                          (a->inner - 1) * s->inner + (a->m - 1) * s->row +
+                          (a->n - 1) * s->column + 1);
+}
+
 size_t dense_attention_pack_bytes(const struct kernel_spec *spec)
 {
-    (void)spec;
-    return 0;
+    return attention_choice_bytes(&spec->attention);
 }
 
 void dense_attention_pack(const struct kernel_spec *spec, void *packed)
 {
-    (void)spec;
-    (void)packed;
+    const struct attention_spec *a = &spec->attention;
+    uint8_t *stays = packed;
+    for (size_t i = 0; i < attention_choice_bytes(a); i++)
+        stays[i] = (a->choice[i] != 0) == a->chosen;
 }
 
 size_t dense_attention_scratch_bytes(const struct kernel_spec *spec)

@@ -19,13 +19,16 @@ struct attention_memory {
 /* One unit's operands. */
 struct attention_matrices {
     const float *query, *key, *value;
-    const float *mask; /* NULL: none */
+    const float *mask;     /* NULL: none */
+    const uint8_t *choice; /* packed: 1 where a score stays; NULL: none */
     float *result;
 };
 
 /* scratch NULL: only the sizes are wanted. */
 void attention_memory_of(struct attention_memory *memory,
                          const struct attention_spec *spec, void *scratch);
+/* The bytes of `choice` that strides reach. */
+size_t attention_choice_bytes(const struct attention_spec *spec);
 /* Whether values are read as they lie: whole vectors, one behind the other;
  * rows far apart would meet in few places of the cache. */
 bool attention_in_place(const struct attention_spec *spec);

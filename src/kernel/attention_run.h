@@ -167,6 +167,22 @@ ALWAYS_INLINE void attention_share(float *to, const float *from, int64_t w,
         to[i] = from[i] * share;
 }
 
+/* Scores that do not stay become `fill`. */
+static void attention_choose(const struct attention_spec *a,
+                             const struct attention_memory *memory,
+                             const uint8_t *choice, int64_t rows)
+{
+    const int64_t step = a->choice_at.column;
+    for (int64_t r = 0; r < rows; r++) {
+        const uint8_t *stays = choice + r * a->choice_at.row;
+        float *score = memory->scores + r * memory->key_pitch;
+        for (int64_t j = 0; step == 1 && j < a->n; j++)
+            score[j] = stays[j] != 0 ? score[j] : a->fill;
+        for (int64_t j = 0; step != 1 && j < a->n; j++)
+            score[j] = stays[j * step] != 0 ? score[j] : a->fill;
+    }
+}
+
 static void attention_rows(const struct attention_spec *a,
                            const struct attention_memory *memory,
                            const struct attention_matrices *x, int64_t first,
@@ -193,6 +209,8 @@ static void attention_rows(const struct attention_spec *a,
         .to = memory->result};
     float sums[ATTENTION_ROWS];
     attention_multiply(&scores, rows);
+    if (x->choice != NULL)
+        attention_choose(a, memory, x->choice + first * a->choice_at.row, rows);
     for (int64_t r = 0; x->mask != NULL && r < rows; r++)
         for (int64_t j = 0; j < a->n; j++)
             memory->scores[r * memory->key_pitch + j] +=

@@ -361,10 +361,14 @@ void reference_norm(const struct norm_spec *spec, const float *src, float *dst)
     }
 }
 
+/* choice: the query's bytes, NULL: none. */
 static double score_of(const struct attention_spec *s, const float *query,
-                       const float *key)
+                       const float *key, const uint8_t *choice, int64_t j)
 {
     double sum = 0;
+    key += j * s->key.row;
+    if (choice && (choice[j * s->choice_at.column] != 0) != s->chosen)
+        return (double)s->fill;
     for (int64_t d = 0; d < s->k; d++)
         sum +=
             (double)query[d * s->query.column] * (double)key[d * s->key.column];
@@ -374,12 +378,12 @@ static double score_of(const struct attention_spec *s, const float *query,
 /* One query: largest score, then shares, which `weigh` sums values by. */
 static void attend(const struct attention_spec *s, const float *query,
                    const float *key, const float *value, const float *mask,
-                   float *result)
+                   const uint8_t *choice, float *result)
 {
     double largest = -(double)INFINITY, total = 0;
     for (int pass = 0; pass < 2; pass++)
         for (int64_t j = 0; j < s->n; j++) {
-            double x = score_of(s, query, key + j * s->key.row);
+            double x = score_of(s, query, key, choice, j);
             x += mask ? (double)mask[j * s->mask.column] : 0;
             if (pass == 0)
                 largest = x > largest ? x : largest;
@@ -389,7 +393,7 @@ static void attend(const struct attention_spec *s, const float *query,
     for (int64_t i = 0; i < s->w; i++) {
         double sum = 0;
         for (int64_t j = 0; j < s->n; j++) {
-            double x = score_of(s, query, key + j * s->key.row);
+            double x = score_of(s, query, key, choice, j);
             x += mask ? (double)mask[j * s->mask.column] : 0;
             sum += exp(x - largest) / total *
                    (double)value[j * s->value.row + i * s->value.column];
@@ -411,16 +415,19 @@ void reference_attention(const struct attention_spec *s, const float *query,
     for (int64_t o = 0; o < s->outer; o++)
         for (int64_t i = 0; i < s->inner; i++)
             for (int64_t row = 0; row < s->m; row++)
-                attend(s,
-                       query + stack_offset(&s->query, o, i) +
-                           row * s->query.row,
-                       key + stack_offset(&s->key, o, i),
-                       value + stack_offset(&s->value, o, i),
-                       mask ? mask + stack_offset(&s->mask, o, i) +
-                                  row * s->mask.row
-                            : NULL,
-                       result + stack_offset(&s->result, o, i) +
-                           row * s->result.row);
+                attend(
+                    s,
+                    query + stack_offset(&s->query, o, i) + row * s->query.row,
+                    key + stack_offset(&s->key, o, i),
+                    value + stack_offset(&s->value, o, i),
+                    mask ? mask + stack_offset(&s->mask, o, i) +
+                               row * s->mask.row
+                         : NULL,
+                    s->choice ? s->choice + stack_offset(&s->choice_at, o, i) +
+                                    row * s->choice_at.row
+                              : NULL,
+                    result + stack_offset(&s->result, o, i) +
+                        row * s->result.row);
 }
 
 static float do_add(float a, float b)

@@ -164,12 +164,15 @@ struct attention_strides {
 };
 
 /* outer x inner stacks of: queries (m, k), keys (n, k), values (n, w), a mask
- * (m, n) that is added where `masked` (strides 0 repeat), result (m, w). */
+ * (m, n) that is added where `masked` (strides 0 repeat), result (m, w).
+ * choice: before the mask, scores stay where its byte is `chosen` (0 or 1) and
+ * are `fill` elsewhere; NULL: all stay. */
 struct attention_spec {
     int64_t outer, inner, m, n, k, w;
-    float scale;
-    bool masked;
-    struct attention_strides query, key, value, mask, result;
+    float scale, fill;
+    bool masked, chosen;
+    const uint8_t *choice;
+    struct attention_strides query, key, value, mask, result, choice_at;
 };
 
 struct kernel_spec {

@@ -309,8 +309,8 @@ static void attention_agrees_with_the_reference(void **state)
     static const struct epilogue none = {false, {ELTWISE_NONE, 0, 0}};
     struct rng rng;
     rng_init(&rng, SEED);
-    for (int i = 0; i < COUNT(sizes) * 4; i++) {
-        const int64_t *s = sizes[i / 4];
+    for (int i = 0; i < COUNT(sizes) * 16; i++) {
+        const int64_t *s = sizes[i / 16];
         bool masked = i & 1;
         struct attention_spec a = {.outer = s[0],
                                    .inner = s[1],
@@ -336,6 +336,17 @@ static void attention_agrees_with_the_reference(void **state)
         for (int64_t k = 0; k < a.inner * a.m * a.n; k++)
             if (k % a.n != 0 && mask[k] > 0.5F) /* one key is always seen */
                 mask[k] = k % 2 ? -INFINITY : -1e9F;
+        uint8_t *choice = allocate((size_t)(a.inner * a.m * a.n));
+        for (int64_t k = 0; k < a.inner * a.m * a.n; k++)
+            choice[k] = (uint8_t)rng_below(&rng, 2);
+        if (i & 4) {
+            a.choice = choice;
+            a.chosen = (i & 8) != 0;
+            a.fill = i & 1 ? -1e4F : -2;
+            a.choice_at = a.mask;
+            if (i & 8) /* one row for all queries */
+                a.choice_at = (struct attention_strides){0, 0, 0, 1};
+        }
         struct kernel_spec spec = {.kind = KERNEL_ATTENTION, .attention = a};
         float *expected = random_floats(&rng, count);
         reference_attention(&a, query, key, value, masked ? mask : NULL,
@@ -347,9 +358,12 @@ static void attention_agrees_with_the_reference(void **state)
                 continue;
             assert_true(kernel->serves(&spec, &none));
             void *scratch = allocate(kernel->scratch_bytes(&spec));
+            void *packed = allocate(kernel->pack_bytes(&spec));
             float *dst = random_floats(&rng, count);
+            kernel->pack(&spec, packed);
             const struct dense_call call = {.spec = &spec,
                                             .epilogue = &none,
+                                            .packed = packed,
                                             .src = query,
                                             .other = key,
                                             .more = {value, mask},
@@ -363,8 +377,10 @@ static void attention_agrees_with_the_reference(void **state)
                              kernel->name, i, (int)e, (double)dst[e],
                              (double)expected[e]);
             free(dst);
+            free(packed);
             free(scratch);
         }
+        free(choice);
         free(query);
         free(key);
         free(value);

@@ -205,6 +205,7 @@ struct spelling {
     bool turns;   /* transposes of queries, keys and the result */
     bool divides; /* the scores; else the queries are multiplied */
     bool masked;
+    int chooses; /* 1: a stored choice keeps scores, 2: it fills them */
 };
 
 static void turn(struct graph *g, const char *x, const char *y,
@@ -224,13 +225,16 @@ static void pair(struct graph *g, const char *type, const char *a,
 /* Queries, keys and values are all made of x (batch, [heads,] tokens, 12). */
 static struct graph *attention_of(const struct spelling *s)
 {
-    static const int64_t mask[] = {1, 7};
+    static const int64_t mask[] = {1, 7}, square[] = {7, 7};
     static const int64_t dims[2][4] = {{3, 7, 12}, {2, 3, 7, 12}};
     struct graph *g = exec_graph();
     bool four = s->rank == 4;
     number(g, "scale", 0.5F);
     number(g, "wide", 3.5F);
+    number(g, "low", -1e4F);
+    number(g, "zero", 0);
     exec_constant(g, "mask", 9, 2, 2, mask);
+    exec_constant(g, "square", 10, 2, 2, square);
     const char *query = "x";
     if (s->turns) { /* there and back, by two nodes */
         turn(g, "x", "t", four ? "perm=0,2,1,3" : "perm=1,0,2");
@@ -248,6 +252,13 @@ static struct graph *attention_of(const struct spelling *s)
         pair(g, "Div", scores, "wide", "d");
         scores = "d";
     }
+    if (s->chooses) {
+        const char *const keeps[] = {"c", scores, "low", NULL};
+        const char *const fills[] = {"c", "low", scores, NULL};
+        pair(g, "Greater", "square", "zero", "c");
+        exec_node(g, "Where", s->chooses == 1 ? keeps : fills, "w", NULL);
+        scores = "w";
+    }
     if (s->masked) {
         pair(g, "Add", scores, "mask", "a");
         scores = "a";
@@ -264,9 +275,9 @@ static struct graph *attention_of(const struct spelling *s)
 static void attention_is_one_step(void **state)
 {
     (void)state;
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 48; i++) {
         const struct spelling s = {i & 1 ? 4 : 3, (i & 2) != 0, (i & 4) != 0,
-                                   (i & 8) != 0};
+                                   (i & 8) != 0, i / 16};
         char kernel[64];
         assert_int_equal(steps_of(attention_of(&s), kernel), 1);
         assert_memory_equal(kernel, "dense_attention", 15);
