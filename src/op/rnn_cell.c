@@ -5,6 +5,7 @@
 #include "op/rnn_cell.h"
 #include "base/array.h"
 #include "kernel/gemm.h"
+#include "op/four.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -105,13 +106,54 @@ static void lstm_at(struct rnn_state *s, int64_t n, int64_t i)
     s->hidden[n * s->size + i] = out * apply(s, 2, *cell);
 }
 
+/* Whether the cell is what everybody has: sigmoid and tanh, nothing more. */
+static bool is_common(const struct rnn_state *s, int functions)
+{
+    bool common = s->functions[0]->apply == sigmoid && s->peepholes == NULL &&
+                  !(s->clip > 0);
+    for (int i = 1; i < functions; i++)
+        common = common && s->functions[i]->apply == tanhf;
+    return common;
+}
+
+/* Up to four numbers of gate g with its biases. */
+static four gate_of(const struct rnn_state *s, int64_t n, int g, int64_t i)
+{
+    enum { GATES = 4 };
+    int64_t left = s->size - i, at = g * s->size + i;
+    four x = four_load(s->gates + n * GATES * s->size + at, left);
+    if (s->bias)
+        x += four_load(s->bias + at, left) +
+             four_load(s->bias + GATES * s->size + at, left);
+    return x;
+}
+
+static void lstm_common(struct rnn_state *s, int64_t n)
+{
+    enum { INPUT, OUTPUT, FORGET, CELL };
+    for (int64_t i = 0; i < s->size; i += 4) {
+        int64_t left = s->size - i, at = n * s->size + i;
+        four in = four_sigmoid(gate_of(s, n, INPUT, i));
+        four out = four_sigmoid(gate_of(s, n, OUTPUT, i));
+        four keep = four_sigmoid(gate_of(s, n, FORGET, i));
+        four cell = keep * four_load(s->cell + at, left) +
+                    in * four_tanh(gate_of(s, n, CELL, i));
+        four_store(s->cell + at, cell, left);
+        four_store(s->hidden + at, out * four_tanh(cell), left);
+    }
+}
+
 int rnn_cell_lstm(struct rnn_state *s)
 {
+    bool common = is_common(s, 3);
     if (add_recurrence(s, 4, 4) < 0)
         return -1;
-    for (int64_t n = 0; n < s->samples; n++)
-        for (int64_t i = 0; i < s->size && s->active[n]; i++)
+    for (int64_t n = 0; n < s->samples; n++) {
+        if (common && s->active[n])
+            lstm_common(s, n);
+        for (int64_t i = 0; !common && i < s->size && s->active[n]; i++)
             lstm_at(s, n, i);
+    }
     return 0;
 }
 
@@ -146,28 +188,53 @@ static int hidden_gate(struct rnn_state *s)
     return 0;
 }
 
+/* The update and the reset gate of one sample. */
+static void gru_gates(struct rnn_state *s, int64_t n, bool common)
+{
+    float *gates = s->gates + n * GRU_GATES * s->size;
+    const float *more = s->bias ? s->bias + GRU_GATES * s->size : NULL;
+    for (int64_t i = 0; common && i < 2 * s->size; i += 4) {
+        int64_t left = 2 * s->size - i;
+        four x = four_load(gates + i, left);
+        if (more)
+            x += four_load(s->bias + i, left) + four_load(more + i, left);
+        four_store(gates + i, four_sigmoid(x), left);
+    }
+    for (int64_t i = 0; !common && i < 2 * s->size; i++)
+        gates[i] = apply(
+            s, 0, gates[i] + bias_of(s, GRU_GATES, i / s->size, i % s->size));
+}
+
+/* The new state of one sample from its gates. */
+static void gru_blend(struct rnn_state *s, int64_t n, bool common)
+{
+    const float *gates = s->gates + n * GRU_GATES * s->size;
+    const float *bias = s->bias ? s->bias + HIDDEN * s->size : NULL;
+    float *hidden = s->hidden + n * s->size;
+    float *part = s->scratch + n * s->size;
+    for (int64_t i = 0; i < s->size; i++)
+        part[i] += gates[HIDDEN * s->size + i] + (bias ? bias[i] : 0);
+    for (int64_t i = 0; common && i < s->size; i += 4) {
+        int64_t left = s->size - i;
+        four_store(part + i, four_tanh(four_load(part + i, left)), left);
+    }
+    for (int64_t i = 0; !common && i < s->size; i++)
+        part[i] = apply(s, 1, part[i]);
+    for (int64_t i = 0; i < s->size; i++)
+        hidden[i] = (1 - gates[i]) * part[i] + gates[i] * hidden[i];
+}
+
 int rnn_cell_gru(struct rnn_state *s)
 {
-    int64_t row = GRU_GATES * s->size;
+    bool common = is_common(s, 2);
     if (add_recurrence(s, 2, GRU_GATES) < 0)
         return -1;
     for (int64_t n = 0; n < s->samples; n++)
-        for (int64_t i = 0; i < 2 * s->size; i++)
-            s->gates[n * row + i] =
-                apply(s, 0,
-                      s->gates[n * row + i] +
-                          bias_of(s, GRU_GATES, i / s->size, i % s->size));
+        gru_gates(s, n, common);
     if (hidden_gate(s) < 0)
         return -1;
     for (int64_t n = 0; n < s->samples; n++)
-        for (int64_t i = 0; i < s->size && s->active[n]; i++) {
-            int64_t at = n * s->size + i;
-            float update = s->gates[n * row + i];
-            float x = s->gates[n * row + HIDDEN * s->size + i] +
-                      s->scratch[at] +
-                      (s->bias ? s->bias[HIDDEN * s->size + i] : 0);
-            float fresh = apply(s, 1, x);
-            s->hidden[at] = (1 - update) * fresh + update * s->hidden[at];
-        }
+        if (s->active[n])
+            gru_blend(s, n, common);
     return 0;
 }

@@ -387,8 +387,8 @@ static void bench_kernel(const struct onednn_engine *engine,
                 continue;
             if (kernel->layout != LAYOUT_IMAGE16)
                 bench_pattern(engine, kernel, &layers[i], &patterns[k], 1);
-            if (!single)
-                bench_pattern(engine, kernel, &layers[i], &patterns[k], 16);
+            for (int64_t batch = 16; !single && batch <= 64; batch *= 4)
+                bench_pattern(engine, kernel, &layers[i], &patterns[k], batch);
         }
     }
 }
