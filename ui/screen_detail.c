@@ -172,12 +172,10 @@ static const char *scan_text(char *text, size_t room, const struct view *view,
 static const char *order_text(char *text, size_t room,
                               const struct view_layer *layer)
 {
-    char a[FORMAT_ROOM], b[FORMAT_ROOM];
     text[0] = '\0';
     if (layer->kept > 0)
-        snprintf(text, room, "ordered: keeps %s of |w|, not %s",
-                 format_percent(a, layer->kept),
-                 format_percent(b, layer->kept_before));
+        snprintf(text, room, "order keeps %.1f%% of |w|, not %.1f%%",
+                 100 * layer->kept, 100 * layer->kept_before);
     return text;
 }
 

@@ -12,7 +12,7 @@ pixels='--scale 255 --mean 0.286 --std 0.353'
 mkdir -p $peers
 [ -d $peers/node_modules/onnxruntime-node ] ||
 	npm install --silent --ignore-scripts --prefix $peers onnxruntime-node
-for amount in 0% 37.5% 50% 90% 25%:channel; do
+for amount in 0% 37.5% 50% 90% 25%:channel 2:4p; do
 	out=$peers/resnet20-$(echo "$amount" | tr -d %: ).onnx
 	"$program" prune data/resnet20-bn.onnx $data $pixels --set "*=$amount" \
 		-o "$out" >/dev/null
