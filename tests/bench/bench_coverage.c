@@ -3,8 +3,9 @@
  * kept, then the estimator is replayed on each with a random order of samples.
  * Per band of the true drop (points): how often the 95 % interval holds the
  * value of all samples at a random look, and at every look of a doubling
- * sequence together (peeking); the median half width and the median number of
- * samples to half a point, beside what unpaired counting needs.
+ * sequence together (peeking); the median half width; the median number of
+ * samples to half a point (drops under 1 point) or to a tenth of the drop,
+ * beside what counting the variant's answers alone would need at one look.
  *
  * usage: bench_coverage [MODEL [EDITS [FILE [DATA]]]]
  * FILE keeps the margins: what is there already is not run again.
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
@@ -25,8 +27,10 @@
 enum { BATCH = 16, EDITS = 100, SEED = 1234, CUTS = 5, FIELDS = 3 };
 
 static const double cuts[CUTS] = {0.3, 1, 3, 10, 1e9};
-static const char *const names[CUTS] = {"0-0.3", "0.3-1", "1-3", "3-10",
-                                        "10-100"};
+/* Bands, then sums of bands. */
+enum { BELOW_ONE = CUTS, FROM_ONE, BANDS };
+static const char *const names[BANDS] = {"0-0.3",  "0.3-1", "1-3",  "3-10",
+                                         "10-100", "0-1",   "1-100"};
 static const int64_t looks[] = {32,  64,   96,   128,  192,  256,  384, 512,
                                 768, 1024, 1536, 2048, 3072, 4096, 6144};
 enum { LOOKS = sizeof looks / sizeof *looks, WIDE = 5 /* the look at 256 */ };
@@ -113,7 +117,8 @@ static bool run_edit(struct bench *bench)
         out[2] = bench->variant[i].loss;
     }
     size_t count = (size_t)bench->samples * FIELDS;
-    return fwrite(bench->buffer, sizeof(float), count, bench->file) == count;
+    return fwrite(bench->buffer, sizeof(float), count, bench->file) == count &&
+           fflush(bench->file) == 0;
 }
 
 /* The next edit's answers from the file. */
@@ -140,12 +145,12 @@ static const char *const figure_names[FIGURES] = {"top1", "top5", "loss"};
 
 struct band {
     size_t count, at_random, at_all;
-    double *half, *samples; /* points at 256 samples; samples to 0.5 points */
+    double *half, *samples; /* points at 256 samples; samples to the target */
+    double *unpaired;       /* samples to the target, unpaired */
 };
 
 struct table {
-    struct band bands[FIGURES][CUTS];
-    size_t capacity;
+    struct band bands[FIGURES][BANDS];
 };
 
 static void true_values(const struct bench *bench, double *values)
@@ -160,12 +165,32 @@ static void true_values(const struct bench *bench, double *values)
     }
 }
 
-static struct band *band_of(struct table *table, int figure, double drop)
+static size_t band_of(double drop)
 {
     size_t b = 0;
     while (100 * fabs(drop) >= cuts[b])
         b++;
-    return &table->bands[figure][b];
+    return b;
+}
+
+struct replayed {
+    bool at_random, at_all;
+    double half, samples, unpaired;
+};
+
+static void band_add(struct band *band, const struct replayed *r)
+{
+    band->half[band->count] = r->half;
+    band->samples[band->count] = r->samples;
+    band->unpaired[band->count++] = r->unpaired;
+    band->at_random += r->at_random;
+    band->at_all += r->at_all;
+}
+
+/* Half a point, or a tenth of larger drops. */
+static double target_of(double drop)
+{
+    return 100 * fabs(drop) < 1 ? 0.005 : fabs(drop) / 10;
 }
 
 static const struct estimate *figure_of(const struct live_figures *figures,
@@ -189,9 +214,16 @@ static void replay(const struct bench *bench, struct table *table,
         fail(&err);
     true_values(bench, values);
     double base = (double)strata->right_count / (double)bench->samples;
+    double target = target_of(values[ACCURACY] - base);
     size_t chosen = rng_below(rng, LOOKS);
-    bool all[FIGURES] = {true, true, true}, at[FIGURES] = {0};
-    double half[FIGURES] = {0}, enough = (double)bench->samples;
+    struct replayed r[FIGURES];
+    for (int f = 0; f < FIGURES; f++)
+        r[f] = (struct replayed){
+            .at_all = true,
+            .samples = (double)bench->samples,
+            .unpaired = 1.96 * 1.96 * values[ACCURACY] *
+                        (1 - values[ACCURACY]) / (target * target),
+        };
     for (size_t k = 0; k < LOOKS; k++) {
         int64_t b = 0;
         while (live_samples(live) < looks[k] && (b = live_next(live)) >= 0)
@@ -201,22 +233,21 @@ static void replay(const struct bench *bench, struct table *table,
         for (int f = 0; f < FIGURES; f++) {
             const struct estimate *e = figure_of(&figures, f);
             bool holds = e->low <= values[f] && values[f] <= e->high;
-            all[f] = all[f] && holds;
+            r[f].at_all = r[f].at_all && holds;
             if (k == chosen)
-                at[f] = holds;
+                r[f].at_random = holds;
             if (k == WIDE)
-                half[f] = 50 * (e->high - e->low);
-            if (f == ACCURACY && e->high - e->low <= 0.01 &&
-                (double)looks[k] < enough)
-                enough = (double)looks[k];
+                r[f].half = 50 * (e->high - e->low);
+            if (f == ACCURACY && e->high - e->low <= 2 * target &&
+                (double)looks[k] < r[f].samples)
+                r[f].samples = (double)looks[k];
         }
     }
+    size_t b = band_of(values[ACCURACY] - base);
     for (int f = 0; f < FIGURES; f++) {
-        struct band *band = band_of(table, f, values[ACCURACY] - base);
-        band->half[band->count] = half[f];
-        band->samples[band->count++] = enough;
-        band->at_random += at[f];
-        band->at_all += all[f];
+        r[f].samples = r[ACCURACY].samples;
+        band_add(&table->bands[f][b], &r[f]);
+        band_add(&table->bands[f][cuts[b] <= 1 ? BELOW_ONE : FROM_ONE], &r[f]);
     }
     live_destroy(live);
     strata_destroy(strata);
@@ -230,16 +261,11 @@ static double median(double *values, size_t count)
 
 static void print_table(const struct bench *bench, struct table *table)
 {
-    double right = 0;
-    for (int64_t i = 0; i < bench->samples; i++)
-        right += bench->dense[i].correct;
-    double p = right / (double)bench->samples;
-    double unpaired = 1.96 * 1.96 * p * (1 - p) / (0.005 * 0.005);
     printf("bench,model,figure,drop_points,edits,held_at_random_look,"
-           "held_at_all_looks,half_width_at_256,samples_to_half_point,"
+           "held_at_all_looks,half_width_at_256,samples_to_target,"
            "unpaired\n");
     for (int f = 0; f < FIGURES; f++) {
-        for (size_t b = 0; b < CUTS; b++) {
+        for (size_t b = 0; b < BANDS; b++) {
             struct band *band = &table->bands[f][b];
             if (!band->count)
                 continue;
@@ -248,7 +274,8 @@ static void print_table(const struct bench *bench, struct table *table)
                    bench->model, figure_names[f], names[b], band->count,
                    (double)band->at_random / n, (double)band->at_all / n,
                    median(band->half, band->count),
-                   median(band->samples, band->count), unpaired);
+                   median(band->samples, band->count),
+                   median(band->unpaired, band->count));
         }
     }
 }
@@ -263,24 +290,37 @@ static void open_margins(struct bench *bench, const char *path)
     rewind(bench->file);
 }
 
+/* What was being written when a run was ended is half an edit. */
+static void drop_rest(struct bench *bench, size_t known)
+{
+    size_t bytes = known * (size_t)bench->samples * FIELDS * sizeof(float);
+    fseek(bench->file, (long)bytes, SEEK_SET);
+    if (ftruncate(fileno(bench->file), (off_t)bytes) < 0) {
+        fprintf(stderr, "bench_coverage: cannot keep margins\n");
+        exit(1);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct bench bench = {.model = argc > 1 ? argv[1] : "data/mlp.onnx"};
     size_t wanted = argc > 2 ? (size_t)atoi(argv[2]) : EDITS, known = 0;
-    struct table table = {.capacity = wanted};
+    struct table table = {0};
     struct rng edits, orders;
     open_bench(&bench,
                argc > 4 ? argv[4] : "/usr/share/datasets/fashion-mnist");
     open_margins(&bench, argc > 3 ? argv[3] : NULL);
     for (int f = 0; f < FIGURES; f++)
-        for (size_t b = 0; b < CUTS; b++) {
+        for (size_t b = 0; b < BANDS; b++) {
             struct band *band = &table.bands[f][b];
             band->half = array_create(wanted, sizeof *band->half);
             band->samples = array_create(wanted, sizeof *band->samples);
+            band->unpaired = array_create(wanted, sizeof *band->unpaired);
         }
     while (known < wanted && read_edit(&bench))
         known++;
-    fseek(bench.file, 0, SEEK_END);
+    if (known < wanted)
+        drop_rest(&bench, known);
     rng_init(&edits, SEED + known);
     /* An edit may come twice, its answers be gone: another one then. */
     for (size_t tries = 0; known < wanted && tries < 4 * wanted; tries++) {
@@ -293,9 +333,10 @@ int main(int argc, char **argv)
         replay(&bench, &table, &orders);
     print_table(&bench, &table);
     for (int f = 0; f < FIGURES; f++)
-        for (size_t b = 0; b < CUTS; b++) {
+        for (size_t b = 0; b < BANDS; b++) {
             free(table.bands[f][b].half);
             free(table.bands[f][b].samples);
+            free(table.bands[f][b].unpaired);
         }
     free(bench.dense);
     free(bench.variant);

@@ -2,9 +2,10 @@
  * How soon after a key is the figure there? Random edits of one layer, each
  * shown to the engine once the one before is known in full: milliseconds to
  * the first figure, to half a point (drops under 1 point), to a tenth of the
- * drop (larger ones).
+ * drop (larger ones). LEAST: every edit removes that many percent or more
+ * (5); few edits of one layer lose a point otherwise.
  *
- * usage: bench_live [MODEL [EDITS [DATA]]]
+ * usage: bench_live [MODEL [EDITS [DATA [LEAST]]]]
  */
 #include "base/array.h"
 #include "base/clock.h"
@@ -16,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EDITS = 12, TIMEOUT_MS = 20000 };
+enum { EDITS = 12, TIMEOUT_MS = 20000, LEAST = 5, MOST = 97 };
 
 struct look {
     double ms, half; /* half width in points */
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
 {
     const char *model = argc > 1 ? argv[1] : "data/resnet20-bn.onnx";
     size_t wanted = argc > 2 ? (size_t)atoi(argv[2]) : EDITS;
+    int least = argc > 4 ? atoi(argv[4]) : LEAST;
     struct error err = {0};
     struct session_options options = {
         .model_path = model,
@@ -118,7 +120,7 @@ int main(int argc, char **argv)
         char line[64];
         int layer = (int)rng_below(&rng, session_layers(session)->count);
         snprintf(line, sizeof line, "set @%d %d%%", layer + 1,
-                 5 + (int)rng_below(&rng, 93));
+                 least + (int)rng_below(&rng, (uint64_t)(MOST + 1 - least)));
         if (session_execute(session, "reset *", &result, &err) < 0)
             fail(&err);
         command_result_release(&result);
