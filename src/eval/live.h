@@ -5,8 +5,11 @@
  * once: the 5 % are spent in equal parts, one for each of the thirteen
  * doublings up to ten thousand samples (2.9 deviations), so that stopping when
  * it looks good does no harm. They rest on the strata's random order and on
- * the model of margins as far as flips are too rare to be seen;
- * tests/bench/bench_coverage measures them.
+ * the model of margins as far as flips are too rare to be seen. Measured by
+ * tests/bench/bench_coverage: on each of three example models and in every
+ * band of drop at least 99 % hold at a random look and 95 % at 15 looks
+ * together; LeNet-5 above ten points 93 % (100 edits). Synthetic worlds in
+ * which one class flips at any margin hold at all looks in two of three.
  * Not thread-safe: the caller's mutex guards it.
  */
 #ifndef EVAL_LIVE_H
