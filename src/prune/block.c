@@ -1,6 +1,7 @@
 #include "prune/block.h"
 
 #include "base/array.h"
+#include "prune/block_plain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,8 @@ static bool add_end(struct search *search, int node, int input)
         array_reserve(&block->ends, &search->end_capacity, block->end_count + 1,
                       sizeof *block->ends) < 0)
         return false;
-    block->ends[block->end_count++] = (struct block_end){node, input};
+    block->ends[block->end_count++] =
+        (struct block_end){node, input, BLOCK_FILL_ZERO};
     return true;
 }
 
@@ -233,8 +235,8 @@ static bool find_branch(struct search *search, int add, int operand)
     return false;
 }
 
-static int find_blocks(struct block_table *table, struct search *search,
-                       struct error *err)
+static int find_branches(struct block_table *table, struct search *search,
+                         struct error *err)
 {
     const struct graph *graph = search->graph;
     size_t capacity = 0;
@@ -262,6 +264,32 @@ static int find_blocks(struct block_table *table, struct search *search,
     return 0;
 }
 
+/* Layers of a chain that are in no branch. */
+static int find_plain(struct block_table *table, struct search *search,
+                      struct error *err)
+{
+    size_t capacity = table->count;
+    for (size_t i = 0; i < search->layers->count; i++) {
+        struct block block = {0};
+        if (table->block_of[i] >= 0)
+            continue;
+        if (block_plain(&block, &table->reasons[i], search->graph,
+                        &search->layers->layers[i], search->readers,
+                        search->taken, err) < 0)
+            return -1;
+        if (table->reasons[i])
+            continue;
+        if (array_reserve(&table->blocks, &capacity, table->count + 1,
+                          sizeof *table->blocks) < 0) {
+            drop_block(&block);
+            return error_memory(err, sizeof *table->blocks);
+        }
+        table->block_of[i] = (int)table->count;
+        table->blocks[table->count++] = block;
+    }
+    return 0;
+}
+
 static int fill(struct block_table *table, const struct graph *graph,
                 const struct layer_table *layers, struct error *err)
 {
@@ -276,8 +304,9 @@ static int fill(struct block_table *table, const struct graph *graph,
     };
     int result = -1;
     table->block_of = array_create(layers->count + 1, sizeof(int));
+    table->reasons = array_create(layers->count + 1, sizeof *table->reasons);
     if (!readers || !search.inside || !search.taken || !search.stack ||
-        !table->block_of) {
+        !table->block_of || !table->reasons) {
         error_memory(err, graph->value_count * sizeof *readers);
         goto out;
     }
@@ -289,7 +318,9 @@ static int fill(struct block_table *table, const struct graph *graph,
              j++)
             if (graph->nodes[i].inputs[j] >= 0)
                 readers[graph->nodes[i].inputs[j]]++;
-    result = find_blocks(table, &search, err);
+    result = find_branches(table, &search, err);
+    if (result == 0)
+        result = find_plain(table, &search, err);
 out:
     free(readers);
     free(search.inside);
@@ -321,5 +352,6 @@ void block_table_destroy(struct block_table *table)
         drop_block(&table->blocks[i]);
     free(table->blocks);
     free(table->block_of);
+    free(table->reasons);
     free(table);
 }

@@ -2,6 +2,7 @@
 #include "prune/block.h"
 #include "prune/criteria.h"
 #include "prune/group.h"
+#include "prune/narrow.h"
 
 #include <math.h>
 
@@ -60,7 +61,10 @@ int decision_choose(struct decision *decisions,
     } else {
         decision_put(&decisions[row], &put);
     }
-    return 0;
+    return put.remove && (structure->narrows || structure->skips ||
+                          structure->permutes)
+               ? narrow_check(decisions, layers, err)
+               : 0;
 }
 
 void decision_clear(struct decision *decisions,

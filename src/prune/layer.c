@@ -264,6 +264,7 @@ int layer_table_init(struct layer_table *table, const struct graph *instance,
         table->layers[i].group = group_of_layer(table->groups, i);
         table->layers[i].block =
             block < 0 ? NULL : &table->blocks->blocks[block];
+        table->layers[i].block_reason = table->blocks->reasons[i];
         result =
             permute_fixed(&table->layers[i].fixed, instance, table, i, err);
     }

@@ -46,7 +46,8 @@ struct layer {
     /* What its output channels go together with (prune/group.h); NULL: not
      * known. */
     const struct group *group;
-    const struct block *block; /* the branch it is part of; NULL: none */
+    const struct block *block; /* with which it can go; NULL: none */
+    const char *block_reason;  /* why none; static text */
     /* Why its input channels cannot take another order; "" when they can;
      * NULL: not known. */
     const char *fixed;

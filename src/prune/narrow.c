@@ -128,11 +128,79 @@ static bool take_over(struct removal_draft *draft,
     return true;
 }
 
+static bool has_row(const int *rows, size_t count, size_t row)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i] == (int)row)
+            return true;
+    return false;
+}
+
+static bool is_skipped(const struct decision *d)
+{
+    return d->skipped || (d->structure && d->structure->skips && d->remove);
+}
+
+/* Whether a layer that reads the group orders its channels. */
+static bool orders(const struct decision *decisions, const struct group *group)
+{
+    bool found = false;
+    for (size_t i = 0; i < group->layer_count + group->reader_count; i++) {
+        int row = i < group->layer_count
+                      ? group->layers[i]
+                      : group->readers[i - group->layer_count];
+        const struct decision *d = &decisions[row];
+        found = found || (d->remove && d->structure && d->structure->permutes);
+    }
+    return found;
+}
+
+static int check_plain(const struct decision *decisions,
+                       const struct layer_table *layers, size_t row,
+                       struct error *err)
+{
+    const struct group_table *groups = layers->groups;
+    for (size_t g = 0; groups && g < groups->count; g++) {
+        const struct group *group = &groups->groups[g];
+        bool touches = has_row(group->layers, group->layer_count, row) ||
+                       has_row(group->readers, group->reader_count, row);
+        if (touches && orders(decisions, group))
+            return error_set(err, ERROR_MISMATCH,
+                             "layer '%s' is passed over: what '%s' gives "
+                             "cannot take another order as well",
+                             layers->layers[row].name,
+                             layers->layers[group->layers[0]].name);
+        if (touches && choice_of(decisions, group).remove)
+            return error_set(
+                err, ERROR_MISMATCH,
+                "layer '%s' is passed over: what '%s' gives "
+                "cannot lose %s as well",
+                layers->layers[row].name, layers->layers[group->layers[0]].name,
+                group->kind == GROUP_CHANNELS ? "channels" : "heads");
+    }
+    return 0;
+}
+
+int narrow_check(const struct decision *decisions,
+                 const struct layer_table *layers, struct error *err)
+{
+    for (size_t i = 0; layers->blocks && i < layers->blocks->count; i++) {
+        const struct block *block = &layers->blocks->blocks[i];
+        size_t row = (size_t)block->layers[0];
+        if (block->plain && is_skipped(&decisions[row]) &&
+            check_plain(decisions, layers, row, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int narrow_decide(struct removal_draft *draft, const struct mask_source *source,
                   struct error *err)
 {
     const struct group_table *groups = source->layers->groups;
     const struct block_table *blocks = source->layers->blocks;
+    if (narrow_check(source->decisions, source->layers, err) < 0)
+        return -1;
     for (size_t g = 0; groups && g < groups->count; g++) {
         const struct group *group = &groups->groups[g];
         struct choice choice = choice_of(source->decisions, group);
@@ -141,11 +209,9 @@ int narrow_decide(struct removal_draft *draft, const struct mask_source *source,
             return -1;
     }
     for (size_t i = 0; blocks && i < source->layers->count; i++) {
-        const struct decision *d = &source->decisions[i];
         int block = blocks->block_of[i];
-        bool skips =
-            d->skipped || (d->structure && d->structure->skips && d->remove);
-        if (!skips || block < 0 || draft->blocks[block])
+        if (!is_skipped(&source->decisions[i]) || block < 0 ||
+            draft->blocks[block])
             continue;
         draft->blocks[block] = true;
         draft->block_count++;

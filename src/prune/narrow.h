@@ -21,4 +21,12 @@ int *narrow_order(const struct group *group, const float *importance,
 int narrow_decide(struct removal_draft *draft, const struct mask_source *source,
                   struct error *err);
 
+/*
+ * Channels that a layer of a chain reads and those that it gives are chosen
+ * apart: where it is passed over and hands on what it reads, neither can go.
+ * Errors: ERROR_MISMATCH, naming both layers.
+ */
+int narrow_check(const struct decision *decisions,
+                 const struct layer_table *layers, struct error *err);
+
 #endif

@@ -108,8 +108,11 @@ static int fits_block(const struct structure *self, const struct layer *layer,
     (void)self;
     if (layer->block)
         return 0;
-    return error_set(err, ERROR_UNSUPPORTED,
-                     "is in no residual branch that could be passed over");
+    return error_set(
+        err, ERROR_UNSUPPORTED, "%s",
+        layer->block_reason
+            ? layer->block_reason
+            : "is in no residual branch that could be passed over");
 }
 
 static int64_t one_block(const struct structure *self,
@@ -122,7 +125,7 @@ static int64_t one_block(const struct structure *self,
 
 const struct structure structure_layer = {
     .name = "layer",
-    .help = "the whole residual branch that the layer is part of",
+    .help = "the whole layer, with the residual branch that it is part of",
     .unit = "blocks",
     .skips = true,
     .fits = fits_block,

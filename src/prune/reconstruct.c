@@ -551,6 +551,8 @@ int reconstruct(struct reconstruct_result *result,
         status = trace_init(&work.trace, request->instance, changed,
                             &request->source, &request->parallel,
                             request->cancel, false, err);
+    if (!status)
+        lost_hold(&work.lost, &work.trace);
     if (!status) {
         const struct graph *graph = request->instance;
         for (size_t i = 0; i < graph->node_count && !status; i++)

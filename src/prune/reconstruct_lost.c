@@ -51,7 +51,7 @@ static int take_value(struct lost *lost, const struct graph *graph, size_t id,
     return 0;
 }
 
-/* What a block adds is nothing any more. */
+/* What a block adds is nothing any more; a plain layer hands on. */
 static void take_blocks(struct lost *lost, const struct graph *graph)
 {
     const struct block_table *blocks = lost->layers->blocks;
@@ -59,8 +59,13 @@ static void take_blocks(struct lost *lost, const struct graph *graph)
         const struct block *block = &blocks->blocks[i];
         if (!lost->removal.blocks[i])
             continue;
-        int id = graph->nodes[block->add].inputs[block->operand];
-        lost->values[id].touched = lost->values[id].gone = true;
+        const struct node *node = &graph->nodes[block->add];
+        int id = block->plain ? node->outputs[0] : node->inputs[block->operand];
+        struct lost_value *value = &lost->values[id];
+        value->touched = true;
+        value->gone = !block->plain;
+        value->replaced = block->plain;
+        value->by = block->entry;
     }
 }
 
@@ -82,6 +87,13 @@ int lost_init(struct lost *lost, const struct graph *instance,
         }
     take_blocks(lost, instance);
     return 0;
+}
+
+void lost_hold(const struct lost *lost, struct trace *trace)
+{
+    for (size_t i = 0; lost->values && i < trace->dense->value_count; i++)
+        if (lost->values[i].replaced)
+            trace->values[lost->values[i].by].readers++;
 }
 
 void lost_release(struct lost *lost)
@@ -131,6 +143,9 @@ void lost_clear(const struct lost *lost, struct trace *trace, int node)
         size_t all = (size_t)(shape_elements(&value->shape) * trace->batches);
         if (lost->values[id].gone)
             memset(x, 0, all * sizeof *x);
+        if (lost->values[id].replaced)
+            memcpy(x, trace_bytes(trace, lost->values[id].by, TRACE_CHANGED),
+                   all * sizeof *x);
         for (int d = 0; d < value->shape.rank; d++)
             if (lost->values[id].keep[d])
                 clear_axis(x, &value->shape, d, lost->values[id].keep[d],

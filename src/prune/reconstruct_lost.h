@@ -10,10 +10,12 @@
 #include "prune/trace.h"
 #include "tensor/bitmask.h"
 
-/* Of one value: positions that stay per axis (NULL: all), or nothing does. */
+/* Of one value: positions that stay per axis (NULL: all), or nothing does, or
+ * another value takes its place. */
 struct lost_value {
     unsigned char *keep[SHAPE_MAX_RANK];
-    bool touched, gone;
+    bool touched, gone, replaced;
+    int by; /* where replaced */
 };
 
 struct lost {
@@ -32,6 +34,8 @@ int lost_init(struct lost *lost, const struct graph *instance,
               struct error *err);
 void lost_release(struct lost *lost);
 
+/* Keeps what takes the place of others as long as it is needed. */
+void lost_hold(const struct lost *lost, struct trace *trace);
 /* Whether a node's outputs lose something. */
 bool lost_touches(const struct lost *lost, const struct graph *graph, int node);
 /* Makes zero what a node's outputs lose, on the changed side. */

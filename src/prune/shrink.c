@@ -7,6 +7,7 @@
 #include "prune/shrink.h"
 
 #include "base/array.h"
+#include "prune/block_plain.h"
 #include "prune/shrink_draft.h"
 
 #include <stdio.h>
@@ -15,9 +16,14 @@
 
 static const char nothing[] = "espalier.nothing"; /* what placeholders read */
 
+static const char *name_of(const struct graph *graph, int id)
+{
+    return id < 0 ? "" : graph->values[id].name;
+}
+
 /* --- blocks --- */
 
-/* The constants that make the branch's result: without them it is zero. */
+/* The constants that make its result: it adds nothing, or hands on. */
 static int mask_block(struct shrink *shrink, const struct block *block,
                       struct error *err)
 {
@@ -25,14 +31,13 @@ static int mask_block(struct shrink *shrink, const struct block *block,
     for (size_t i = 0; i < block->end_count; i++) {
         const struct block_end *end = &block->ends[i];
         int value = graph->nodes[end->node].inputs[end->input];
-        struct tensor zero;
-        if (tensor_init(&zero, graph->values[value].dtype,
-                        &graph->values[value].shape, err) < 0)
+        struct tensor filled;
+        if (block_end_fill(&filled, graph, end, err) < 0)
             return -1;
         int result = shrink_operand(shrink, &shrink->drafts[end->node],
                                     (size_t)end->input,
-                                    graph->values[value].name, &zero, err);
-        tensor_release(&zero);
+                                    graph->values[value].name, &filled, err);
+        tensor_release(&filled);
         if (result < 0)
             return -1;
     }
@@ -53,7 +58,14 @@ static int pass_blocks(struct shrink *shrink, struct error *err)
         }
         struct draft *draft = &shrink->drafts[block->add];
         draft->type = "Identity";
-        draft->inputs += !block->operand; /* the other operand */
+        if (block->plain) {
+            draft->inputs = arena_array(&shrink->arena, 1, sizeof(char *));
+            if (!draft->inputs)
+                return error_memory(err, sizeof(char *));
+            draft->inputs[0] = name_of(shrink->graph, block->entry);
+        } else {
+            draft->inputs += !block->operand; /* the other operand */
+        }
         draft->input_count = 1;
         draft->attribute_count = 0;
     }
@@ -61,11 +73,6 @@ static int pass_blocks(struct shrink *shrink, struct error *err)
 }
 
 /* --- drafts --- */
-
-static const char *name_of(const struct graph *graph, int id)
-{
-    return id < 0 ? "" : graph->values[id].name;
-}
 
 static int make_draft(struct shrink *shrink, size_t id, struct error *err)
 {

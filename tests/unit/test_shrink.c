@@ -283,6 +283,57 @@ static void other_additions_are_no_blocks(void **state)
     }
 }
 
+/* Rows of the layers of a chain that can go, as a string: "bc". */
+static void plain_layers_hand_on_what_they_read(void **state)
+{
+    (void)state;
+    static const struct topology chains[] = {
+        {"convolutions",
+         "in x ?x3x6x6\nconst a.w 6x3x3x3\nconst b.w 6x6x3x3\nconst b.b 6\n"
+         "const c.w 6x2x5x3\nconst s 6\nconst h 6\nconst m 6\npositive v 6\n"
+         "const d.w 2x6x1x1\n"
+         "t = Conv x a.w | pads=1,1,1,1\nu = Relu t\n"
+         "p = Conv u b.w b.b | pads=1,1,1,1\nq = Relu p\n"
+         "r = Conv q c.w | pads=4,1,4,1 dilations=2,1 group=3\n"
+         "n = BatchNormalization r s h m v\nw = Relu n\n"
+         "y = Conv w d.w\nout y\n",
+         ""},
+        {"products",
+         "in x ?x5\nconst a.w 7x5\nconst a.b 7\nconst b.w 7x7\nconst b.b 7\n"
+         "const c.w 7x7\nconst c.b 7\nconst d.w 7x7\nconst e.w 7x7\n"
+         "t = Gemm x a.w a.b | transB=1\nu = Tanh t\n"
+         "p = Gemm u b.w b.b | transB=1\nq = Sigmoid p\n"
+         "r = MatMul q c.w\ns = Add r c.b\nz = Relu s\n"
+         "k = MatMul z d.w\ny = MatMul k e.w\nout y\n",
+         ""}};
+    static const char *const can[] = {"0110", "01110"};
+    for (size_t i = 0; i < 2; i++) {
+        struct subject subject;
+        open_subject(&subject, &chains[i]);
+        const struct block_table *blocks = subject.layers.blocks;
+        for (size_t j = 0; j < subject.layers.count; j++) {
+            bool found = subject.layers.layers[j].block != NULL;
+            if (found != (can[i][j] == '1'))
+                fail_msg("%s: layer %zu: %s", chains[i].name, j,
+                         blocks->reasons[j] ? blocks->reasons[j] : "goes");
+        }
+        for (size_t j = 0; j < blocks->count; j++) {
+            subject.draft.blocks[j] = true;
+            verify(&subject, chains[i].name, "without one layer");
+            struct graph *small = compact(&subject);
+            int row = blocks->blocks[j].layers[0];
+            int weight = subject.layers.layers[row].weight;
+            assert_null(small->values[weight].constant.data);
+            graph_drop(small);
+            subject.draft.blocks[j] = false;
+        }
+        for (size_t j = 0; j < blocks->count; j++)
+            subject.draft.blocks[j] = true;
+        verify(&subject, chains[i].name, "without all that can go");
+        close_subject(&subject);
+    }
+}
+
 /* --- real networks --- */
 
 /* Removes a random 30 % of every group of the model at `path`. */
@@ -451,6 +502,7 @@ int main(void)
         cmocka_unit_test(last_channel_stays),
         cmocka_unit_test(residual_branches_are_passed_over),
         cmocka_unit_test(other_additions_are_no_blocks),
+        cmocka_unit_test(plain_layers_hand_on_what_they_read),
         cmocka_unit_test(changed_constants_come_back_in_the_models_shapes),
         cmocka_unit_test(networks_of_the_zoo_leave_equal_outputs),
     };

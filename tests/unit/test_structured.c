@@ -200,6 +200,48 @@ static void blocks_go_and_come_back(void **state)
     session_close(session);
 }
 
+static void layers_of_a_chain_go_and_come_back(void **state)
+{
+    (void)state;
+    struct session *session = open_model("data/resnet20-bn.onnx");
+    uint64_t dense = session_current(session)->hash;
+    struct command_result result;
+    struct error err = {0};
+    struct mask_set set;
+    session_fixture_run(session, "set layers.3.conv2 layer");
+    assert_true(decision_of(session, "layers.3.conv2")->skipped);
+    assert_false(decision_of(session, "layers.3.conv1")->skipped);
+    masks_of(session, &set);
+    if (mask_set_verify(&set, session_graph(session), session_layers(session),
+                        NULL, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(set.removed[row_of(session, "layers.3.conv2")],
+                     32 * 32 * 9);
+    mask_set_release(&set);
+    static const struct {
+        const char *line, *message;
+    } refused[] = {
+        {"set layers.3.conv1 25% channel", "'layers.3.conv2' is passed over"},
+        {"set layers.4.conv2 25% channel", "'layers.3.conv2' is passed over"},
+        {"set layers.4.conv1 2:4p", "cannot take another order as well"},
+        {"set layers.3.conv1 layer",
+         "in no residual branch, and its output has another"},
+        {"set layers.3.down.0 layer",
+         "in no residual branch, and its output has another"},
+        {"set fc layer", "in no residual branch, and its output has another"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_int_equal(
+            session_execute(session, refused[i].line, &result, &err), -1);
+        if (!strstr(err.message, refused[i].message))
+            fail_msg("%s: %s", refused[i].line, err.message);
+    }
+    session_fixture_run(session, "set layers.4.conv1 25% channel");
+    session_fixture_run(session, "reset");
+    assert_true(session_current(session)->hash == dense);
+    session_close(session);
+}
+
 static void recipes_and_undo_keep_everything(void **state)
 {
     (void)state;
@@ -306,6 +348,7 @@ int main(void)
         cmocka_unit_test(weights_go_from_what_channels_leave),
         cmocka_unit_test(patterns_fit_the_smaller_shape),
         cmocka_unit_test(blocks_go_and_come_back),
+        cmocka_unit_test(layers_of_a_chain_go_and_come_back),
         cmocka_unit_test(recipes_and_undo_keep_everything),
         cmocka_unit_test(global_ranks_channels_of_all_groups),
         cmocka_unit_test(unimportant_channels_go_first),
