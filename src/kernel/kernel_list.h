@@ -22,6 +22,7 @@
     X(conv_rows16_rows4, CONV, IMAGE16, ROWS4, isa, cpu_isa)                   \
     X(conv_image16_rows4, CONV, IMAGE16, ROWS4, isa, cpu_isa)                  \
     X(conv_quartet, CONV, IMAGE16, LANES, isa, cpu_isa)                        \
+    X(conv_quartet_chunk, CONV, IMAGE16, INPUT16, isa, cpu_isa)                \
     X(conv_column, CONV, NHWC, ROWS16, isa, cpu_isa)                           \
     X(conv_pick, CONV, NHWC, LANES, isa, cpu_isa)                              \
     X(product_image16, PRODUCT, IMAGE16, ANY, isa, cpu_isa)                    \

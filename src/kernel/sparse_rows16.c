@@ -337,3 +337,5 @@ static size_t rows16_scratch_bytes(const struct kernel_spec *spec, int64_t rows)
 FACES(conv_rows16, 1, ROWS16_SINGLE)
 FACES(conv_rows16_rows4, SPARSE_ROWS, ROWS16_SHARED)
 FACES(conv_quartet, SPARSE_ROWS, ROWS16_QUARTET)
+/* The same once more, so that the planner tries it for blocks of 16 inputs. */
+FACES(conv_quartet_chunk, SPARSE_ROWS, ROWS16_QUARTET)
