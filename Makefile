@@ -229,6 +229,9 @@ bench-peers: all  ## latency beside ONNX Runtime's (from npm), in turn; NAMES="v
 bench-tune: all  ## accuracy after tuning, three seeds each; NAMES="weights80 mlp92"
 	$(Q)sh tests/bench/tune.sh ./$(NAME) $(NAMES)
 
+bench-plan: all  ## points lost at half the latency by one method and by the mix, some ten minutes
+	$(Q)sh tests/bench/plan.sh ./$(NAME)
+
 bench-scan: all  ## a sensitivity scan beside PyTorch (Debian's) evaluating each point in full
 	$(Q)sh tests/peers/scan.sh ./$(NAME) $(FOLDER)
 
