@@ -68,7 +68,7 @@ PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(s
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-run check-peers check-zoo check-shrink check-neon profile bench bench-peers bench-table bench-tune fuzz lint format install uninstall clean help compdb FORCE
+.PHONY: all run check check-run check-peers check-zoo check-shrink check-neon profile bench bench-peers bench-table bench-tune bench-plan bench-scan fuzz lint format install uninstall clean help compdb FORCE
 
 all: $(BIN)  ## build the program (default)
 	$(Q)cp $(BIN) $(NAME)

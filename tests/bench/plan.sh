@@ -59,5 +59,5 @@ sort -n "$work/single" | head -1 | while read -r drop method amount; do
 		'BEGIN {
 			printf "%s,%s and reconstruction; by the mix,%s,1,1,%.2f,%.2f,%s,,\n",
 				head, name, model, peer, ours,
-				peer > 0 ? sprintf("%.3f", ours / peer) : "" }'
+				(peer != 0 ? sprintf("%.3f", ours / peer) : "") }'
 done
