@@ -166,15 +166,14 @@ static int check_plain(const struct decision *decisions,
                        has_row(group->readers, group->reader_count, row);
         if (touches && orders(decisions, group))
             return error_set(err, ERROR_MISMATCH,
-                             "layer '%s' is passed over: what '%s' gives "
-                             "cannot take another order as well",
+                             "layer '%s' is passed over: '%s' keeps the "
+                             "order of its channels",
                              layers->layers[row].name,
                              layers->layers[group->layers[0]].name);
         if (touches && choice_of(decisions, group).remove)
             return error_set(
                 err, ERROR_MISMATCH,
-                "layer '%s' is passed over: what '%s' gives "
-                "cannot lose %s as well",
+                "layer '%s' is passed over: '%s' keeps its %s",
                 layers->layers[row].name, layers->layers[group->layers[0]].name,
                 group->kind == GROUP_CHANNELS ? "channels" : "heads");
     }

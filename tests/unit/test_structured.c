@@ -223,7 +223,7 @@ static void layers_of_a_chain_go_and_come_back(void **state)
     } refused[] = {
         {"set layers.3.conv1 25% channel", "'layers.3.conv2' is passed over"},
         {"set layers.4.conv2 25% channel", "'layers.3.conv2' is passed over"},
-        {"set layers.4.conv1 2:4p", "cannot take another order as well"},
+        {"set layers.4.conv1 2:4p", "keeps the order of its channels"},
         {"set layers.3.conv1 layer",
          "in no residual branch, and its output has another"},
         {"set layers.3.down.0 layer",
