@@ -61,5 +61,5 @@ awk -F, 'NR > 1 && $1 !~ /sparse/ {
 		sum[$2] += log($6); count[$2]++; if ($6 > most[$2]) most[$2] = $6 }
 	END { for (t = 1; t <= 2; t++) if (count[t])
 		printf "# %d thread%s: geometric mean %.3f of %d, largest %.3f\n",
-			t, t > 1 ? "s" : "", exp(sum[t] / count[t]), count[t], most[t] }' \
+			t, (t > 1 ? "s" : ""), exp(sum[t] / count[t]), count[t], most[t] }' \
 	$rows
