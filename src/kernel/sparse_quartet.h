@@ -115,7 +115,7 @@ ALWAYS_INLINE void run_quartet(const struct row_tile *t, const int32_t *ends,
     for (int k = 0; k < SPARSE_ROWS; k++) {
         int64_t channel = quartet * SPARSE_ROWS + k;
         if (channel >= r->first && channel < r->last)
-            finish_part(t, channel, sum + k * n, n);
+            finish_pixels(t, channel, sum + k * n, n, SPARSE_BLOCK);
     }
 }
 

@@ -77,8 +77,10 @@ ALWAYS_INLINE void add_pixels(const struct row_tile *t,
     }
 }
 
+/* Writes sums whose places are `stride` numbers apart. */
 ALWAYS_INLINE void finish_pixels(const struct row_tile *t, int64_t channel,
-                                 const vec *sum, const int vectors)
+                                 const vec *sum, const int count,
+                                 const int stride)
 {
     const struct run *r = t->run;
     float *dst = t->dst + channel * r->dst_plane;
@@ -86,36 +88,15 @@ ALWAYS_INLINE void finish_pixels(const struct row_tile *t, int64_t channel,
         t->other != NULL ? t->other + channel * r->dst_plane : NULL;
     const vec low = vec_all(r->low), high = vec_all(r->high);
 #pragma GCC unroll 14
-    for (int j = 0; j < vectors; j++) {
+    for (int j = 0; j < count; j++) {
         vec v = sum[j];
         if (other != NULL)
-            v = vec_add(v, vec_load(other + j * LANES));
-        vec_store(dst + j * LANES, vec_clamp(v, low, high));
+            v = vec_add(v, vec_load(other + j * stride));
+        vec_store(dst + j * stride, vec_clamp(v, low, high));
     }
-    for (int j = 0; r->slow && j < vectors; j++)
-        vec_store(dst + j * LANES,
-                  activate_slowly(r, vec_load(dst + j * LANES)));
-}
-
-/* The same for one vector of each pixel. */
-ALWAYS_INLINE void finish_part(const struct row_tile *t, int64_t channel,
-                               const vec *sum, const int n)
-{
-    const struct run *r = t->run;
-    float *dst = t->dst + channel * r->dst_plane;
-    const float *other =
-        t->other != NULL ? t->other + channel * r->dst_plane : NULL;
-    const vec low = vec_all(r->low), high = vec_all(r->high);
-#pragma GCC unroll 14
-    for (int j = 0; j < n; j++) {
-        vec v = sum[j];
-        if (other != NULL)
-            v = vec_add(v, vec_load(other + j * SPARSE_BLOCK));
-        vec_store(dst + j * SPARSE_BLOCK, vec_clamp(v, low, high));
-    }
-    for (int j = 0; r->slow && j < n; j++)
-        vec_store(dst + j * SPARSE_BLOCK,
-                  activate_slowly(r, vec_load(dst + j * SPARSE_BLOCK)));
+    for (int j = 0; r->slow && j < count; j++)
+        vec_store(dst + j * stride,
+                  activate_slowly(r, vec_load(dst + j * stride)));
 }
 
 /* All channels of a tile of n pixels. As in run_tile, `sets` of sums hide the
@@ -149,7 +130,7 @@ ALWAYS_INLINE void run_pixels(const struct row_tile *t, const int n,
             for (int j = vectors; j < vectors * sets; j++)
                 sum[j % vectors] = vec_add(sum[j % vectors], sum[j]);
             if (slice == t->slices - 1) {
-                finish_pixels(t, channel, sum, vectors);
+                finish_pixels(t, channel, sum, vectors, LANES);
                 continue;
             }
 #pragma GCC unroll 14
@@ -205,7 +186,8 @@ ALWAYS_INLINE void run_pixels4(const struct row_tile *t, const int n,
             for (int k = 0; k < SPARSE_ROWS; k++) {
                 int64_t channel = g * SPARSE_ROWS + k;
                 if (channel >= r->first && channel < r->last)
-                    finish_pixels(t, channel, sum + k * vectors, vectors);
+                    finish_pixels(t, channel, sum + k * vectors, vectors,
+                                  LANES);
             }
         }
     }

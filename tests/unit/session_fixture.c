@@ -54,6 +54,23 @@ struct session *session_fixture_open(const char *folder)
     return session;
 }
 
+struct session *session_fixture_load(const char *path)
+{
+    struct session *session = NULL;
+    struct error err = {0};
+    struct session_options options = {.model_path = path};
+    if (session_open(&session, &options, &err) < 0)
+        fail_msg("%s", err.message);
+    return session;
+}
+
+size_t session_fixture_row(const struct session *session, const char *name)
+{
+    size_t row;
+    assert_int_equal(layer_match(session_layers(session), name, &row, NULL), 1);
+    return row;
+}
+
 void session_fixture_run(struct session *session, const char *line)
 {
     struct command_result result;

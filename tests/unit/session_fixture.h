@@ -14,6 +14,12 @@ int session_teardown(void **state);
 struct session_options session_fixture_options(const char *folder);
 struct session *session_fixture_open(const char *folder);
 
+/* A model alone: no data, no journal. */
+struct session *session_fixture_load(const char *path);
+
+/* The row of the one layer of this name. */
+size_t session_fixture_row(const struct session *session, const char *name);
+
 /* Executes a line that must succeed. */
 void session_fixture_run(struct session *session, const char *line);
 

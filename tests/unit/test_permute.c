@@ -270,23 +270,6 @@ static void any_order_gives_equal_outputs(void **state)
 
 /* --- decisions --- */
 
-static struct session *open_model(const char *path)
-{
-    struct session *session;
-    struct error err = {0};
-    struct session_options options = {.model_path = path};
-    if (session_open(&session, &options, &err) < 0)
-        fail_msg("%s", err.message);
-    return session;
-}
-
-static size_t row_of(const struct session *session, const char *name)
-{
-    size_t row;
-    assert_int_equal(layer_match(session_layers(session), name, &row, NULL), 1);
-    return row;
-}
-
 static void masks_of(const struct session *session, struct mask_set *set)
 {
     struct error err = {0};
@@ -302,7 +285,8 @@ static bool is_nm(const struct session *session, const struct mask_set *set,
                   const char *name, int keep, int of)
 {
     const struct layer_table *layers = session_layers(session);
-    const struct layer *layer = &layers->layers[row_of(session, name)];
+    const struct layer *layer =
+        &layers->layers[session_fixture_row(session, name)];
     struct graph *graph;
     bool holds = true;
     assert_int_equal(
@@ -326,7 +310,7 @@ static bool is_nm(const struct session *session, const struct mask_set *set,
 static double kept_magnitude(const struct session *session,
                              const struct mask_set *set, const char *name)
 {
-    size_t row = row_of(session, name);
+    size_t row = session_fixture_row(session, name);
     const struct layer *layer = &session_layers(session)->layers[row];
     const float *w =
         session_graph(session)->values[layer->weight].constant.data;
@@ -342,9 +326,9 @@ static double kept_magnitude(const struct session *session,
 static void an_order_saves_magnitude(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     struct mask_set plain, ordered;
-    size_t row = row_of(session, "layers.7.conv2");
+    size_t row = session_fixture_row(session, "layers.7.conv2");
     session_fixture_run(session, "set layers.7.conv2 1:4");
     masks_of(session, &plain);
     assert_null(plain.order);
@@ -369,7 +353,7 @@ static void an_order_saves_magnitude(void **state)
 static void readers_of_a_residual_stream_share_an_order(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     struct mask_set set, again;
     session_fixture_run(session, "set layers.1.conv1 2:4p");
     session_fixture_run(session, "set layers.2.conv1 2:4");
@@ -381,13 +365,14 @@ static void readers_of_a_residual_stream_share_an_order(void **state)
     assert_true(is_nm(session, &set, "layers.3.conv1", 1, 4));
     /* Reads a group of its own, which nobody orders. */
     assert_true(is_nm(session, &set, "layers.0.conv2", 2, 4));
-    assert_true(set.shares[row_of(session, "layers.0.conv2")].after == 0);
+    assert_true(
+        set.shares[session_fixture_row(session, "layers.0.conv2")].after == 0);
     double before = 0, after = 0;
     static const char *const readers[] = {"layers.1.conv1", "layers.2.conv1",
                                           "layers.3.conv1"};
     for (size_t i = 0; i < 3; i++) {
-        before += set.shares[row_of(session, readers[i])].before;
-        after += set.shares[row_of(session, readers[i])].after;
+        before += set.shares[session_fixture_row(session, readers[i])].before;
+        after += set.shares[session_fixture_row(session, readers[i])].after;
     }
     assert_true(after > before);
     /* A later edit elsewhere keeps order and masks. */
@@ -409,7 +394,7 @@ static void readers_of_a_residual_stream_share_an_order(void **state)
 static void channels_that_go_leave_an_order_of_the_rest(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     struct mask_set set;
     session_fixture_run(session, "set layers.6.conv1 25% channel");
     session_fixture_run(session, "set layers.6.conv2 2:4p");
@@ -437,7 +422,7 @@ static void refuses(struct session *session, const char *line,
 static void what_keeps_its_order_says_why(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/mlp.onnx");
+    struct session *session = session_fixture_load("data/mlp.onnx");
     refuses(session, "set fc1 2:4p",
             "layer 'fc1': its input channels keep their order: it meets the "
             "model's input");
@@ -445,7 +430,7 @@ static void what_keeps_its_order_says_why(void **state)
     refuses(session, "set fc2 50% 2:4q", "nearest is '2:4");
     session_fixture_run(session, "set fc2 2:4p");
     session_close(session);
-    session = open_model("data/resnet20-bn.onnx");
+    session = session_fixture_load("data/resnet20-bn.onnx");
     refuses(session, "set stem 2:4p", "found 1 input channel, 2:4p needs 4");
     session_close(session);
 }
@@ -453,7 +438,7 @@ static void what_keeps_its_order_says_why(void **state)
 static void recipes_and_undo_bring_the_order_back(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     struct mask_set first, then;
     session_fixture_run(session, "set * 2:4p; set layers.1.conv1 60% 1:4p l2");
     uint64_t hash = session_current(session)->hash;

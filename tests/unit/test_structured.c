@@ -13,27 +13,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-static struct session *open_model(const char *path)
-{
-    struct session *session;
-    struct error err = {0};
-    struct session_options options = {.model_path = path};
-    if (session_open(&session, &options, &err) < 0)
-        fail_msg("%s", err.message);
-    return session;
-}
-
-static size_t row_of(const struct session *session, const char *name)
-{
-    size_t row;
-    assert_int_equal(layer_match(session_layers(session), name, &row, NULL), 1);
-    return row;
-}
-
 static const struct decision *decision_of(const struct session *session,
                                           const char *name)
 {
-    return &session_current(session)->decisions[row_of(session, name)];
+    return &session_current(session)
+                ->decisions[session_fixture_row(session, name)];
 }
 
 static void refuses(struct session *session, const char *line,
@@ -59,7 +43,7 @@ static void masks_of(const struct session *session, struct mask_set *set)
 static void a_choice_holds_for_the_whole_group(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     static const char *const group[] = {"stem", "layers.0.conv2",
                                         "layers.1.conv2", "layers.2.conv2"};
     session_fixture_run(session, "set layers.1.conv2 25% channel");
@@ -81,7 +65,7 @@ static void a_choice_holds_for_the_whole_group(void **state)
 static void one_channel_stays_and_multiples_are_kept(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     session_fixture_run(session, "set layers.0.conv1 100% channel");
     assert_int_equal(decision_of(session, "layers.0.conv1")->width.remove, 15);
     refuses(session, "set layers.0.conv1 16 channel",
@@ -110,7 +94,7 @@ static struct shape small_weight(const struct session *session,
     assert_int_equal(mask_set_apply(&small, session_graph(session),
                                     session_layers(session), &set, NULL),
                      0);
-    size_t row = row_of(session, name);
+    size_t row = session_fixture_row(session, name);
     const struct layer *layer = &session_layers(session)->layers[row];
     const struct tensor *weight = &small->values[layer->weight].constant;
     struct shape shape = weight->shape;
@@ -128,7 +112,7 @@ static struct shape small_weight(const struct session *session,
 static void weights_go_from_what_channels_leave(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     int64_t nonzeros;
     session_fixture_run(session, "set layers.6.conv1 25% channel");
     session_fixture_run(session, "set layers.6.conv1 80%");
@@ -140,17 +124,18 @@ static void weights_go_from_what_channels_leave(void **state)
     shape = small_weight(session, "layers.6.conv2", &nonzeros);
     assert_int_equal(shape.dims[1], 48);
     assert_int_equal(nonzeros, 64 * 48 * 9);
-    assert_int_equal(decision_weights(session_current(session)->decisions,
-                                      session_layers(session),
-                                      row_of(session, "layers.6.conv2")),
-                     64 * 16 * 9);
+    assert_int_equal(
+        decision_weights(session_current(session)->decisions,
+                         session_layers(session),
+                         session_fixture_row(session, "layers.6.conv2")),
+        64 * 16 * 9);
     session_close(session);
 }
 
 static void patterns_fit_the_smaller_shape(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     struct mask_set set;
     struct graph *small;
     session_fixture_run(session, "set layers.6.conv1 25% channel");
@@ -159,7 +144,7 @@ static void patterns_fit_the_smaller_shape(void **state)
     assert_int_equal(mask_set_apply(&small, session_graph(session),
                                     session_layers(session), &set, NULL),
                      0);
-    size_t row = row_of(session, "layers.6.conv2");
+    size_t row = session_fixture_row(session, "layers.6.conv2");
     const struct layer *layer = &session_layers(session)->layers[row];
     const float *w = small->values[layer->weight].constant.data;
     for (int64_t o = 0; o < 64; o++)
@@ -178,7 +163,7 @@ static void patterns_fit_the_smaller_shape(void **state)
 static void blocks_go_and_come_back(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     uint64_t dense = session_current(session)->hash;
     int64_t nonzeros;
     session_fixture_run(session, "set layers.1.conv1 layer");
@@ -189,7 +174,7 @@ static void blocks_go_and_come_back(void **state)
     if (mask_set_verify(&set, session_graph(session), session_layers(session),
                         NULL, &err) < 0)
         fail_msg("%s", err.message);
-    size_t row = row_of(session, "layers.1.conv2");
+    size_t row = session_fixture_row(session, "layers.1.conv2");
     assert_int_equal(set.removed[row], 16 * 16 * 9);
     mask_set_release(&set);
     session_fixture_run(session, "set stem 4 channel");
@@ -203,7 +188,7 @@ static void blocks_go_and_come_back(void **state)
 static void layers_of_a_chain_go_and_come_back(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     uint64_t dense = session_current(session)->hash;
     struct command_result result;
     struct error err = {0};
@@ -215,8 +200,9 @@ static void layers_of_a_chain_go_and_come_back(void **state)
     if (mask_set_verify(&set, session_graph(session), session_layers(session),
                         NULL, &err) < 0)
         fail_msg("%s", err.message);
-    assert_int_equal(set.removed[row_of(session, "layers.3.conv2")],
-                     32 * 32 * 9);
+    assert_int_equal(
+        set.removed[session_fixture_row(session, "layers.3.conv2")],
+        32 * 32 * 9);
     mask_set_release(&set);
     static const struct {
         const char *line, *message;
@@ -245,7 +231,7 @@ static void layers_of_a_chain_go_and_come_back(void **state)
 static void recipes_and_undo_keep_everything(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     session_fixture_run(session, "set layers.*.conv1 30% channel lamp");
     uint64_t first = session_current(session)->hash;
     session_fixture_run(session, "set layers.5.conv1 11 channel");
@@ -261,7 +247,7 @@ static void recipes_and_undo_keep_everything(void **state)
     assert_true(session_current(session)->hash == last);
     session_close(session);
 
-    session = open_model("data/resnet20-bn.onnx");
+    session = session_fixture_load("data/resnet20-bn.onnx");
     char *rest = recipe;
     for (char *line; (line = strsep(&rest, "\n"));)
         session_fixture_run(session, line);
@@ -274,7 +260,7 @@ static void recipes_and_undo_keep_everything(void **state)
 static void global_ranks_channels_of_all_groups(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/resnet20-bn.onnx");
+    struct session *session = session_fixture_load("data/resnet20-bn.onnx");
     session_fixture_run(session, "global 40% channel");
     const struct group_table *groups = session_layers(session)->groups;
     int64_t units = 0, removed = 0;
@@ -300,11 +286,12 @@ static void global_ranks_channels_of_all_groups(void **state)
 static void unimportant_channels_go_first(void **state)
 {
     (void)state;
-    struct session *session = open_model("data/lenet5.onnx");
+    struct session *session = session_fixture_load("data/lenet5.onnx");
     struct mask_set set;
     session_fixture_run(session, "set fc1 1 channel");
     masks_of(session, &set);
-    size_t row = row_of(session, "fc1"), next = row_of(session, "fc2");
+    size_t row = session_fixture_row(session, "fc1"),
+           next = session_fixture_row(session, "fc2");
     const struct layer_table *layers = session_layers(session);
     const struct layer *fc1 = &layers->layers[row];
     const struct layer *fc2 = &layers->layers[next];
