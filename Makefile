@@ -46,7 +46,7 @@ HDR      := $(sort $(wildcard src/*/*.h ui/*.h tests/*/*.h))
 MAN      := $(sort $(wildcard man/*.[1-9]))
 SUPPORT  := $(filter-out $(UNIT) $(SCREENS) $(BENCH) $(FUZZ),\
               $(sort $(wildcard tests/unit/*.c tests/screens/*.c tests/fuzz/*.c)))
-ALL_C    := $(SRC) $(UI) $(MAIN) $(UNIT) $(SCREENS) $(BENCH) $(FUZZ) $(SUPPORT) $(wildcard tests/conformance/*.c tools/*.c)
+ALL_C    := $(SRC) $(UI) $(MAIN) $(UNIT) $(SCREENS) $(BENCH) $(FUZZ) $(SUPPORT) $(wildcard tests/conformance/*.c) src/profile.c
 
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 PB_C     := build/gen/onnx.pb-c.c
@@ -197,7 +197,7 @@ check-neon: $(addprefix build/neon/test_,$(NEON_TESTS))  ## run kernel tests for
 # The smallest program that measures a device: our kernels, no library, static.
 # CC=aarch64-linux-gnu-gcc makes one for a Raspberry Pi.
 P           := build/profile-$(shell $(CC) -dumpmachine)
-PROFILE_SRC := tools/profile.c src/measure/survey.c src/measure/device_write.c \
+PROFILE_SRC := src/profile.c src/measure/survey.c src/measure/device_write.c \
                $(filter-out src/kernel/onednn%,$(wildcard src/kernel/*.c)) \
                $(addprefix src/base/,array.c clock.c cpu.c error.c file.c rng.c strbuf.c)
 

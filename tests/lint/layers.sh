@@ -42,3 +42,9 @@ only() { # pattern, allowed files (extended regular expression), what it is
 only '^#include <dnnl' '^src/kernel/onednn' 'oneDNN'
 only '^#include <n\{0,1\}curses' '^ui/term\.c$' 'curses'
 only '^#include <pthread.h>' '^src/(base/thread|engine/)' 'pthread.h'
+
+# What lies at the top, of what is committed.
+git ls-files 2>/dev/null | cut -d/ -f1 | sort -u | grep -v '^\.' |
+	grep -vxE 'Makefile|src|ui|data|tests|man|README.md|LICENSE' |
+	sed 's/$/: has a room in src, ui, data, tests or man/' | grep . && exit 1
+exit 0
