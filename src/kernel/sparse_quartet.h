@@ -133,6 +133,7 @@ ALWAYS_INLINE void run_quartets(const struct row_tile *tile, const int n,
                 float *waiting = tile->waiting +
                                  (q * PARTS + part) * SPARSE_ROWS * n * LANES;
                 struct row_tile t = *tile;
+                fetch_source(t.ahead);
                 t.src += part * LANES;
                 t.dst += part * LANES;
                 t.other += t.other != NULL ? part * LANES : 0;

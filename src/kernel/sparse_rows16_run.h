@@ -64,18 +64,29 @@ static inline void run_rows16(const struct conv_spec *c,
         t.quartets = base + h->entries;
         most = MOST_QUARTET;
     }
+    most = smaller(h->pixels, most);
     int64_t blocks = (c->n + SPARSE_BLOCK - 1) / SPARSE_BLOCK;
     set_activation(&r);
     int64_t rows = part->bottom - part->top;
-    for (int64_t row = 0; row < blocks * rows; row++) {
-        int64_t block = row / rows, y = part->top + row % rows;
-        int64_t from = block * c->ic * c->ih + y * c->sh;
-        int64_t to = (block * c->oc * c->oh + y) * c->ow * SPARSE_BLOCK;
+    int64_t lists = ((r.last + h->rows - 1) / h->rows - r.first / h->rows) *
+                    ((c->ow + most - 1) / most) * h->slices;
+    bool far = floats_of(c, blocks, rows) > NEAR_FLOATS;
+    struct row_place now = {0, part->top}, next = now;
+    for (; now.block < blocks && lists > 0; now = next) {
+        int64_t y = now.y, from = now.block * c->ic * c->ih + y * c->sh;
+        int64_t to = (now.block * c->oc * c->oh + y) * c->ow * SPARSE_BLOCK;
+        next = y + 1 < part->bottom
+                   ? (struct row_place){now.block, y + 1}
+                   : (struct row_place){now.block + 1, part->top};
+        struct row_ahead ahead = {0};
+        if (far && next.block < blocks)
+            ahead = ahead_of(c, src, now, next, lists);
+        t.ahead = &ahead;
         t.starts = starts + row_class[y] * h->slices * h->lists * h->sets;
         t.src = src + from * c->iw * SPARSE_BLOCK;
         t.dst = dst + to;
         t.other = other != NULL ? other + to : NULL;
-        run_row(&t, smaller(h->pixels, most));
+        run_row(&t, most);
     }
 }
 

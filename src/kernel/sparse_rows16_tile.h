@@ -5,8 +5,8 @@
 #ifndef KERNEL_SPARSE_ROWS16_TILE_H
 #define KERNEL_SPARSE_ROWS16_TILE_H
 
+#include "kernel/sparse_ahead.h"
 #include "kernel/sparse_rows16.h"
-#include "kernel/sparse_run.h"
 
 enum {
     PARTS = SPARSE_BLOCK / LANES,
@@ -22,11 +22,12 @@ struct row_tile {
     const char *quartets;                 /* instead, entries of sets */
     const int32_t *starts; /* of the row's class: slices * lists + 1 */
     int64_t slices, lists, sets;
-    const float *src;   /* pixel (oy * sh, ox * sw) of channel 0 */
-    float *dst;         /* pixel (oy, ox) of channel 0 */
-    const float *other; /* as dst; or NULL */
-    float *waiting;     /* (oc, n) pixels */
-    int32_t misses;     /* bits of edges that this tile touches */
+    const float *src;        /* pixel (oy * sh, ox * sw) of channel 0 */
+    float *dst;              /* pixel (oy, ox) of channel 0 */
+    const float *other;      /* as dst; or NULL */
+    float *waiting;          /* (oc, n) pixels */
+    int32_t misses;          /* bits of edges that this tile touches */
+    struct row_ahead *ahead; /* what the next row needs */
 };
 
 /* The pixels that an offset means: the first and the last may miss. */
@@ -87,6 +88,8 @@ ALWAYS_INLINE void finish_pixels(const struct row_tile *t, int64_t channel,
     const float *other =
         t->other != NULL ? t->other + channel * r->dst_plane : NULL;
     const vec low = vec_all(r->low), high = vec_all(r->high);
+    fetch_result(t->ahead, dst, count, stride);
+    fetch_result(t->ahead, other, count, stride);
 #pragma GCC unroll 14
     for (int j = 0; j < count; j++) {
         vec v = sum[j];
@@ -113,6 +116,7 @@ ALWAYS_INLINE void run_pixels(const struct row_tile *t, const int n,
             const struct sparse_entry *end = t->entries + starts[channel + 1];
             float *waiting = t->waiting + channel * vectors * LANES;
             vec sum[14];
+            fetch_source(t->ahead);
 #pragma GCC unroll 14
             for (int j = 0; j < vectors; j++)
                 sum[j] = slice > 0 ? vec_load(waiting + j * LANES)
@@ -155,6 +159,7 @@ ALWAYS_INLINE void run_pixels4(const struct row_tile *t, const int n,
             const struct sparse_entry4 *stop = t->entries4 + starts[g + 1];
             float *waiting = t->waiting + g * SPARSE_ROWS * vectors * LANES;
             vec sum[MOST];
+            fetch_source(t->ahead);
 #pragma GCC unroll 28
             for (int j = 0; j < SPARSE_ROWS * vectors; j++)
                 sum[j] = slice > 0
