@@ -98,9 +98,20 @@ int file_read(char **data, size_t *bytes, const char *path, struct error *err)
     return 0;
 }
 
+static int refuse_special(const char *path, struct error *err)
+{
+    struct stat st;
+    if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+        return 0;
+    return error_set(err, ERROR_IO, "found a %s, expected a file",
+                     S_ISDIR(st.st_mode) ? "folder" : "special file");
+}
+
 int file_begin(struct file_writer *writer, const char *path, struct error *err)
 {
     *writer = (struct file_writer){.descriptor = -1};
+    if (refuse_special(path, err) < 0)
+        return -1;
     size_t length = strlen(path) + 16;
     writer->path = strdup(path);
     writer->temporary = malloc(length);
@@ -192,6 +203,14 @@ int file_write(const char *path, const void *data, size_t bytes,
     return 0;
 }
 
+int file_check_target(const char *path, struct error *err)
+{
+    struct file_writer writer;
+    int result = file_begin(&writer, path, err);
+    file_abandon(&writer);
+    return result < 0 ? error_prefix(err, "%s", path) : 0;
+}
+
 int file_make_folders(const char *path, struct error *err)
 {
     char *copy = strdup(path);
@@ -224,6 +243,13 @@ bool file_is_folder(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool file_is_same(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 int64_t file_size(const char *path)

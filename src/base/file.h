@@ -35,6 +35,7 @@ struct file_writer {
     bool failed;
 };
 
+/* A device or a folder is refused: the rename would take its place. */
 int file_begin(struct file_writer *writer, const char *path, struct error *err);
 int file_add(struct file_writer *writer, const void *data, size_t bytes,
              struct error *err);
@@ -46,11 +47,17 @@ void file_abandon(struct file_writer *writer);
 int file_write(const char *path, const void *data, size_t bytes,
                struct error *err);
 
+/* Whether file_begin would succeed now; what is there stays as it is. The
+ * error names the path. */
+int file_check_target(const char *path, struct error *err);
+
 /* Creates a folder and its parents (0700 for new ones). */
 int file_make_folders(const char *path, struct error *err);
 
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
+/* One and the same file, by whatever names; false where one is missing. */
+bool file_is_same(const char *a, const char *b);
 int64_t file_size(const char *path); /* -1 when it cannot be told */
 
 /* Owned strings, NULL when memory is exhausted. */

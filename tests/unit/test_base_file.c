@@ -262,6 +262,47 @@ static void a_folder_that_is_a_file_is_an_error(void **state)
     assert_int_equal(entries(), 1);
 }
 
+static void devices_and_folders_are_never_replaced(void **state)
+{
+    (void)state;
+    struct stat st;
+    assert_int_equal(file_write("/dev/null", "new", 3, &err), -1);
+    assert_non_null(strstr(err.message, "/dev/null: found a special file"));
+    assert_int_equal(stat("/dev/null", &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+    assert_int_equal(file_check_target(folder, &err), -1);
+    assert_non_null(strstr(err.message, "found a folder, expected a file"));
+}
+
+static void a_target_is_tried_without_a_trace(void **state)
+{
+    (void)state;
+    char lost[220];
+    assert_int_equal(file_check_target(in_folder("file"), &err), 0);
+    assert_int_equal(entries(), 0);
+    assert_int_equal(file_write(path, "old", 3, &err), 0);
+    assert_int_equal(file_check_target(path, &err), 0);
+    expect_content("file", "old");
+    assert_int_equal(entries(), 1);
+    snprintf(lost, sizeof lost, "%s/none/file", folder);
+    assert_int_equal(file_check_target(lost, &err), -1);
+    assert_non_null(strstr(err.message, "none/file: cannot write: No such"));
+}
+
+static void links_lead_to_the_same_file(void **state)
+{
+    (void)state;
+    char link[220];
+    assert_int_equal(file_write(in_folder("file"), "old", 3, &err), 0);
+    snprintf(link, sizeof link, "%s/link", folder);
+    assert_int_equal(symlink("file", link), 0);
+    assert_true(file_is_same(path, link));
+    assert_false(file_is_same(path, folder));
+    assert_int_equal(unlink(link), 0);
+    assert_false(file_is_same(path, link));
+    assert_false(file_is_same(link, link));
+}
+
 static void folders_are_made_with_their_parents(void **state)
 {
     (void)state;
@@ -331,6 +372,9 @@ int main(void)
         IN_FOLDER(a_full_disk_keeps_the_old_npz),
         IN_FOLDER(an_unwritable_folder_is_an_error),
         IN_FOLDER(a_folder_that_is_a_file_is_an_error),
+        IN_FOLDER(devices_and_folders_are_never_replaced),
+        IN_FOLDER(a_target_is_tried_without_a_trace),
+        IN_FOLDER(links_lead_to_the_same_file),
         IN_FOLDER(folders_are_made_with_their_parents),
         cmocka_unit_test(paths_are_joined_and_split),
         cmocka_unit_test(only_paths_below_a_folder_are_inside),
