@@ -181,6 +181,9 @@ const struct job_kind job_export = {"export", take_export, run_export,
 int engine_export_start(struct engine *engine, const struct variant *variant,
                         const struct engine_export *request, struct error *err)
 {
+    /* Before the exam, and while the question is still on the screen. */
+    if (export_check(engine->setup.session, request->path, err) < 0)
+        return -1;
     char *path = string_copy(request->path);
     if (!path)
         return error_memory(err, 1);

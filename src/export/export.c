@@ -1,5 +1,8 @@
 #include "export/export.h"
 
+#include "base/array.h"
+#include "base/file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +59,34 @@ int64_t export_removed(const struct export_request *request, size_t i)
     return masks && i < masks->count ? masks->removed[i] : 0;
 }
 
+/* Nothing that the session reads is ever overwritten. */
+static int refuse_read(const struct session *session, const char *path,
+                       struct error *err)
+{
+    const struct session_options *opened = session_options(session);
+    const char *const reads[] = {onnx_path(session_model(session)),
+                                 opened->data_path, opened->train_path,
+                                 opened->holdout};
+    for (size_t i = 0; i < ARRAY_LENGTH(reads); i++)
+        if (reads[i] && file_is_same(path, reads[i]))
+            return error_set(err, ERROR_USAGE,
+                             "%s: is read by this session, expected another "
+                             "file",
+                             path);
+    return 0;
+}
+
+int export_check(const struct session *session, const char *path,
+                 struct error *err)
+{
+    return refuse_read(session, path, err) < 0 ? -1
+                                               : file_check_target(path, err);
+}
+
 int export_write(const struct session *session,
                  const struct export_request *request, struct error *err)
 {
+
     for (const struct export_output *o = export_outputs; o->name; o++) {
         if (!o->wanted(request))
             continue;
@@ -67,7 +95,9 @@ int export_write(const struct session *session,
                            : export_companion(request->path, o->suffix);
         if (!path)
             return error_memory(err, strlen(request->path));
-        int result = o->write(session, request, path, err);
+        int result = refuse_read(session, path, err);
+        if (result == 0)
+            result = o->write(session, request, path, err);
         free(path);
         if (result < 0)
             return -1;

@@ -33,6 +33,11 @@ struct export_output {
 };
 extern const struct export_output export_outputs[]; /* ends with NULL name */
 
+/* Whether `path` can be written and is none of the files that the session
+ * reads. Errors "PATH: ...". */
+int export_check(const struct session *session, const char *path,
+                 struct error *err);
+
 /*
  * Writes the model and the companions asked for, each atomically.
  * Errors "PATH: ...". Verification is the engine's (engine_export).

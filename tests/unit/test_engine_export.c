@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -194,11 +196,23 @@ static void an_export_that_cannot_be_written_fails_alone(void **state)
     struct engine *engine = engine_start(session, false);
     const struct variant *variant = engine_edit(session, "set fc1 90%");
     struct engine_export_result result;
-    export_of(engine, variant, "/nonexistent/folder/out.onnx", &result);
+    struct error err = {0};
+    char lost[] = "/nonexistent/folder/out.onnx", path[256], taken[256];
+    struct engine_export request = {.path = lost};
+    /* The file itself at once, what lies beside it when its turn comes. */
+    assert_int_equal(engine_export_start(engine, variant, &request, &err), -1);
+    assert_int_equal(err.code, ERROR_IO);
+    assert_non_null(strstr(err.message, "/nonexistent/folder"));
+    engine_path("taken.onnx", path, sizeof path);
+    engine_path("taken.md", taken, sizeof taken);
+    assert_int_equal(mkdir(taken, 0700), 0);
+    export_of(engine, variant, path, &result);
     assert_true(result.failed);
     assert_int_equal(result.error.code, ERROR_IO);
-    assert_non_null(strstr(result.error.message, "/nonexistent/folder"));
+    assert_non_null(strstr(result.error.message, "taken.md: found a folder"));
+    assert_false(file_exists(path));
     engine_export_result_release(&result);
+    assert_int_equal(rmdir(taken), 0);
     report_drop(engine_shown(engine, variant));
     engine_destroy(engine);
     session_close(session);

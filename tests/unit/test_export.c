@@ -363,11 +363,35 @@ static void unwritable_outputs_are_errors(void **state)
     end(&e);
 }
 
+/* The model, and data that a companion's name happens to meet. */
+static void what_the_session_reads_is_never_overwritten(void **state)
+{
+    struct fixture *f = *state;
+    struct exported e = begin(f, "data/mlp.onnx", NULL, "set fc1 90%");
+    struct error err = {0};
+    char other[300];
+    e.request.masks_set = &e.masks;
+    e.request.path = "data/mlp.onnx";
+    assert_int_equal(export_check(e.session, e.request.path, &err), -1);
+    assert_int_equal(export_write(e.session, &e.request, &err), -1);
+    assert_string_equal(err.message, "data/mlp.onnx: is read by this session, "
+                                     "expected another file");
+    snprintf(other, sizeof other, "%s/link.onnx", f->folder);
+    char *model = realpath("data/mlp.onnx", NULL);
+    assert_int_equal(symlink(model, other), 0);
+    free(model);
+    assert_int_equal(export_check(e.session, other, &err), -1);
+    snprintf(other, sizeof other, "%s/other.onnx", f->folder);
+    assert_int_equal(export_check(e.session, other, &err), 0);
+    end(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(companions_share_the_stem),
         WITH_FOLDER(dense_model_is_exported_as_it_is),
+        WITH_FOLDER(what_the_session_reads_is_never_overwritten),
         WITH_FOLDER(exported_model_has_exactly_the_zeros_asked_for),
         WITH_FOLDER(masks_are_named_by_initializer),
         WITH_FOLDER(recipe_leads_to_the_same_variant),
