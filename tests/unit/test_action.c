@@ -237,6 +237,25 @@ static void readonly_sessions_are_never_edited(void **state)
     assert_string_equal(fake.executed, "scan conv1 50%");
 }
 
+static void readonly_sessions_write_no_model(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"w", "F9"};
+    fake.app.state.readonly = true;
+    for (size_t i = 0; i < 2; i++) {
+        press(ways[i]);
+        assert_int_equal(fake.app.state.overlay, OVERLAY_NONE);
+        assert_non_null(strstr(said(), "read-only"));
+    }
+    press(":");
+    type("w");
+    press("Enter");
+    assert_int_equal(fake.app.state.overlay, OVERLAY_NONE);
+    fake.app.state.readonly = false;
+    press("w");
+    assert_int_equal(fake.app.state.overlay, OVERLAY_EXPORT);
+}
+
 static void ask_for_samples(const char *line)
 {
     fake.lacks = true;
@@ -427,6 +446,7 @@ int main(void)
         TEST(refused_edit_is_told),
         TEST(unavailable_actions_say_why),
         TEST(readonly_sessions_are_never_edited),
+        TEST(readonly_sessions_write_no_model),
         TEST(what_waits_for_samples_follows_them),
         TEST(what_waits_for_samples_is_not_forced_on_another_variant),
         TEST(a_newer_edit_or_a_stop_takes_the_place_of_what_waits),
