@@ -65,10 +65,24 @@ static enum cli_status print_help(void)
 static enum cli_status print_command_help(const struct cli_command *command)
 {
     struct error err = {0};
-    printf("usage: espalier %s %s [option ...]\n\n%s\n\noptions:\n",
-           command->name, command->synopsis, command->help);
+    printf("usage: espalier %s %s%s[option ...]\n\n%s\n\noptions:\n",
+           command->name, command->synopsis, command->synopsis[0] ? " " : "",
+           command->help);
     options_print(command->groups);
     return print_finish(&err) < 0 ? complain(&err, NULL) : CLI_DONE;
+}
+
+/* "help" and "help COMMAND", as people try first. */
+static enum cli_status help_on(int count, char **words)
+{
+    const struct cli_command *command = count ? command_find(words[0]) : NULL;
+    struct error err = {0};
+    if (command)
+        return print_command_help(command);
+    if (!count)
+        return print_help();
+    error_set(&err, ERROR_USAGE, "unknown command '%s'", words[0]);
+    return complain(&err, NULL);
 }
 
 static enum cli_status print_version(void)
@@ -102,10 +116,12 @@ static enum cli_status run_command(const struct cli_command *command, int count,
         status = print_command_help(command);
     else if (options.argument_count < command->least ||
              options.argument_count > command->most) {
-        error_set(&err, ERROR_USAGE, "%s: found %zu arguments, expected %s",
-                  command->name, options.argument_count, command->synopsis);
+        error_set(&err, ERROR_USAGE, "%s: found %zu argument%s, expected %s",
+                  command->name, options.argument_count,
+                  options.argument_count == 1 ? "" : "s", command->synopsis);
         status = complain(&err, command->name);
-    } else if (command->run(&options, &err) < 0) {
+    } else if (run_check_targets(&options, &err) < 0 ||
+               command->run(&options, &err) < 0) {
         status = complain(&err, command->name);
     }
     options_release(&options);
@@ -212,6 +228,8 @@ int cli_main(int argc, char **argv,
     const struct cli_command *command = argc > 1 ? command_find(argv[1]) : NULL;
     if (command)
         return run_command(command, argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "help") == 0)
+        return help_on(argc - 2, argv + 2);
     struct cli_options options;
     struct error err = {0};
     enum cli_status status;

@@ -247,9 +247,9 @@ static int positive(double *out, const char *text, struct error *err)
 {
     char *end;
     *out = strtod(text, &end);
-    if (end == text || *end || !isfinite(*out) || *out < 0)
+    if (end == text || *end || !isfinite(*out) || *out <= 0)
         return error_set(err, ERROR_USAGE,
-                         "found '%s', expected a number from 0", text);
+                         "found '%s', expected a number above 0", text);
     return 0;
 }
 

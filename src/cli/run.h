@@ -25,6 +25,10 @@ struct engine_options run_engine_options(const struct cli_options *options,
 int run_open(struct session **out, const struct cli_options *options,
              const char *model, const char *data, struct error *err);
 
+/* Before hours of work: what the options write can be written, and is none of
+ * the files that they read. */
+int run_check_targets(const struct cli_options *options, struct error *err);
+
 /* Waits until the engine has nothing to do; says how far it is. */
 int run_wait(struct engine *engine, const struct cli_options *options,
              struct error *err);

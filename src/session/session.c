@@ -210,11 +210,38 @@ void session_set_transform(struct session *session,
     };
 }
 
+/* Means and deviations said by the user: one for all planes or one each. */
+static int check_channels(const struct session *session, struct error *err)
+{
+    const struct transform *t = &session->options.transform;
+    const struct graph *graph = session->graph;
+    if (!session->dataset || t->channels < 2 || !graph->input_count)
+        return 0;
+    const struct value *input = &graph->values[graph->inputs[0]];
+    struct shape wanted = input->shape; /* of one sample */
+    wanted.rank -= wanted.rank > 0;
+    memmove(wanted.dims, wanted.dims + 1,
+            (size_t)wanted.rank * sizeof *wanted.dims);
+    struct dataset_layout layout =
+        dataset_layout_for(session->dataset, 0, &wanted);
+    struct shape sample = dataset_sample_shape(session->dataset, 0);
+    int64_t planes = sample.rank < 3 ? 1 : sample.dims[0] * layout.repeat;
+    if (t->channels == planes)
+        return 0;
+    return error_set(err, ERROR_USAGE,
+                     "%s: found a mean and deviation of %d channels, expected "
+                     "one number or %lld as the model's input",
+                     session->options.data_path, t->channels,
+                     (long long)planes);
+}
+
 static int find_transform(struct session *session, struct error *err)
 {
     const struct session_options *options = &session->options;
     struct preprocess_result *found = &session->preprocess;
     struct transform identity = transform_identity();
+    if (check_channels(session, err) < 0)
+        return -1;
     if (!session->dataset || !options->preprocess_auto) {
         session_set_transform(
             session, options->preprocess_auto ? &identity : &options->transform,
@@ -305,10 +332,22 @@ static int keep_masks(struct session *session, const char *path,
     return code;
 }
 
+/* Data that are read only later must be there now: hours may lie between. */
+static int check_path(const char *what, const char *text, struct error *err)
+{
+    bool share = text && strchr(text, '%') && !strchr(text, '/');
+    if (!text || share || file_exists(text))
+        return 0;
+    return error_set(err, ERROR_IO, "%s: found no such %s data", text, what);
+}
+
 int session_open(struct session **out, const struct session_options *options,
                  struct error *err)
 {
     struct session *session;
+    if (check_path("training", options->train_path, err) < 0 ||
+        check_path("held-out", options->holdout, err) < 0)
+        return -1;
     if (session_assemble(&session, options, err) < 0)
         return -1;
     if (find_transform(session, err) < 0 ||

@@ -22,6 +22,39 @@ for command in inspect eval bench scan plan prune tune compare profile data \
 	done
 done
 
+run help
+same 'help as a command' "$status $(cat "$work/out")" "0 $(cat "$work/help")"
+run eval --help
+cp "$work/out" "$work/help"
+run help eval
+same 'help on a command' "$status $(cat "$work/out")" "0 $(cat "$work/help")"
+refuse 'help on nothing' 2 "unknown command 'frobnicate'" help frobnicate
+
+# What is read is never overwritten, and what cannot be written is said before
+# the work.
+data=data/fashion-mnist-sample
+cp data/mlp.onnx "$work/mlp.onnx"
+ln -s mlp.onnx "$work/link.onnx"
+for target in mlp link; do
+	refuse "onto itself by $target" 2 'would overwrite what is read' prune \
+		"$work/mlp.onnx" $data --set fc1=50% -o "$work/$target.onnx"
+done
+refuse 'outputs onto the model' 2 'would overwrite what is read' eval \
+	"$work/mlp.onnx" $data --outputs "$work/mlp.onnx"
+cmp -s data/mlp.onnx "$work/mlp.onnx" || fail 'the model was overwritten'
+refuse 'no such folder' 1 "none/x.onnx: cannot write: No such" tune \
+	data/mlp.onnx $data -o "$work/none/x.onnx" --epochs 1000
+refuse 'a device' 1 '/dev/null: found a special file' prune data/mlp.onnx \
+	$data --set fc1=50% -o /dev/null
+refuse 'no training data' 1 'nosuch: found no such training data' tune \
+	data/mlp.onnx $data -o "$work/x.onnx" --train nosuch
+refuse 'no held-out data' 1 'nosuch: found no such held-out data' prune \
+	data/mlp.onnx $data -o "$work/x.onnx" --set fc1=50% --holdout nosuch
+refuse 'no epochs' 2 "found '0', expected a number above 0" tune \
+	data/mlp.onnx $data -o "$work/x.onnx" --epochs 0
+refuse 'means of two channels' 2 'of 2 channels, expected one number or 1' \
+	eval data/mlp.onnx $data --mean 0.2,0.3
+
 refuse 'no arguments' 2 'eval' eval
 refuse 'too many arguments' 2 'inspect' inspect a b
 refuse 'unknown option' 2 "unknown option '--frobnicate'" \
