@@ -263,6 +263,32 @@ static int blocked_step(struct network *network, int step, struct error *err)
                        LAYOUT_BLOCK16, err);
 }
 
+/*
+ * Images as lanes pay where blocks of 16 channels would be padded by a tenth or
+ * more; but not for a single tap, which is too little work for a change of
+ * layout.
+ */
+static bool image_pays(const struct conv_spec *c, enum layout layout)
+{
+    int64_t blocks = (c->ic + 15) / 16 * ((c->oc + 15) / 16) * 256;
+    return 10 * blocks >= 11 * c->ic * c->oc &&
+           (c->kh * c->kw > 1 || layout == LAYOUT_IMAGE16);
+}
+
+static int image_step(struct network *network, int step, struct error *err)
+{
+    struct step *s = &network->steps[step];
+    const int source = network->instance->nodes[s->node].inputs[0];
+    const enum layout layout = layout_of(network, source);
+    if (s->spec.kind == KERNEL_POOL ? layout != LAYOUT_IMAGE16
+                                    : !image_pays(&s->spec.conv, layout))
+        return 0;
+    if (!image_step_init(network, s,
+                         network->slots[network->value_slots[source]].flows))
+        return 0;
+    return place_kernel(network, step, LAYOUT_IMAGE16, LAYOUT_IMAGE16, err);
+}
+
 static int kernel_step(struct network *network, int step, struct error *err)
 {
     struct step *s = &network->steps[step];
@@ -274,11 +300,16 @@ static int kernel_step(struct network *network, int step, struct error *err)
             return 0;
         return make_kernel(network, step, LAYOUT_PLAIN, LAYOUT_PLAIN, err);
     }
-    if (s->spec.kind == KERNEL_POOL)
+    int served = 0;
+    if (s->spec.kind == KERNEL_POOL &&
+        (served = image_step(network, step, err)) == 0)
         return make_kernel(network, step, src, dst, err);
+    if (served)
+        return served;
     if (s->spec.kind != KERNEL_CONV || !has_uses(network, step))
         return 0;
-    int served = blocked_step(network, step, err);
+    if ((served = blocked_step(network, step, err)) == 0)
+        served = image_step(network, step, err);
     if (served)
         return served;
     s = &network->steps[step];

@@ -1,46 +1,30 @@
 /* Convolutions by Winograd's method, forward and backward. */
 #include "train/program.h"
 
-bool conv_step_init(const struct network *network, struct step *step,
-                    bool by_src)
-{
-    const struct winograd_kernels *kernels =
-        winograd_kernels_of(network->options.isa);
-    if (!kernels || step->spec.kind != KERNEL_CONV ||
-        !winograd_train_serves(&step->spec.conv))
-        return false;
-    step->kind = STEP_CONV;
-    step->conv = (struct step_conv){
-        .kernels = kernels,
-        .forward = winograd_forward_pass(&step->spec.conv),
-        .data = winograd_data_pass(&step->spec.conv),
-        .by_src = by_src,
-    };
-    return true;
-}
-
-size_t conv_packed_bytes(const struct step *step, enum train_pass pass)
-{
-    const struct step_conv *conv = &step->conv;
-    if (pass == TRAIN_DATA)
-        return conv->by_src ? winograd_weight_bytes(&conv->data) : 0;
-    return winograd_weight_bytes(&conv->forward);
-}
-
 /* (9, ic, oc) */
-int64_t conv_gradient_floats(const struct step *step)
+static int64_t gradient_floats(const struct step *step)
 {
     return 9 * step->conv.forward.ic * step->conv.forward.oc;
 }
 
-size_t conv_scratch_bytes(const struct step *step)
+static size_t packed_bytes(const struct step *step, enum train_pass pass)
+{
+    const struct step_conv *conv = &step->conv;
+    if (pass == TRAIN_WEIGHT)
+        return (size_t)gradient_floats(step) * sizeof(float);
+    if (pass == TRAIN_DATA)
+        return step->by_src ? winograd_weight_bytes(&conv->data) : 0;
+    return winograd_weight_bytes(&conv->forward);
+}
+
+static size_t scratch_bytes(const struct step *step)
 {
     size_t forward = winograd_scratch_bytes(&step->conv.forward);
     size_t data = winograd_scratch_bytes(&step->conv.data);
     return forward > data ? forward : data;
 }
 
-void conv_forward_item(struct network *n, struct step *s, int64_t shard)
+static void forward(struct network *n, struct step *s, int64_t shard)
 {
     const struct use *weight = &n->uses[s->uses[1]];
     const struct use *bias = s->uses[2] < 0 ? NULL : &n->uses[s->uses[2]];
@@ -50,7 +34,7 @@ void conv_forward_item(struct network *n, struct step *s, int64_t shard)
         false, slot_data(n, s->outputs[0], shard), lane_of(n, shard)->scratch);
 }
 
-void conv_backward_item(struct network *n, struct step *s, int64_t shard)
+static void backward(struct network *n, struct step *s, int64_t shard)
 {
     const struct use *weight = &n->uses[s->uses[1]];
     const struct use *bias = s->uses[2] < 0 ? NULL : &n->uses[s->uses[2]];
@@ -67,7 +51,7 @@ void conv_backward_item(struct network *n, struct step *s, int64_t shard)
                                   lane->scratch);
 }
 
-void conv_pack(const struct step *step, struct use *use)
+static void pack(const struct step *step, struct use *use)
 {
     const struct step_conv *conv = &step->conv;
     if (use->packed[TRAIN_FORWARD])
@@ -76,4 +60,32 @@ void conv_pack(const struct step *step, struct use *use)
     if (use->packed[TRAIN_DATA])
         conv->kernels->pack(&conv->data, use->operand_data, true,
                             use->packed[TRAIN_DATA]);
+}
+
+static void unpack(const struct step *step, const float *by_weight,
+                   float *plain)
+{
+    step->conv.kernels->unpack(&step->conv.forward, by_weight, plain);
+}
+
+bool conv_step_init(const struct network *network, struct step *step,
+                    bool by_src)
+{
+    static const struct step_face face = {
+        forward, backward, scratch_bytes, packed_bytes, pack, unpack,
+    };
+    const struct winograd_kernels *kernels =
+        winograd_kernels_of(network->options.isa);
+    if (!kernels || step->spec.kind != KERNEL_CONV ||
+        !winograd_train_serves(&step->spec.conv))
+        return false;
+    step->kind = STEP_OWN;
+    step->face = &face;
+    step->by_src = by_src;
+    step->conv = (struct step_conv){
+        .kernels = kernels,
+        .forward = winograd_forward_pass(&step->spec.conv),
+        .data = winograd_data_pass(&step->spec.conv),
+    };
+    return true;
 }

@@ -197,10 +197,8 @@ static size_t packed_bytes(const struct step *step, const struct use *use,
 {
     if (use->operand != step->spec.weight_input)
         return 0;
-    if (step->kind == STEP_CONV && pass == TRAIN_WEIGHT)
-        return (size_t)conv_gradient_floats(step) * sizeof(float);
-    if (step->kind == STEP_CONV)
-        return conv_packed_bytes(step, pass);
+    if (step->kind == STEP_OWN)
+        return step->face->packed_bytes(step, pass);
     return step->kind == STEP_KERNEL ? step->trained.packings[pass].bytes : 0;
 }
 
@@ -227,8 +225,9 @@ static void measure_spares(struct network *network)
 {
     for (size_t i = 0; i < network->step_count; i++) {
         const struct step *step = &network->steps[i];
-        size_t scratch = step->kind == STEP_CONV ? conv_scratch_bytes(step)
-                                                 : step->trained.scratch_bytes;
+        size_t scratch = step->kind == STEP_OWN
+                             ? step->face->scratch_bytes(step)
+                             : step->trained.scratch_bytes;
         if (scratch > network->scratch_bytes)
             network->scratch_bytes = scratch;
         for (int j = 0; j < step->input_count; j++)

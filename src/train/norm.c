@@ -12,10 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct layout_desc *desc_of(const struct network *network,
-                                         const struct step *step)
+/* To a norm images as lanes are longer rows. */
+static struct layout_desc desc_of(const struct network *network,
+                                  const struct step *step)
 {
-    return &network->slots[step->inputs[0]].desc;
+    struct layout_desc desc = network->slots[step->inputs[0]].desc;
+    if (desc.layout == LAYOUT_IMAGE16)
+        desc = (struct layout_desc){LAYOUT_PLAIN, desc.n / IMAGE_LANES, desc.c,
+                                    desc.h,       desc.w * IMAGE_LANES, 0};
+    return desc;
 }
 
 static const float *constant(const struct network *network,
@@ -66,12 +71,12 @@ static int add_statistics(struct network *network, struct step *step,
 int norm_step_init(struct network *network, struct step *step,
                    struct error *err)
 {
-    const struct layout_desc *desc = desc_of(network, step);
+    const struct layout_desc desc = desc_of(network, step);
     struct step_norm *norm = &step->norm;
-    int64_t room = norm_room(desc->c);
+    int64_t room = norm_room(desc.c);
     norm->epsilon = step->spec.affine.epsilon;
-    norm->channels = desc->c;
-    norm->count = network->shards * desc->n * desc->h * desc->w;
+    norm->channels = desc.c;
+    norm->count = network->shards * desc.n * desc.h * desc.w;
     norm->sums =
         array_create((size_t)(network->shards * 2 * room), sizeof *norm->sums);
     norm->inverse = array_create((size_t)room, sizeof *norm->inverse);
@@ -122,10 +127,10 @@ static void clear_sums(const struct step *step, int64_t shard)
 
 void norm_statistics_item(struct network *n, struct step *s, int64_t shard)
 {
+    const struct layout_desc desc = desc_of(n, s);
     clear_sums(s, shard);
-    n->norm->statistics(desc_of(n, s), slot_data(n, s->inputs[0], shard),
-                        s->norm.shift, sums_of(s, shard, 0),
-                        sums_of(s, shard, 1));
+    n->norm->statistics(&desc, slot_data(n, s->inputs[0], shard), s->norm.shift,
+                        sums_of(s, shard, 0), sums_of(s, shard, 1));
 }
 
 static void set_factors(struct network *network, struct step *step,
@@ -171,10 +176,10 @@ void norm_refresh(struct network *network, struct step *step)
 
 void norm_forward_item(struct network *n, struct step *s, int64_t shard)
 {
-    n->norm->apply(desc_of(n, s), slot_data(n, s->inputs[0], shard),
-                   s->norm.scale, s->norm.offset,
-                   slot_data(n, s->inputs[5], shard), s->norm.clip,
-                   slot_data(n, s->outputs[0], shard));
+    const struct layout_desc desc = desc_of(n, s);
+    n->norm->apply(&desc, slot_data(n, s->inputs[0], shard), s->norm.scale,
+                   s->norm.offset, slot_data(n, s->inputs[5], shard),
+                   s->norm.clip, slot_data(n, s->outputs[0], shard));
 }
 
 /* --- backward --- */
@@ -197,11 +202,12 @@ static struct norm_gate gate_of(const struct network *n, const struct step *s,
 void norm_sums_item(struct network *n, struct step *s, int64_t shard)
 {
     const struct norm_gate gate = gate_of(n, s, shard);
+    const struct layout_desc desc = desc_of(n, s);
     clear_sums(s, shard);
-    n->norm->sums(desc_of(n, s), slot_data(n, s->inputs[0], shard),
-                  s->norm.mean, &gate, slot_gradient(n, s->outputs[0], shard),
-                  s->adds[5], slot_gradient(n, s->inputs[5], shard),
-                  sums_of(s, shard, 0), sums_of(s, shard, 1));
+    n->norm->sums(&desc, slot_data(n, s->inputs[0], shard), s->norm.mean, &gate,
+                  slot_gradient(n, s->outputs[0], shard), s->adds[5],
+                  slot_gradient(n, s->inputs[5], shard), sums_of(s, shard, 0),
+                  sums_of(s, shard, 1));
 }
 
 void norm_meet_backward(struct network *network, struct step *step)
@@ -240,9 +246,10 @@ void norm_backward_item(struct network *n, struct step *s, int64_t shard)
         dy = passed;
         gate = open;
     }
+    const struct layout_desc desc = desc_of(n, s);
     float *to = s->adds[0] ? lane_of(n, shard)->spare : dx;
-    n->norm->through(desc_of(n, s), slot_data(n, s->inputs[0], shard), &gate,
-                     dy, s->norm.a, s->norm.b, s->norm.c, to);
+    n->norm->through(&desc, slot_data(n, s->inputs[0], shard), &gate, dy,
+                     s->norm.a, s->norm.b, s->norm.c, to);
     if (s->adds[0])
         n->norm->accumulate(n->slots[s->inputs[0]].floats, to, dx);
 }

@@ -2,6 +2,7 @@
 #ifndef TRAIN_PROGRAM_H
 #define TRAIN_PROGRAM_H
 
+#include "kernel/image_train.h"
 #include "kernel/norm.h"
 #include "kernel/onednn_train.h"
 #include "kernel/winograd_train.h"
@@ -39,7 +40,7 @@ struct use {
 
 enum step_kind {
     STEP_KERNEL,  /* onednn_train.h: convolution, product, pooling */
-    STEP_CONV,    /* winograd_train.h */
+    STEP_OWN,     /* kernels of our own: the step's face says how */
     STEP_NORM,    /* batch norm, and an addition and a clip behind it */
     STEP_CLIP,    /* rectifiers */
     STEP_ADD,     /* of two computed tensors of one shape */
@@ -60,11 +61,30 @@ struct step_norm {
     double *inverse;                      /* [room] */
 };
 
-/* A convolution by our own kernels; kernels is NULL of every other step. */
+struct step;
+
+/* A step by kernels of our own; the last four only where it has a weight. */
+struct step_face {
+    void (*forward)(struct network *n, struct step *s, int64_t shard);
+    void (*backward)(struct network *n, struct step *s, int64_t shard);
+    size_t (*scratch_bytes)(const struct step *step);
+    /* Of the weight's packing for a pass, and of its gradient's. */
+    size_t (*packed_bytes)(const struct step *step, enum train_pass pass);
+    void (*pack)(const struct step *step, struct use *use);
+    void (*unpack)(const struct step *step, const float *by_weight,
+                   float *plain);
+};
+
+/* A convolution in blocks of channels (winograd_train.h). */
 struct step_conv {
     const struct winograd_kernels *kernels;
     struct winograd_pass forward, data;
-    bool by_src; /* the gradient by the source is wanted */
+};
+
+/* A convolution or pooling with images as lanes (image_train.h). */
+struct step_image {
+    const struct image_kernels *kernels;
+    struct image_conv conv;
 };
 
 struct step {
@@ -77,7 +97,10 @@ struct step {
     bool active;               /* takes part in the backward run */
     int uses[STEP_MAX_SLOTS];  /* of parameters, by input; STEP_NONE */
     struct kernel_spec spec;
+    const struct step_face *face; /* of STEP_OWN */
+    bool by_src;                  /* whose gradient by the source is wanted */
     struct step_conv conv;
+    struct step_image image;
     struct onednn_trained trained;
     int64_t workspace_at;                              /* in a shard's memory */
     struct onednn_binding *bindings[TRAIN_PASS_COUNT]; /* per shard */
@@ -165,15 +188,11 @@ void norm_backward_item(struct network *n, struct step *s, int64_t shard);
 void norm_meet_forward(struct network *network, struct step *step);
 void norm_meet_backward(struct network *network, struct step *step);
 void norm_refresh(struct network *network, struct step *step);
-/* conv.c */
+/* conv.c, image.c: false when it is not served */
 bool conv_step_init(const struct network *network, struct step *step,
                     bool by_src);
-size_t conv_packed_bytes(const struct step *step, enum train_pass pass);
-int64_t conv_gradient_floats(const struct step *step);
-size_t conv_scratch_bytes(const struct step *step);
-void conv_forward_item(struct network *n, struct step *s, int64_t shard);
-void conv_backward_item(struct network *n, struct step *s, int64_t shard);
-void conv_pack(const struct step *step, struct use *use);
+bool image_step_init(const struct network *network, struct step *step,
+                     bool by_src);
 /* plain.c */
 int plain_forward(struct network *network, struct step *step, int64_t shard,
                   struct error *err);

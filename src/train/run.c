@@ -29,8 +29,8 @@ static int forward(struct network *network, struct step *step, int64_t shard,
     switch (step->kind) {
     case STEP_KERNEL:
         return run_pass(step, TRAIN_FORWARD, shard, err);
-    case STEP_CONV:
-        conv_forward_item(network, step, shard);
+    case STEP_OWN:
+        step->face->forward(network, step, shard);
         return 0;
     case STEP_NORM:
         norm_forward_item(network, step, shard);
@@ -124,8 +124,8 @@ static int backward(struct network *network, struct step *step, int64_t shard,
     switch (step->kind) {
     case STEP_KERNEL:
         return kernel_backward(network, step, shard, err);
-    case STEP_CONV:
-        conv_backward_item(network, step, shard);
+    case STEP_OWN:
+        step->face->backward(network, step, shard);
         return 0;
     case STEP_NORM:
         norm_backward_item(network, step, shard);

@@ -191,8 +191,8 @@ static int reduce_use(struct network *network, struct use *use,
     for (int64_t lane = 1; lane < network->lanes; lane++)
         network->norm->accumulate(use->lane_floats,
                                   network->lane[lane].sums + use->lane_at, sum);
-    if (step->kind == STEP_CONV && use->operand == step->spec.weight_input) {
-        step->conv.kernels->unpack(&step->conv.forward, sum, use->total);
+    if (step->kind == STEP_OWN && use->operand == step->spec.weight_input) {
+        step->face->unpack(step, sum, use->total);
         return 0;
     }
     if (step->kind == STEP_KERNEL && use->operand == step->spec.weight_input) {
@@ -273,8 +273,8 @@ static int pack_use(struct network *network, struct use *use, struct error *err)
     const float *value = network->parameters[use->parameter].value;
     for (int64_t i = 0; use->map && i < use->count; i++)
         use->operand_data[i] = value[use->map[i]];
-    if (step->kind == STEP_CONV) {
-        conv_pack(step, use);
+    if (step->kind == STEP_OWN) {
+        step->face->pack(step, use);
         return 0;
     }
     for (int pass = 0; pass <= TRAIN_DATA; pass++)

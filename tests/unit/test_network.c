@@ -19,7 +19,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { OPERANDS = 16, BATCH = 4 };
+enum { OPERANDS = 16, MOST = 32, FEW = 4 /* samples in a batch */ };
 
 static void good(int result, const struct error *err)
 {
@@ -151,11 +151,11 @@ static void fill_input(const struct value *value, int64_t first, float *to)
 }
 
 static void tape_open(struct tape *tape, const struct graph *graph,
-                      bool training)
+                      int64_t batch, bool training)
 {
     struct error err = {0};
     *tape = (struct tape){.training = training};
-    good(op_instantiate(&tape->instance, graph, BATCH, &err), &err);
+    good(op_instantiate(&tape->instance, graph, batch, &err), &err);
     size_t count = tape->instance->value_count;
     tape->values = calloc(count, sizeof *tape->values);
     tape->gradients = calloc(count, sizeof *tape->gradients);
@@ -188,7 +188,7 @@ static void tape_close(struct tape *tape)
 
 struct run {
     const struct network *network;
-    float outputs[BATCH * 64];
+    float outputs[MOST * 64];
 };
 
 static int fill(void *context, int64_t shard, void *const *inputs,
@@ -253,19 +253,20 @@ static float *mean_of_copies(const struct tape *tape, int id, int64_t count)
 }
 
 static void check_graph(const char *name, const struct graph *graph,
-                        int64_t shard, bool frozen, enum cpu_isa isa)
+                        int64_t batch, int64_t shard, bool frozen,
+                        enum cpu_isa isa)
 {
     struct error err = {0};
     struct network *network;
     struct tape tape;
-    struct network_options options = {.batch = BATCH,
+    struct network_options options = {.batch = batch,
                                       .shard = shard,
                                       .frozen_statistics = frozen,
                                       .isa = isa};
     good(network_create(&network, graph, &options, &err), &err);
     struct run run = {.network = network};
     struct network_task task = {fill, loss, &run};
-    tape_open(&tape, graph, !frozen);
+    tape_open(&tape, graph, batch, !frozen);
     /* Twice: the second run finds what the first left behind. */
     good(network_run(network, &task, NULL, &err), &err);
     good(network_run(network, &task, NULL, &err), &err);
@@ -287,50 +288,57 @@ static void check_graph(const char *name, const struct graph *graph,
     network_destroy(network);
 }
 
-static void check_network(const char *path, int64_t shard, bool frozen,
-                          enum cpu_isa isa)
+static void check_network(const char *path, int64_t batch, int64_t shard,
+                          bool frozen, enum cpu_isa isa)
 {
     struct error err = {0};
     struct onnx_model *model;
     good(onnx_open(&model, path, &err), &err);
-    check_graph(path, onnx_graph(model), shard, frozen, isa);
+    check_graph(path, onnx_graph(model), batch, shard, frozen, isa);
     onnx_close(model);
 }
 
 static void mlp_has_the_plain_gradients(void **state)
 {
     (void)state;
-    check_network("data/mlp.onnx", 2, false, cpu_isa_detect());
+    check_network("data/mlp.onnx", FEW, 2, false, cpu_isa_detect());
 }
 
 static void lenet_has_the_plain_gradients(void **state)
 {
     (void)state;
-    check_network("data/lenet5.onnx", 1, false, cpu_isa_detect());
+    check_network("data/lenet5.onnx", FEW, 1, false, cpu_isa_detect());
+}
+
+/* Shards of 16 have lanes of images where there are kernels for them. */
+static void lenet_in_lanes_has_the_plain_gradients(void **state)
+{
+    (void)state;
+    check_network("data/lenet5.onnx", 32, 16, false, cpu_isa_detect());
 }
 
 static void resnet_has_the_plain_gradients(void **state)
 {
     (void)state;
-    check_network("data/resnet20-bn.onnx", 2, false, cpu_isa_detect());
+    check_network("data/resnet20-bn.onnx", FEW, 2, false, cpu_isa_detect());
 }
 
 static void frozen_statistics_have_the_plain_gradients(void **state)
 {
     (void)state;
-    check_network("data/resnet20-bn.onnx", 4, true, CPU_ISA_SCALAR);
+    check_network("data/resnet20-bn.onnx", FEW, 4, true, CPU_ISA_SCALAR);
 }
 
 static void folded_resnet_has_the_plain_gradients(void **state)
 {
     (void)state;
-    check_network("data/resnet20.onnx", 4, false, CPU_ISA_SCALAR);
+    check_network("data/resnet20.onnx", FEW, 4, false, CPU_ISA_SCALAR);
 }
 
 static void mobilenet_has_the_plain_gradients(void **state)
 {
     (void)state;
-    check_network("data/mobilenet-bn.onnx", 2, false, cpu_isa_detect());
+    check_network("data/mobilenet-bn.onnx", FEW, 2, false, cpu_isa_detect());
 }
 
 /* What a norm's result is added to may have readers of its own, behind the
@@ -367,9 +375,49 @@ static void residuals_have_the_plain_gradients(void **state)
     (void)state;
     struct graph *graph = topology_build(&residuals);
     for (int frozen = 0; frozen < 2; frozen++) {
-        check_graph("residuals", graph, 2, frozen, cpu_isa_detect());
-        check_graph("residuals", graph, 1, frozen, CPU_ISA_SCALAR);
+        check_graph("residuals", graph, FEW, 2, frozen, cpu_isa_detect());
+        check_graph("residuals", graph, FEW, 1, frozen, CPU_ISA_SCALAR);
     }
+    graph_drop(graph);
+}
+
+/* Everything that may lie between two convolutions of odd channels. */
+static const struct topology lanes = {
+    "lanes",
+    "in x ?x3x9x10\n"
+    "const a.weight 7x3x3x3\nconst a.bias 7\n"
+    "const b.weight 7x7x3x3\nconst c.weight 16x7x3x3\nconst d.weight 5x7x1x1\n"
+    "const n.scale 7\nconst n.shift 7\nconst n.mean 7\n"
+    "positive n.var 7\n"
+    "const m.scale 7\nconst m.shift 7\nconst m.mean 7\n"
+    "positive m.var 7\n"
+    "t = Conv x a.weight a.bias | pads=1,1,1,1\n"
+    "u = BatchNormalization t n.scale n.shift n.mean n.var\n"
+    "v = Relu u\n"
+    "w = Conv v b.weight | pads=1,1,1,1\n"
+    "c = BatchNormalization w m.scale m.shift m.mean m.var\n"
+    "f = Add v c\n"
+    "g = Relu f\n"
+    "h = MaxPool g | kernel_shape=3,3 strides=2,2 pads=1,1,1,1\n"
+    "i = AveragePool h | kernel_shape=2,2\n"
+    "j = Add h h\n"
+    "k = Conv h c.weight | strides=2,2 pads=1,1,1,1\n"
+    "l = Conv i d.weight\n"
+    "o = GlobalAveragePool k\n"
+    "p = GlobalAveragePool l\n"
+    "q = Conv j d.weight\n"
+    "r = GlobalMaxPool q\n"
+    "s = Concat o p r | axis=1\n"
+    "y = Flatten s\nout y\n",
+    NULL};
+
+static void lanes_have_the_plain_gradients(void **state)
+{
+    (void)state;
+    struct graph *graph = topology_build(&lanes);
+    check_graph("lanes", graph, 32, 16, false, cpu_isa_detect());
+    check_graph("lanes", graph, 32, 32, true, cpu_isa_detect());
+    check_graph("lanes", graph, 32, 16, false, CPU_ISA_SCALAR);
     graph_drop(graph);
 }
 
@@ -378,11 +426,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mlp_has_the_plain_gradients),
         cmocka_unit_test(lenet_has_the_plain_gradients),
+        cmocka_unit_test(lenet_in_lanes_has_the_plain_gradients),
         cmocka_unit_test(resnet_has_the_plain_gradients),
         cmocka_unit_test(frozen_statistics_have_the_plain_gradients),
         cmocka_unit_test(folded_resnet_has_the_plain_gradients),
         cmocka_unit_test(mobilenet_has_the_plain_gradients),
         cmocka_unit_test(residuals_have_the_plain_gradients),
+        cmocka_unit_test(lanes_have_the_plain_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
