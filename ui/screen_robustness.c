@@ -230,15 +230,53 @@ static void draw_curve(struct surface *surface, const struct robustness *found,
 
 struct class_points {
     int64_t label;
-    double points;
+    struct estimate change; /* without a dense model the accuracy */
 };
 
 static int compare_changes(const void *a, const void *b)
 {
     const struct class_points *x = a, *y = b;
-    if (x->points != y->points)
-        return x->points < y->points ? -1 : 1;
+    if (x->change.value != y->change.value)
+        return x->change.value < y->change.value ? -1 : 1;
     return x->label < y->label ? -1 : x->label > y->label;
+}
+
+/* Classes that the row has samples of, worst first; returns how many. */
+static size_t list_classes(struct class_points *list, int64_t classes,
+                           const struct robustness_row *row)
+{
+    size_t count = 0;
+    for (int64_t c = 0; c < classes; c++) {
+        const struct paired_counts *counts = &row->classes[c];
+        if (counts->samples == 0)
+            continue;
+        list[count++] = (struct class_points){
+            c, row->dense.samples > 0
+                   ? counts->difference
+                   : estimate_wilson(robustness_right(row, c), counts->samples,
+                                     0.95)};
+    }
+    if (count > 0)
+        qsort(list, count, sizeof *list, compare_changes);
+    return count;
+}
+
+/* "7:-20.0±7.2", dim where it may be chance. */
+static void draw_class(struct surface *surface, int row, int column, int width,
+                       const struct class_points *class, bool paired)
+{
+    char text[FORMAT_ROOM];
+    const struct estimate *change = &class->change;
+    double half = 50 * (change->high - change->low);
+    enum role role = !paired                       ? ROLE_TEXT
+                     : !format_significant(change) ? ROLE_DIM
+                     : change->value < 0           ? ROLE_BAD
+                                                   : ROLE_GOOD;
+    snprintf(text, sizeof text, "%lld:", (long long)class->label);
+    int used = surface_text(surface, row, column, width, ROLE_DIM, text);
+    snprintf(text, sizeof text, paired ? "%+.1f±%.1f" : "%.1f±%.1f",
+             100 * change->value, half);
+    surface_text(surface, row, column + used, width - used, role, text);
 }
 
 /* What each class lost, worst first; without a dense model what it has. */
@@ -246,36 +284,15 @@ static void draw_classes(struct surface *surface, struct rect area,
                          const struct robustness *found,
                          const struct robustness_row *row)
 {
+    enum { LABEL = 8, ENTRY = 14 };
     struct class_points *list = calloc((size_t)found->classes, sizeof *list);
-    size_t count = 0;
-    for (int64_t c = 0; list != NULL && c < found->classes; c++) {
-        if (row->class_samples[c] == 0)
-            continue;
-        int64_t change = row->class_right[c] -
-                         (row->dense.samples ? row->class_dense[c] : 0);
-        list[count++] = (struct class_points){
-            c, 100 * (double)change / (double)row->class_samples[c]};
-    }
-    if (count > 0)
-        qsort(list, count, sizeof *list, compare_changes);
-    enum { LABEL = 8, ENTRY = 12 };
+    size_t count = list ? list_classes(list, found->classes, row) : 0;
     surface_text(surface, area.row, area.column, LABEL, ROLE_DIM, "classes");
     int across = (area.columns - LABEL) / ENTRY;
-    for (size_t i = 0; i < count && (int)i < across * area.rows; i++) {
-        int column = area.column + LABEL + (int)i % across * ENTRY;
-        char text[FORMAT_ROOM];
-        bool paired = row->dense.samples > 0;
-        snprintf(text, sizeof text, "%lld:", (long long)list[i].label);
-        int width = surface_text(surface, area.row + (int)i / across, column,
-                                 ENTRY - 1, ROLE_DIM, text);
-        snprintf(text, sizeof text, paired ? "%+.1f" : "%.1f", list[i].points);
-        surface_text(surface, area.row + (int)i / across, column + width,
-                     ENTRY - 1 - width,
-                     !paired || list[i].points == 0 ? ROLE_TEXT
-                     : list[i].points < 0           ? ROLE_BAD
-                                                    : ROLE_GOOD,
-                     text);
-    }
+    for (size_t i = 0; i < count && (int)i < across * area.rows; i++)
+        draw_class(surface, area.row + (int)i / across,
+                   area.column + LABEL + (int)i % across * ENTRY, ENTRY - 1,
+                   &list[i], row->dense.samples > 0);
     free(list);
 }
 

@@ -68,6 +68,25 @@ static size_t listed(const struct disagreement *found,
     return (uint64_t)wanted < found->count ? (size_t)wanted : found->count;
 }
 
+static void add_difference(cJSON *object, const struct estimate *difference,
+                           double p_value)
+{
+    cJSON *one = cJSON_AddObjectToObject(object, "difference");
+    json_estimate(one, difference);
+    json_number(one, "p_value", p_value, 9);
+}
+
+/* A class's difference from what was lost and won in it. */
+static struct paired_counts class_counts(const struct class_change *c)
+{
+    struct paired_counts counts = {.samples = c->samples,
+                                   .both = c->before - c->lost,
+                                   .before_only = c->lost,
+                                   .after_only = c->won};
+    paired_conclude(&counts);
+    return counts;
+}
+
 void trust_flips_json(cJSON *document, const struct disagreement *found,
                       const struct cli_options *options)
 {
@@ -94,6 +113,8 @@ void trust_flips_json(cJSON *document, const struct disagreement *found,
         json_integer(object, "b_correct", c->after);
         json_integer(object, "lost", c->lost);
         json_integer(object, "won", c->won);
+        struct paired_counts counts = class_counts(c);
+        add_difference(object, &counts.difference, counts.p_value);
         cJSON_AddItemToArray(list, object);
     }
 }
@@ -101,13 +122,13 @@ void trust_flips_json(cJSON *document, const struct disagreement *found,
 int trust_flips_text(const struct disagreement *found,
                      const struct cli_options *options, struct error *err)
 {
-    static const char *const classes[] = {">class", ">samples", ">a",
-                                          ">b",     ">lost",    ">won"};
+    static const char *const classes[] = {
+        ">class", ">samples", ">a", ">b", ">lost", ">won", ">change", ">95 %"};
     static const char *const flips[] = {
         ">sample", "kind", ">label", ">a", ">b", ">a margin", ">b margin"};
     struct table table;
     printf("\n");
-    table_init(&table, classes, 6);
+    table_init(&table, classes, 8);
     for (size_t i = 0; i < found->class_count; i++) {
         const struct class_change *c = &found->classes[i];
         double n = (double)c->samples;
@@ -117,6 +138,11 @@ int trust_flips_text(const struct disagreement *found,
         table_add(&table, "%.2f %%", 100 * (double)c->after / n);
         table_add(&table, "%lld", (long long)c->lost);
         table_add(&table, "%lld", (long long)c->won);
+        struct paired_counts counts = class_counts(c);
+        const struct estimate *change = &counts.difference;
+        table_add(&table, "%+.2f", 100 * change->value);
+        table_add(&table, "[%+.2f, %+.2f]", 100 * change->low,
+                  100 * change->high);
     }
     if (table_print(&table, err) < 0)
         return -1;
@@ -180,12 +206,19 @@ static void add_counts(cJSON *object, const struct robustness *found,
 {
     cJSON *list = cJSON_AddArrayToObject(object, "per_class");
     for (int64_t c = 0; c < found->classes; c++) {
+        const struct paired_counts *counts = &row->classes[c];
+        int64_t right = robustness_right(row, c);
+        struct estimate value = estimate_wilson(right, counts->samples, 0.95);
         cJSON *one = cJSON_CreateObject();
         json_integer(one, "class", c);
-        json_integer(one, "samples", row->class_samples[c]);
-        json_integer(one, "correct", row->class_right[c]);
+        json_integer(one, "samples", counts->samples);
+        json_integer(one, "correct", right);
+        if (counts->samples)
+            json_estimate(one, &value);
         if (row->dense.samples)
-            json_integer(one, "dense_correct", row->class_dense[c]);
+            json_integer(one, "dense_correct", robustness_dense(row, c));
+        if (row->dense.samples && counts->samples)
+            add_difference(one, &counts->difference, counts->p_value);
         cJSON_AddItemToArray(list, one);
     }
 }
@@ -203,32 +236,32 @@ void trust_robustness_json(cJSON *document, const struct robustness *found)
         if (row->dense.samples) {
             json_estimate(cJSON_AddObjectToObject(object, "dense"),
                           &row->dense);
-            cJSON *difference = cJSON_AddObjectToObject(object, "difference");
-            json_estimate(difference, &row->difference);
-            json_number(difference, "p_value", row->p_value, 9);
+            add_difference(object, &row->difference, row->p_value);
         }
         add_counts(object, found, row);
         cJSON_AddItemToArray(list, object);
     }
 }
 
-/* The class that is worst, or that loses most to the dense model. */
+/* The class that is worst, or that loses most to the dense model: its
+ * accuracy or its difference. */
 static int64_t worst_class(const struct robustness *found,
-                           const struct robustness_row *row, double *points)
+                           const struct robustness_row *row,
+                           struct estimate *worst)
 {
-    int64_t worst = -1;
+    int64_t label = -1;
     for (int64_t c = 0; c < found->classes; c++) {
-        if (!row->class_samples[c])
+        const struct paired_counts *counts = &row->classes[c];
+        struct estimate here = row->dense.samples
+                                   ? counts->difference
+                                   : estimate_wilson(robustness_right(row, c),
+                                                     counts->samples, 0.95);
+        if (!counts->samples || (label >= 0 && here.value >= worst->value))
             continue;
-        int64_t change = row->class_right[c] -
-                         (row->dense.samples ? row->class_dense[c] : 0);
-        double here = 100 * (double)change / (double)row->class_samples[c];
-        if (worst < 0 || here < *points) {
-            worst = c;
-            *points = here;
-        }
+        label = c;
+        *worst = here;
     }
-    return worst;
+    return label;
 }
 
 static void add_dense(struct table *table, const struct robustness_row *row)
@@ -247,14 +280,14 @@ static void add_dense(struct table *table, const struct robustness_row *row)
 int trust_robustness_text(const struct robustness *found, struct error *err)
 {
     static const char *const headings[] = {
-        "condition", ">severity", ">samples",    ">value",      ">95 %",
-        ">dense",    ">change",   ">95 % of it", ">worst class"};
+        "condition", ">severity", ">samples",    ">value",       ">95 %",
+        ">dense",    ">change",   ">95 % of it", ">worst class", ">95 % of it"};
     struct table table;
     printf("\n");
-    table_init(&table, headings, 9);
+    table_init(&table, headings, 10);
     for (size_t i = 0; i < found->count; i++) {
         const struct robustness_row *row = &found->rows[i];
-        double points = 0;
+        struct estimate worst = {0};
         table_add(&table, "%s", row->condition);
         if (row->severity)
             table_add(&table, "%d", row->severity);
@@ -265,8 +298,12 @@ int trust_robustness_text(const struct robustness *found, struct error *err)
         table_add(&table, "[%.2f, %.2f]", 100 * row->value.low,
                   100 * row->value.high);
         add_dense(&table, row);
-        int64_t worst = worst_class(found, row, &points);
-        table_add(&table, "%lld: %+.1f", (long long)worst, points);
+        int64_t label = worst_class(found, row, &worst);
+        table_add(&table, row->dense.samples ? "%lld: %+.1f" : "%lld: %.1f",
+                  (long long)label, 100 * worst.value);
+        table_add(&table,
+                  row->dense.samples ? "[%+.1f, %+.1f]" : "[%.1f, %.1f]",
+                  100 * worst.low, 100 * worst.high);
     }
     return table_print(&table, err);
 }

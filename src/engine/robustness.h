@@ -12,6 +12,7 @@
 #include "engine/pool.h"
 #include "eval/disagree.h"
 #include "eval/estimate.h"
+#include "eval/paired.h"
 
 struct plan;
 struct setup;
@@ -66,8 +67,13 @@ struct robustness_row {
     int64_t samples;
     struct estimate value, dense, difference; /* samples 0: no dense model */
     double p_value;
-    int64_t *class_samples, *class_right, *class_dense; /* owned: classes */
+    struct paired_counts *classes; /* owned, by label: dense before, this after
+                                      (no dense model: none right before) */
 };
+
+/* Of class c: how many the model in question, and the dense one, get right. */
+int64_t robustness_right(const struct robustness_row *row, int64_t c);
+int64_t robustness_dense(const struct robustness_row *row, int64_t c);
 
 struct robustness {
     int64_t classes;

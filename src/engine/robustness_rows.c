@@ -16,44 +16,50 @@ static int init_row(struct robustness_row *row, const char *name, int severity,
     size_t n = (size_t)classes;
     row->condition = string_copy(name);
     row->severity = severity;
-    row->class_samples = array_create(n, sizeof *row->class_samples);
-    row->class_right = array_create(n, sizeof *row->class_right);
-    row->class_dense = array_create(n, sizeof *row->class_dense);
-    if (row->condition && row->class_samples && row->class_right &&
-        row->class_dense)
+    row->classes = array_create(n, sizeof *row->classes);
+    if (row->condition && row->classes)
         return 0;
-    return error_memory(err, n * sizeof *row->class_samples);
+    return error_memory(err, n * sizeof *row->classes);
+}
+
+int64_t robustness_right(const struct robustness_row *row, int64_t c)
+{
+    return row->classes[c].both + row->classes[c].after_only;
+}
+
+int64_t robustness_dense(const struct robustness_row *row, int64_t c)
+{
+    return row->classes[c].both + row->classes[c].before_only;
 }
 
 static void count_row(struct robustness_row *row,
                       const struct robustness_answers *answers, int64_t classes,
                       const bool *chosen)
 {
-    int64_t right = 0, dense = 0, both = 0;
+    struct paired_counts all = {0};
     for (int64_t i = 0; i < answers->samples; i++) {
         int64_t label = dataset_label(answers->dataset, i);
         if (label < 0 || (chosen && !chosen[i]))
             continue;
         bool now = answers->variant[i].correct;
         bool before = answers->dense && answers->dense[i].correct;
-        row->samples++;
-        right += now;
-        dense += before;
-        both += now && before;
-        if (label >= classes)
-            continue;
-        row->class_samples[label]++;
-        row->class_right[label] += now;
-        row->class_dense[label] += before;
+        paired_add(&all, before, now);
+        if (label < classes)
+            paired_add(&row->classes[label], before, now);
     }
-    row->value = estimate_wilson(right, row->samples, CONFIDENCE);
+    row->samples = all.samples;
+    row->value =
+        estimate_wilson(all.both + all.after_only, all.samples, CONFIDENCE);
     row->p_value = NAN;
     if (!answers->dense)
         return;
-    row->dense = estimate_wilson(dense, row->samples, CONFIDENCE);
-    row->difference = estimate_paired(both, dense - both, right - both,
-                                      row->samples, CONFIDENCE);
-    row->p_value = estimate_mcnemar(dense - both, right - both);
+    paired_conclude(&all);
+    for (int64_t c = 0; c < classes; c++)
+        paired_conclude(&row->classes[c]);
+    row->dense =
+        estimate_wilson(all.both + all.before_only, all.samples, CONFIDENCE);
+    row->difference = all.difference;
+    row->p_value = all.p_value;
 }
 
 int robustness_add(struct robustness *out, const char *name, int severity,
@@ -106,7 +112,7 @@ int robustness_copy(struct robustness *out, const struct robustness *in,
     out->rows = array_create(in->count, sizeof *out->rows);
     if (!out->rows)
         return error_memory(err, in->count * sizeof *out->rows);
-    size_t bytes = (size_t)in->classes * sizeof(int64_t);
+    size_t bytes = (size_t)in->classes * sizeof *in->rows->classes;
     for (; out->count < in->count; out->count++) {
         const struct robustness_row *from = &in->rows[out->count];
         struct robustness_row *to = &out->rows[out->count], fresh = {0};
@@ -119,12 +125,8 @@ int robustness_copy(struct robustness *out, const struct robustness *in,
         }
         *to = *from;
         to->condition = fresh.condition;
-        to->class_samples = fresh.class_samples;
-        to->class_right = fresh.class_right;
-        to->class_dense = fresh.class_dense;
-        memcpy(to->class_samples, from->class_samples, bytes);
-        memcpy(to->class_right, from->class_right, bytes);
-        memcpy(to->class_dense, from->class_dense, bytes);
+        to->classes = fresh.classes;
+        memcpy(to->classes, from->classes, bytes);
     }
     return 0;
 }
@@ -134,9 +136,7 @@ void robustness_release(struct robustness *robustness)
     for (size_t i = 0; i < robustness->count; i++) {
         struct robustness_row *row = &robustness->rows[i];
         free(row->condition);
-        free(row->class_samples);
-        free(row->class_right);
-        free(row->class_dense);
+        free(row->classes);
     }
     free(robustness->rows);
     *robustness = (struct robustness){0};

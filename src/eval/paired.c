@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static void count(struct paired_counts *counts, bool before, bool after)
+void paired_add(struct paired_counts *counts, bool before, bool after)
 {
     counts->samples++;
     counts->both += before && after;
@@ -12,7 +12,7 @@ static void count(struct paired_counts *counts, bool before, bool after)
     counts->after_only += !before && after;
 }
 
-static void conclude(struct paired_counts *c)
+void paired_conclude(struct paired_counts *c)
 {
     c->difference = estimate_paired(c->both, c->before_only, c->after_only,
                                     c->samples, 0.95);
@@ -37,7 +37,7 @@ static void sort_classes(struct paired *paired, size_t most)
         if (!one->counts.samples)
             continue;
         one->label = (int64_t)i;
-        conclude(&one->counts);
+        paired_conclude(&one->counts);
         paired->classes[paired->class_count++] = *one;
     }
     if (paired->class_count)
@@ -61,10 +61,10 @@ int paired_init(struct paired *paired, const struct outcome *before,
             continue;
         bool a = before[i].predicted == right[i];
         bool b = after[i].predicted == right[i];
-        count(&paired->all, a, b);
-        count(&paired->classes[right[i]].counts, a, b);
+        paired_add(&paired->all, a, b);
+        paired_add(&paired->classes[right[i]].counts, a, b);
     }
-    conclude(&paired->all);
+    paired_conclude(&paired->all);
     sort_classes(paired, (size_t)most);
     return 0;
 }

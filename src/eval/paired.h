@@ -15,6 +15,10 @@ struct paired_counts {
     double p_value;             /* McNemar, exact */
 };
 
+/* One sample more; when all are in, the difference and its test. */
+void paired_add(struct paired_counts *counts, bool before, bool after);
+void paired_conclude(struct paired_counts *counts);
+
 struct paired_class {
     int64_t label;
     struct paired_counts counts;

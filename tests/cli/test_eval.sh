@@ -56,6 +56,11 @@ ok 'worse data' eval "$work/half.onnx" $data --samples 200 --json --flips 3 \
 	--dense data/resnet20-bn.onnx --corruptions jpeg,contrast --severity 2,5 \
 	--also $data
 keys 'worse data' robustness condition severity difference dense_correct flipped
+# Every class that lost or won has its interval, and its test.
+same 'changes by class' "$(grep -c '"p_value":' "$work/out")" \
+	$(($(grep -c '"lost":[^"]*$' "$work/out") + 7 + $(
+		grep -c '"dense_correct":' "$work/out") - $(
+		grep -c '"samples":[[:space:]]*0,' "$work/out")))
 for name in clean hesitant jpeg contrast; do
 	grep -q "\"condition\":.*\"$name\"" "$work/out" || fail "no row '$name'"
 done

@@ -270,15 +270,17 @@ static void add_row(struct robustness *found, const char *name, int severity,
         .dense = estimate_wilson(dense, SAMPLES, 0.95),
         .difference = estimate_paired(now - 5, lost + 5, 5, SAMPLES, 0.95),
         .p_value = estimate_mcnemar(lost + 5, 5),
-        .class_samples = calloc(10, sizeof(int64_t)),
-        .class_right = calloc(10, sizeof(int64_t)),
-        .class_dense = calloc(10, sizeof(int64_t)),
+        .classes = calloc(10, sizeof *row->classes),
     };
-    assert_true(row->class_samples && row->class_right && row->class_dense);
+    assert_non_null(row->classes);
     for (int c = 0; c < 10; c++) {
-        row->class_samples[c] = SAMPLES / 10;
-        row->class_dense[c] = dense / 10;
-        row->class_right[c] = dense / 10 - (c * 7 % 10 - 4) * lost / 20;
+        int change = -(c * 7 % 10 - 4) * lost / 20, less = change < 0;
+        row->classes[c] =
+            (struct paired_counts){.samples = SAMPLES / 10,
+                                   .both = dense / 10 + (less ? change : 0) - 1,
+                                   .before_only = 1 - (less ? change : 0),
+                                   .after_only = 1 + (less ? 0 : change)};
+        paired_conclude(&row->classes[c]);
     }
 }
 
