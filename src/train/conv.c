@@ -51,15 +51,13 @@ static void backward(struct network *n, struct step *s, int64_t shard)
                                   lane->scratch);
 }
 
-static void pack(const struct step *step, struct use *use)
+static void pack(const struct step *step, enum train_pass pass,
+                 const float *plain, void *packed)
 {
     const struct step_conv *conv = &step->conv;
-    if (use->packed[TRAIN_FORWARD])
-        conv->kernels->pack(&conv->forward, use->operand_data, false,
-                            use->packed[TRAIN_FORWARD]);
-    if (use->packed[TRAIN_DATA])
-        conv->kernels->pack(&conv->data, use->operand_data, true,
-                            use->packed[TRAIN_DATA]);
+    bool turned = pass == TRAIN_DATA;
+    conv->kernels->pack(turned ? &conv->data : &conv->forward, plain, turned,
+                        packed);
 }
 
 static void unpack(const struct step *step, const float *by_weight,

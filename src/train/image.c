@@ -44,12 +44,10 @@ static void conv_backward(struct network *n, struct step *s, int64_t shard)
                                  by_dst, s->adds[0], by_src, lane->scratch);
 }
 
-static void conv_pack(const struct step *step, struct use *use)
+static void conv_pack(const struct step *step, enum train_pass pass,
+                      const float *plain, void *packed)
 {
-    for (int pass = TRAIN_FORWARD; pass <= TRAIN_DATA; pass++)
-        if (use->packed[pass])
-            image_weight_pack(&step->image.conv, use->operand_data,
-                              pass == TRAIN_DATA, use->packed[pass]);
+    image_weight_pack(&step->image.conv, plain, pass == TRAIN_DATA, packed);
 }
 
 static void conv_unpack(const struct step *step, const float *by_weight,

@@ -7,6 +7,7 @@
 #include "base/pages.h"
 #include "train/program.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,14 @@ static void reach(struct network *network, struct step *step, int at)
         slot->reached = true;
         slot->last_read = at;
     }
+}
+
+/* What is summed after the run is kept to its end. */
+static void keep_gradients(struct network *network)
+{
+    for (size_t i = 0; i < network->step_count; i++)
+        if (sums_wanted(&network->steps[i]))
+            network->slots[network->steps[i].outputs[0]].last_read = INT_MAX;
 }
 
 static void reach_all(struct network *network)
@@ -207,7 +216,9 @@ static void place_uses(struct network *network)
     for (size_t i = 0; i < network->use_count; i++) {
         struct use *use = &network->uses[i];
         const struct step *step = &network->steps[use->step];
-        use->direct = step->kind == STEP_NORM;
+        use->direct = step->kind == STEP_NORM || sums_wanted(step);
+        if (use->direct)
+            continue;
         size_t packed = packed_bytes(step, use, TRAIN_WEIGHT);
         use->lane_floats =
             packed ? (int64_t)(packed / sizeof(float)) : use->count;
@@ -273,13 +284,15 @@ static int allocate(struct network *network, struct error *err)
 int program_plan(struct network *network, struct error *err)
 {
     reach_all(network);
+    keep_gradients(network);
     place_values(network);
     place_gradients(network);
     place_uses(network);
     measure_spares(network);
-    if (list_items(network, err) < 0)
+    uses_join(network);
+    if (list_items(network, err) < 0 || allocate(network, err) < 0)
         return -1;
-    return allocate(network, err);
+    return sums_plan(network, err);
 }
 
 /* --- bindings --- */
@@ -333,6 +346,8 @@ int program_bind(struct network *network, struct error *err)
         struct step *step = &network->steps[i];
         for (int pass = 0; pass < TRAIN_PASS_COUNT; pass++) {
             bool needed = pass == TRAIN_FORWARD || step->active;
+            if (pass == TRAIN_WEIGHT && sums_wanted(step))
+                needed = false;
             if (step->kind != STEP_KERNEL || !step->trained.primitives[pass] ||
                 !needed)
                 continue;

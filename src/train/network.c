@@ -82,6 +82,7 @@ static void release_step(struct network *network, struct step *step)
         free(step->bindings[pass]);
     }
     onednn_trained_release(&step->trained);
+    free(step->sums.sides);
     norm_step_release(step);
 }
 
@@ -123,12 +124,26 @@ void network_destroy(struct network *network)
     free(network->parameters);
     free(network->statistics);
     free(network->items);
+    free(network->pieces);
     free(network->value_slots);
     free(network->done);
     onednn_engine_close(&network->engine);
     graph_drop(network->instance);
     graph_drop(network->model);
     free(network);
+}
+
+int network_share(const struct network *network, int64_t pieces,
+                  int (*piece)(void *context, int64_t index, struct error *err),
+                  void *context, struct error *err)
+{
+    const struct train_workers *workers = network->options.workers;
+    if (workers && pieces > 1)
+        return workers->run(workers->owner, pieces, piece, context, err);
+    for (int64_t i = 0; i < pieces; i++)
+        if (piece(context, i, err) < 0)
+            return -1;
+    return 0;
 }
 
 int network_refresh(struct network *network, struct error *err)
@@ -177,6 +192,11 @@ const struct value *network_value(const struct network *network, int id)
 const float *network_output(const struct network *network, int64_t shard)
 {
     return slot_data(network, network->loss_slot, shard);
+}
+
+enum cpu_isa network_isa(const struct network *network)
+{
+    return network->options.isa;
 }
 
 int64_t network_bytes(const struct network *network)

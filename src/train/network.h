@@ -91,6 +91,7 @@ size_t network_input_count(const struct network *network);
 /* A constant of the model; the first output of a shard after a run. */
 const struct value *network_value(const struct network *network, int id);
 const float *network_output(const struct network *network, int64_t shard);
+enum cpu_isa network_isa(const struct network *network);
 int64_t network_bytes(const struct network *network);
 
 size_t network_parameter_count(const struct network *network);
@@ -106,6 +107,11 @@ struct network_statistics *network_statistics(struct network *network,
  */
 int network_run(struct network *network, const struct network_task *task,
                 const struct cancel *cancel, struct error *err);
+
+/* Pieces of work beside a run, on whoever runs the network's. */
+int network_share(const struct network *network, int64_t pieces,
+                  int (*piece)(void *context, int64_t index, struct error *err),
+                  void *context, struct error *err);
 
 /* To be called after values of parameters (or statistics) were changed. */
 int network_refresh(struct network *network, struct error *err);

@@ -5,6 +5,7 @@
 #include "kernel/image_train.h"
 #include "kernel/norm.h"
 #include "kernel/onednn_train.h"
+#include "kernel/outer.h"
 #include "kernel/winograd_train.h"
 #include "op/instance.h"
 #include "train/network.h"
@@ -32,8 +33,9 @@ struct use {
     int64_t count;
     int64_t *map; /* element of the parameter for each of ours; NULL: same */
     float *operand_data; /* plain, as the node reads it */
-    float *total;        /* plain gradient of the batch; NULL until reduced */
-    bool direct;         /* the step writes total itself */
+    float *total;        /* plain gradient of the batch */
+    bool joined;         /* total is the parameter's gradient */
+    bool direct;         /* the step writes total itself, no lane sums it */
     void *packed[2];     /* TRAIN_FORWARD's and TRAIN_DATA's packing */
     int64_t lane_at, lane_floats; /* in a lane's sums */
 };
@@ -70,7 +72,8 @@ struct step_face {
     size_t (*scratch_bytes)(const struct step *step);
     /* Of the weight's packing for a pass, and of its gradient's. */
     size_t (*packed_bytes)(const struct step *step, enum train_pass pass);
-    void (*pack)(const struct step *step, struct use *use);
+    void (*pack)(const struct step *step, enum train_pass pass,
+                 const float *plain, void *packed);
     void (*unpack)(const struct step *step, const float *by_weight,
                    float *plain);
 };
@@ -85,6 +88,12 @@ struct step_conv {
 struct step_image {
     const struct image_kernels *kernels;
     struct image_conv conv;
+};
+
+/* The gradients by weight and bias of a product, over the whole batch. */
+struct step_sums {
+    struct outer outer;  /* result NULL: none are wanted */
+    const float **sides; /* (2, shards): the outer's left and right */
 };
 
 struct step {
@@ -105,6 +114,7 @@ struct step {
     int64_t workspace_at;                              /* in a shard's memory */
     struct onednn_binding *bindings[TRAIN_PASS_COUNT]; /* per shard */
     struct step_norm norm;
+    struct step_sums sums;
     struct norm_clip clip;
 };
 
@@ -122,6 +132,12 @@ struct item {
     int step;
     enum step_phase phase;
     bool meets; /* after it all shards meet (a norm combines) */
+};
+
+/* A part of a product's sums. */
+struct sums_piece {
+    int step;
+    int64_t column; /* the first of a panel; -1: the bias */
 };
 
 /* What a thread needs while it runs a shard. A lane runs its shards in
@@ -153,6 +169,8 @@ struct network {
     struct item *items; /* forward, loss, backward */
     size_t item_count, item_capacity;
     size_t forward_items; /* how many come before the loss */
+    struct sums_piece *pieces;
+    size_t piece_count, piece_capacity;
 
     int *value_slots; /* the first slot of each value; STEP_NONE */
     bool *done;       /* nodes that another step does as well */
@@ -193,6 +211,10 @@ bool conv_step_init(const struct network *network, struct step *step,
                     bool by_src);
 bool image_step_init(const struct network *network, struct step *step,
                      bool by_src);
+/* product.c: after all shards have met, the weights of products */
+bool sums_wanted(const struct step *step);
+int sums_plan(struct network *network, struct error *err);
+int sums_run(struct network *network, struct error *err);
 /* plain.c */
 int plain_forward(struct network *network, struct step *step, int64_t shard,
                   struct error *err);
@@ -202,6 +224,7 @@ int plain_backward(struct network *network, struct step *step, int64_t shard,
 int use_add(struct network *network, int step, int operand, int value,
             struct error *err);
 void use_release(struct use *use);
+void uses_join(struct network *network);
 int uses_reduce(struct network *network, struct error *err);
 int uses_refresh(struct network *network, struct error *err);
 

@@ -209,18 +209,6 @@ static int run_lane(void *context, int64_t index, struct error *err)
     return 0;
 }
 
-static int run_lanes(struct network *network, struct error *err)
-{
-    const struct train_workers *workers = network->options.workers;
-    if (workers)
-        return workers->run(workers->owner, network->lanes, run_lane, network,
-                            err);
-    for (int64_t i = 0; i < network->lanes; i++)
-        if (run_lane(network, i, err) < 0)
-            return -1;
-    return 0;
-}
-
 static void meet(struct network *network, const struct item *item)
 {
     if (item->phase == PHASE_STATISTICS)
@@ -241,10 +229,12 @@ int network_run(struct network *network, const struct network_task *task,
             last++;
         network->first_item = first;
         network->last_item = last;
-        if (run_lanes(network, err) < 0)
+        if (network_share(network, network->lanes, run_lane, network, err) < 0)
             return -1;
         meet(network, &network->items[last - 1]);
         first = last;
     }
-    return task->loss ? uses_reduce(network, err) : 0;
+    if (!task->loss)
+        return 0;
+    return sums_run(network, err) < 0 ? -1 : uses_reduce(network, err);
 }

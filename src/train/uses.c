@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PACKINGS = TRAIN_DATA + 1 };
+
 static int find_parameter(struct network *network, int id, struct error *err)
 {
     for (size_t i = 0; i < network->parameter_count; i++)
@@ -170,9 +172,26 @@ void use_release(struct use *use)
     if (use->map)
         free(use->operand_data);
     free(use->map);
-    free(use->total);
+    if (!use->joined)
+        free(use->total);
     free(use->packed[TRAIN_FORWARD]);
     free(use->packed[TRAIN_DATA]);
+}
+
+/* The only use of a parameter writes the parameter's own gradient. */
+void uses_join(struct network *network)
+{
+    for (size_t i = 0; i < network->use_count; i++) {
+        struct use *use = &network->uses[i];
+        bool alone = !use->map;
+        for (size_t j = 0; j < network->use_count && alone; j++)
+            alone = j == i || network->uses[j].parameter != use->parameter;
+        if (!alone)
+            continue;
+        free(use->total);
+        use->total = network->parameters[use->parameter].gradient;
+        use->joined = true;
+    }
 }
 
 /* --- after the backward run --- */
@@ -231,14 +250,18 @@ static int reduce_piece(void *context, int64_t index, struct error *err)
     struct parameter *parameter = &network->parameters[index];
     float share = share_of(network, (int)index);
     onednn_set_threads(1);
-    memset(parameter->gradient, 0,
-           (size_t)parameter->count * sizeof *parameter->gradient);
-    for (size_t i = 0; i < network->use_count; i++) {
+    for (size_t i = 0, first = 1; i < network->use_count; i++) {
         struct use *use = &network->uses[i];
         if (use->parameter != index)
             continue;
         if (reduce_use(network, use, err) < 0)
             return -1;
+        if (use->joined)
+            return 0;
+        if (first)
+            memset(parameter->gradient, 0,
+                   (size_t)parameter->count * sizeof *parameter->gradient);
+        first = 0;
         for (int64_t j = 0; j < use->count; j++)
             parameter->gradient[use->map ? use->map[j] : j] +=
                 share * use->total[j];
@@ -246,58 +269,42 @@ static int reduce_piece(void *context, int64_t index, struct error *err)
     return 0;
 }
 
-static int each_parameter(struct network *network,
-                          int (*piece)(void *, int64_t, struct error *),
-                          struct error *err)
-{
-    const struct train_workers *workers = network->options.workers;
-    int64_t count = (int64_t)network->parameter_count;
-    if (workers)
-        return workers->run(workers->owner, count, piece, network, err);
-    for (int64_t i = 0; i < count; i++)
-        if (piece(network, i, err) < 0)
-            return -1;
-    return 0;
-}
-
 int uses_reduce(struct network *network, struct error *err)
 {
-    return each_parameter(network, reduce_piece, err);
+    return network_share(network, (int64_t)network->parameter_count,
+                         reduce_piece, network, err);
 }
 
 /* --- after the values changed --- */
 
-static int pack_use(struct network *network, struct use *use, struct error *err)
-{
-    const struct step *step = &network->steps[use->step];
-    const float *value = network->parameters[use->parameter].value;
-    for (int64_t i = 0; use->map && i < use->count; i++)
-        use->operand_data[i] = value[use->map[i]];
-    if (step->kind == STEP_OWN) {
-        step->face->pack(step, use);
-        return 0;
-    }
-    for (int pass = 0; pass <= TRAIN_DATA; pass++)
-        if (use->packed[pass] &&
-            onednn_weight_pack(&network->engine, &step->trained,
-                               (enum train_pass)pass, use->operand_data,
-                               use->packed[pass]) < 0)
-            return error_set(err, ERROR_MEMORY, "no memory for a weight");
-    return 0;
-}
-
+/* One packing of one use. */
 static int pack_piece(void *context, int64_t index, struct error *err)
 {
     struct network *network = context;
+    struct use *use = &network->uses[index / PACKINGS];
+    const struct step *step = &network->steps[use->step];
+    const enum train_pass pass = (enum train_pass)(index % PACKINGS);
+    if (!use->packed[pass])
+        return 0;
+    if (step->kind == STEP_OWN) {
+        step->face->pack(step, pass, use->operand_data, use->packed[pass]);
+        return 0;
+    }
     onednn_set_threads(1);
-    for (size_t i = 0; i < network->use_count; i++)
-        if (network->uses[i].parameter == index &&
-            pack_use(network, &network->uses[i], err) < 0)
-            return -1;
+    if (onednn_weight_pack(&network->engine, &step->trained, pass,
+                           use->operand_data, use->packed[pass]) < 0)
+        return error_set(err, ERROR_MEMORY, "no memory for a weight");
     return 0;
 }
 
 int uses_refresh(struct network *network, struct error *err)
 {
-    return each_parameter(network, pack_piece, err);
+    for (size_t i = 0; i < network->use_count; i++) {
+        struct use *use = &network->uses[i];
+        const float *value = network->parameters[use->parameter].value;
+        for (int64_t j = 0; use->map && j < use->count; j++)
+            use->operand_data[j] = value[use->map[j]];
+    }
+    return network_share(network, (int64_t)network->use_count * PACKINGS,
+                         pack_piece, network, err);
 }
