@@ -30,6 +30,14 @@ struct norm_gate {
     struct norm_clip clip;
 };
 
+/* One step down a gradient: with g = gradient * scale + decay * w,
+ * v = momentum * v + g and w -= rate * v, with `nesterov` rate * (g + momentum
+ * * v). */
+struct norm_descent {
+    float scale, decay, momentum, rate;
+    bool nesterov;
+};
+
 /* One family's kernels. All tensors in the layout of `desc`. */
 struct norm_kernels {
     /* sum[c] += x - shift[c], squares[c] += (x - shift[c])^2: a shift near
@@ -63,6 +71,8 @@ struct norm_kernels {
                    const float *dy, float *dx);
     void (*add)(int64_t count, const float *a, const float *b, float *y);
     void (*accumulate)(int64_t count, const float *from, float *to);
+    void (*descend)(int64_t count, const struct norm_descent *descent,
+                    const float *gradient, float *v, float *w);
 };
 
 const struct norm_kernels *norm_kernels_of(enum cpu_isa isa);

@@ -339,10 +339,29 @@ static void run_accumulate(int64_t count, const float *from, float *to)
         to[i] += from[i];
 }
 
+static void run_descend(int64_t count, const struct norm_descent *descent,
+                        const float *gradient, float *restrict v,
+                        float *restrict w)
+{
+    const struct norm_descent d = *descent;
+    if (d.nesterov) {
+        for (int64_t i = 0; i < count; i++) {
+            float g = gradient[i] * d.scale + d.decay * w[i];
+            v[i] = d.momentum * v[i] + g;
+            w[i] -= d.rate * (g + d.momentum * v[i]);
+        }
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        v[i] = d.momentum * v[i] + (gradient[i] * d.scale + d.decay * w[i]);
+        w[i] -= d.rate * v[i];
+    }
+}
+
 #define NORM_KERNELS(symbol)                                                   \
     const struct norm_kernels symbol = {                                       \
-        run_statistics, run_apply,  run_sums, run_through,                     \
-        run_clip,       run_unclip, run_add,  run_accumulate,                  \
+        run_statistics, run_apply, run_sums,       run_through, run_clip,      \
+        run_unclip,     run_add,   run_accumulate, run_descend,                \
     };
 
 #endif

@@ -35,9 +35,10 @@ void optimiser_destroy(struct optimiser *optimiser);
 int optimiser_mask(struct optimiser *optimiser, size_t parameter,
                    const struct bitmask *mask, struct error *err);
 
-/* One step by the parameters' gradients times `scale`; network_refresh is
- * the caller's. */
-void optimiser_step(struct optimiser *optimiser, double rate, double scale);
+/* One step by the parameters' gradients times `scale`, shared by the network's
+ * workers, whose errors it returns; network_refresh is the caller's. */
+int optimiser_step(struct optimiser *optimiser, double rate, double scale,
+                   struct error *err);
 
 /* As if no step had been made; masks stay and are applied. */
 void optimiser_forget(struct optimiser *optimiser);

@@ -354,8 +354,8 @@ int tune_step(struct tune *tune, struct tune_state *state,
                          "lower learning rate",
                          (long long)tune->done + 1);
     tune->state.rate = rate_now(tune);
-    optimiser_step(tune->optimiser, tune->state.rate, 1 / size);
-    if (network_refresh(tune->network, err) < 0)
+    if (optimiser_step(tune->optimiser, tune->state.rate, 1 / size, err) < 0 ||
+        network_refresh(tune->network, err) < 0)
         return -1;
     note(tune, losses, correct);
     tune->done++;
