@@ -12,6 +12,7 @@ static int explore(const struct cli_explorer *explorer)
         .no_mouse = !explorer->mouse,
         .readonly = explorer->readonly,
         .resume_any = explorer->resume_any,
+        .resume = explorer->resume,
     };
     return ui_main(&explorer->session, &explorer->engine, &options);
 }

@@ -246,8 +246,9 @@ void app_prompt(struct app *app, enum prompt_id prompt, const char *text);
 
 struct ui_options {
     bool ascii, no_color, no_mouse;
-    bool readonly;   /* nothing is decided, no journal is written */
-    bool resume_any; /* offer the last session whatever model it was about */
+    bool readonly;      /* nothing is decided, no journal is written */
+    bool resume_any;    /* offer the last session whatever model it was about */
+    const char *resume; /* a journal: go on with it without asking; or NULL */
 };
 
 /*

@@ -18,6 +18,7 @@
 #include "engine/work.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <poll.h>
 #include <stdio.h>
@@ -421,6 +422,11 @@ static int open_session(struct explorer *e,
     struct session_leftover leftover = {0};
     bool resume = false;
     wanted.journal = !ui->readonly;
+    if (ui->resume != NULL) {
+        paint_opening(e, path_name(ui->resume));
+        return session_resume(&e->session, ui->resume, !ui->readonly,
+                              options->worker, &e->error);
+    }
     if (!ui->readonly &&
         session_find_leftover(options->state_folder,
                               ui->resume_any ? NULL : options->model_path,
@@ -514,9 +520,14 @@ int ui_main(const struct session_options *session,
         run(e, false);
     bool left = e->app.quit && !e->hung_up; /* the user wanted to */
     struct error error = e->error;
+    char kept[PATH_MAX] = "";
+    if (left && e->session != NULL && e->app.view.unsaved)
+        snprintf(kept, sizeof kept, "%s", session_path(e->session));
     finish(e);
     free(e);
     if (status != 0 && !left)
         fprintf(stderr, "espalier: %s\n", error.message);
+    if (kept[0] != '\0')
+        printf("to go on with what was not exported:\n  espalier %s\n", kept);
     return left || status == 0 ? 0 : 1;
 }

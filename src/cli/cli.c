@@ -51,6 +51,8 @@ static enum cli_status print_help(void)
     printf("usage: espalier [MODEL [DATA]]       open the explorer (without "
            "arguments:\n"
            "                                     the bundled example)\n"
+           "       espalier SESSION              go on with a session: its "
+           "journal\n"
            "       espalier COMMAND ...          work without a screen\n\n"
            "commands:\n");
     for (size_t i = 0; cli_commands[i]; i++)
@@ -152,6 +154,14 @@ static int calibrate(void *context, const struct session *session,
     return calibration_store_get(context, session, weights, part, out, err);
 }
 
+/* A journal in the place of the model: that session goes on. */
+static bool is_session(const char *path)
+{
+    static const char suffix[] = ".session";
+    size_t length = strlen(path), end = sizeof suffix - 1;
+    return length > end && strcmp(path + length - end, suffix) == 0;
+}
+
 static enum cli_status explore_files(
     const struct cli_options *options, const char *model, const char *data,
     int (*explore)(const struct cli_explorer *))
@@ -164,6 +174,7 @@ static enum cli_status explore_files(
         .mouse = !options->no_mouse,
         .readonly = options->readonly,
         .resume_any = options->argument_count == 0,
+        .resume = is_session(model) ? model : NULL,
     };
     if (run_session_options(&explorer.session, options, model, data, &err) < 0)
         return complain(&err, NULL);
@@ -202,6 +213,13 @@ static enum cli_status open_explorer(
     }
     if (options->argument_count && !file_exists(words[0])) {
         error_set(&err, ERROR_IO, "%s: cannot open: no such file", words[0]);
+        return complain(&err, NULL);
+    }
+    if (options->argument_count == 2 && is_session(words[0])) {
+        error_set(&err, ERROR_USAGE,
+                  "%s: found data besides, expected a session alone: it knows "
+                  "its data",
+                  words[0]);
         return complain(&err, NULL);
     }
     if (options->argument_count == 2)

@@ -17,7 +17,8 @@ struct cli_explorer {
     struct session_options session; /* model and data are set */
     struct engine_options engine;
     bool ascii, mono, mouse, readonly;
-    bool resume_any; /* no model was named: any session may go on */
+    bool resume_any;    /* no model was named: any session may go on */
+    const char *resume; /* the journal of the session that goes on, or NULL */
 };
 
 /*

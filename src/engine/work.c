@@ -380,7 +380,7 @@ char *work_checkpoint_path(const struct work *work)
         return NULL;
     struct strbuf path = {0};
     size_t folder = (size_t)(path_name(journal) - journal);
-    strbuf_addf(&path, "%.*s%.*s-tune.npz", (int)folder, journal,
+    strbuf_addf(&path, "%.*s%.*s" SESSION_TUNE_SUFFIX, (int)folder, journal,
                 (int)strcspn(journal + folder, "."), journal + folder);
     char *taken = strbuf_take(&path);
     strbuf_release(&path);

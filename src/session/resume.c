@@ -108,6 +108,36 @@ bool session_find_leftover(const char *state_folder, const char *model_path,
     return leftover->path != NULL;
 }
 
+/* An atomic write that a kill cut short: NAME.npz.XXXXXX. */
+static bool is_torn(const char *rest)
+{
+    const char *end = strstr(rest, ".npz.");
+    return *rest == '-' && end && strlen(end + 5) == 6;
+}
+
+/* Removes what lies beside a journal and serves nobody: torn writes, and
+ * where `tune` what a tune kept. */
+static void sweep(const char *path, bool tune)
+{
+    char *folder = path_folder(path);
+    DIR *directory = folder ? opendir(folder) : NULL;
+    const struct dirent *entry;
+    size_t stem = strlen(path_name(path)) - strlen(suffix);
+    while (directory && (entry = readdir(directory))) {
+        const char *name = entry->d_name, *rest = name + stem;
+        if (strlen(name) <= stem || memcmp(name, path_name(path), stem) != 0 ||
+            !(is_torn(rest) || (tune && !strcmp(rest, SESSION_TUNE_SUFFIX))))
+            continue;
+        char *gone = path_join(folder, name);
+        if (gone)
+            unlink(gone);
+        free(gone);
+    }
+    if (directory)
+        closedir(directory);
+    free(folder);
+}
+
 int session_discard(const char *path, struct error *err)
 {
     struct journal_text text;
@@ -118,6 +148,8 @@ int session_discard(const char *path, struct error *err)
     if (!result) {
         result = text.closed ? 0 : journal_append(&journal, "close\n", err);
         journal_close(&journal);
+        if (is_journal_name(path_name(path)))
+            sweep(path, true);
     }
     journal_text_release(&text);
     return result;
@@ -227,6 +259,8 @@ int session_resume(struct session **out, const char *path, bool go_on,
         *out = session;
     else
         session_leave(session);
+    if (!result && go_on && is_journal_name(path_name(path)))
+        sweep(path, false);
     free(folder);
     journal_text_release(&text);
     return result;

@@ -367,6 +367,9 @@ void session_leave(struct session *session)
 {
     if (!session)
         return;
+    /* A session in which nothing was decided leaves nothing behind. */
+    if (session->journal.descriptor >= 0 && !session->journaled)
+        unlink(session->journal.path);
     journal_close(&session->journal);
     if (session->state.variants)
         state_release(&session->state);
@@ -387,13 +390,8 @@ void session_leave(struct session *session)
 
 void session_close(struct session *session)
 {
-    if (session && session->journal.descriptor >= 0) {
-        /* A session in which nothing was decided leaves nothing behind. */
-        if (!session->journaled)
-            unlink(session->journal.path);
-        else
-            journal_append(&session->journal, "close\n", NULL);
-    }
+    if (session && session->journal.descriptor >= 0 && session->journaled)
+        journal_append(&session->journal, "close\n", NULL);
     session_leave(session);
 }
 

@@ -224,7 +224,12 @@ struct session_leftover {
 bool session_find_leftover(const char *state_folder, const char *model_path,
                            struct session_leftover *leftover);
 void session_leftover_release(struct session_leftover *leftover);
-/* Closes a leftover's journal, so that it is not offered again. */
+/* Behind a journal's name without its suffix: where a tune is kept while it
+ * runs. */
+#define SESSION_TUNE_SUFFIX "-tune.npz"
+
+/* Closes a leftover's journal, so that it is not offered again; what a tune
+ * kept goes, as it does when the user leaves one. */
 int session_discard(const char *path, struct error *err);
 
 /*

@@ -73,6 +73,8 @@ refuse 'prune without output' 2 '-o OUT' prune a b --set x=1%
 refuse 'prune without decisions' 2 '--recipe' prune a b -o "$work/x.onnx"
 refuse 'set without amount' 2 'LAYER=AMOUNT' \
 	prune a b -o "$work/x.onnx" --set fc1
+touch "$work/x.session"
+refuse 'a session and data' 2 'expected a session alone' "$work/x.session" data
 refuse 'explorer on a missing model' 1 'missing.onnx' "$work/missing.onnx"
 
 ESPALIER_ISA=mmx run --version

@@ -2,6 +2,7 @@
 #include "golden.h"
 #include "terminal.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -306,6 +307,16 @@ static void quit_asks_when_something_is_unsaved(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static void remove_folder(const char *folder)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execlp("rm", "rm", "-rf", folder, (char *)NULL);
+        _exit(127);
+    }
+    waitpid(child, NULL, 0);
+}
+
 static void killed_session_is_offered_and_resumed(void **state)
 {
     (void)state;
@@ -331,12 +342,40 @@ static void killed_session_is_offered_and_resumed(void **state)
     assert_int_equal(stat(command, &info), 0);
     terminal_send(terminal, ":q!\r");
     terminal_wait_exit(terminal);
-    pid_t child = fork();
-    if (child == 0) {
-        execlp("rm", "rm", "-rf", folder, (char *)NULL);
-        _exit(127);
-    }
-    waitpid(child, NULL, 0);
+    remove_folder(folder);
+}
+
+/* What was left without an export is named, and its file opens it again. */
+static void left_session_goes_on_by_its_file(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/espalier-left-XXXXXX", path[300] = "";
+    assert_non_null(mkdtemp(folder));
+    struct terminal_options options = {
+        .rows = 24, .columns = 80, .arguments = mlp, .state_folder = folder};
+    terminal = terminal_start(&options);
+    terminal_idle(terminal);
+    terminal_press(terminal, "LLLq");
+    terminal_send(terminal, "y");
+    terminal_wait_exit(terminal);
+    assert_shows("to go on with what was not exported");
+    terminal_stop(terminal);
+    glob_t found;
+    snprintf(path, sizeof path, "%s/espalier/*.session", folder);
+    assert_int_equal(glob(path, 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, 1);
+    const char *session[] = {found.gl_pathv[0], NULL};
+    options.arguments = session;
+    terminal = terminal_start(&options);
+    terminal_idle(terminal);
+    terminal_expect(terminal, "30%");
+    assert_shows("[+] #3");
+    terminal_press(terminal, "u");
+    assert_shows("#2");
+    terminal_send(terminal, ":q!\r");
+    terminal_wait_exit(terminal);
+    globfree(&found);
+    remove_folder(folder);
 }
 
 /* --- terminals --- */
@@ -490,6 +529,7 @@ int main(void)
         TEST(export_is_verified_and_then_quit_does_not_ask),
         TEST(quit_asks_when_something_is_unsaved),
         TEST(killed_session_is_offered_and_resumed),
+        TEST(left_session_goes_on_by_its_file),
         TEST(resize_relays_out_and_too_small_says_so),
         TEST(suspend_gives_the_terminal_back_and_fg_redraws),
         TEST(crash_restores_the_terminal),

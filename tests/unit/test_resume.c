@@ -239,8 +239,21 @@ static void live_empty_closed_and_discarded_are_not_offered(void **state)
     assert_true(session_find_leftover(*state, NULL, &left));
     struct session_leftover other;
     assert_false(session_find_leftover(*state, "data/lenet5.onnx", &other));
+    char beside[3][300];
+    static const char *const suffixes[] = {"-tune.npz", "-1.npz.a0Zx9q",
+                                           "-1.npz"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(beside[i], sizeof beside[i], "%.*s%s",
+                 (int)(strlen(left.path) - strlen(".session")), left.path,
+                 suffixes[i]);
+        assert_int_equal(file_write(beside[i], "x", 1, NULL), 0);
+    }
     assert_int_equal(session_discard(left.path, NULL), 0);
     assert_int_equal(session_discard(left.path, NULL), 0);
+    assert_false(file_exists(beside[0])); /* of a tune under way */
+    assert_false(file_exists(beside[1])); /* of a write under way */
+    assert_true(file_exists(beside[2]));  /* of a variant in the journal */
+    unlink(beside[2]);
     assert_false(session_find_leftover(*state, NULL, &other));
     session_leftover_release(&left);
 
@@ -249,6 +262,11 @@ static void live_empty_closed_and_discarded_are_not_offered(void **state)
     struct command_result result;
     assert_int_equal(session_execute(session, "set x 5%", &result, NULL), -1);
     session_close(session); /* nothing was decided: nothing stays */
+    assert_false(file_exists(path));
+    free(path);
+    session = session_fixture_open(*state);
+    path = strdup(session_path(session));
+    session_leave(session); /* the same when its terminal is lost */
     assert_false(file_exists(path));
     free(path);
     assert_false(session_find_leftover("build/no-folder", NULL, &left));
