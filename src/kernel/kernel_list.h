@@ -21,8 +21,6 @@
     X(conv_image16, CONV, IMAGE16, ANY, isa, cpu_isa)                          \
     X(conv_rows16_rows4, CONV, IMAGE16, ROWS4, isa, cpu_isa)                   \
     X(conv_image16_rows4, CONV, IMAGE16, ROWS4, isa, cpu_isa)                  \
-    X(conv_quartet, CONV, IMAGE16, LANES, isa, cpu_isa)                        \
-    X(conv_quartet_chunk, CONV, IMAGE16, INPUT16, isa, cpu_isa)                \
     X(conv_column, CONV, NHWC, ROWS16, isa, cpu_isa)                           \
     X(conv_pick, CONV, NHWC, LANES, isa, cpu_isa)                              \
     X(product_image16, PRODUCT, IMAGE16, ANY, isa, cpu_isa)                    \
@@ -32,21 +30,34 @@
     X(conv_chunk, CONV, NHWC, INPUT16, isa, cpu_isa)                           \
     X(product_chunk, PRODUCT, PLAIN, INPUT16, isa, cpu_isa)
 
+/* Four output channels that share loads want 32 registers. Elsewhere it is
+ * finding where each entry reads that costs, and 1x16 blocks share that. */
+#define SPARSE_QUARTET(X, isa, cpu_isa)                                        \
+    X(conv_quartet, CONV, IMAGE16, LANES, isa, cpu_isa)
+#define SPARSE_CHUNK(X, isa, cpu_isa)                                          \
+    X(conv_rows16_chunk, CONV, IMAGE16, INPUT16, isa, cpu_isa)
+
 #define SPARSE_PORTABLE(X)                                                     \
     SPARSE_RUN_METHODS(X, scalar, SCALAR)                                      \
+    SPARSE_CHUNK(X, scalar, SCALAR)                                            \
     X(product_plain, PRODUCT, PLAIN, ANY, scalar, SCALAR)
 
 #if defined(__x86_64__)
 #define SPARSE_KERNELS(X)                                                      \
     SPARSE_PORTABLE(X)                                                         \
     SPARSE_RUN_METHODS(X, avx2, AVX2)                                          \
+    SPARSE_CHUNK(X, avx2, AVX2)                                                \
     X(product_plain, PRODUCT, PLAIN, ANY, avx2, AVX2)                          \
     SPARSE_RUN_METHODS(X, avx512, AVX512)                                      \
+    SPARSE_QUARTET(X, avx512, AVX512)                                          \
+    X(conv_quartet_chunk, CONV, IMAGE16, INPUT16, avx512, AVX512)              \
     X(product_lookup, PRODUCT, PLAIN, ANY, avx512, AVX512)
 #elif defined(__aarch64__)
 #define SPARSE_KERNELS(X)                                                      \
     SPARSE_PORTABLE(X)                                                         \
     SPARSE_RUN_METHODS(X, neon, NEON)                                          \
+    SPARSE_QUARTET(X, neon, NEON)                                              \
+    SPARSE_CHUNK(X, neon, NEON)                                                \
     X(product_plain, PRODUCT, PLAIN, ANY, neon, NEON)
 #else
 #define SPARSE_KERNELS(X) SPARSE_PORTABLE(X)

@@ -4,18 +4,14 @@
  * A channel alone pays a load for every multiplication; here a vector of the
  * source is loaded once for all of four channels that want it. Where a block
  * of images is several vectors, they are run one after another: a tile has as
- * many pixels as registers can sum for four channels.
+ * many pixels as registers can sum for four channels; 16 registers are too few.
  */
 #ifndef KERNEL_SPARSE_QUARTET_H
 #define KERNEL_SPARSE_QUARTET_H
 
 #include "kernel/sparse_rows16_tile.h"
 
-#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
 enum { MOST_QUARTET = 7 };
-#else
-enum { MOST_QUARTET = 3 };
-#endif
 
 /* Loads into a register; the compiler would rather load for each use. */
 ALWAYS_INLINE vec load_once(const float *p)
@@ -23,8 +19,6 @@ ALWAYS_INLINE vec load_once(const float *p)
     vec x = vec_load(p);
 #if defined(SPARSE_AVX512)
     __asm__("" : "+v"(x));
-#elif defined(SPARSE_AVX2)
-    __asm__("" : "+x"(x));
 #endif
     return x;
 }
@@ -85,8 +79,9 @@ ALWAYS_INLINE void add_entries(const struct row_tile *t, const int32_t *ends,
                                const unsigned set)
 {
     const size_t words = 1 + (size_t)__builtin_popcount(set);
-    const char *e = t->quartets + (size_t)ends[set - 1] * sizeof(float);
-    const char *end = t->quartets + (size_t)ends[set] * sizeof(float);
+    const char *entries = t->entries;
+    const char *e = entries + (size_t)ends[set - 1] * sizeof(float);
+    const char *end = entries + (size_t)ends[set] * sizeof(float);
     for (; e < end; e += words * sizeof(float))
         add_set(t, e, sum, n, step, set);
 }
@@ -157,18 +152,12 @@ ALWAYS_INLINE void run_quartets(const struct row_tile *tile, const int n,
 TILE(1)
 TILE(2)
 TILE(3)
-#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
 TILE(4)
 TILE(5)
 TILE(6)
 TILE(7)
-#endif
 static pixels_function *const quartet_functions[MOST_QUARTET + 1][2] = {
-    {NULL, NULL}, ROW(1), ROW(2), ROW(3),
-#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
-    ROW(4),       ROW(5), ROW(6), ROW(7),
-#endif
-};
+    {NULL, NULL}, ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6), ROW(7)};
 #undef TILE
 #undef ROW
 

@@ -118,24 +118,30 @@ static void choose_tile(const struct conv_spec *c, struct rows16_packed *h)
     int64_t few = h->kind == ROWS16_QUARTET ? FEW_OF_QUARTET : FEW;
     if (kept < few * h->slices)
         h->slices = ceil_divide(bytes, LARGER * CACHE_BYTES);
-    h->slices = smaller(h->slices, channels);
+    h->slices = smaller(h->slices, ceil_divide(channels, h->inputs));
 }
 
-/* Output channels that share a list; kernel rows and input channels of it. */
+/* Output channels that share a list; kernel rows and input channels of it, so
+ * many of which share an entry. */
 struct list {
     struct span taps;
-    int64_t first_row, rows, first, last;
+    int64_t first_row, rows, first, last, inputs;
 };
 
-/* The list's weights for one input; whether any is kept. */
+enum { MOST_WEIGHTS = ROWS16_CHUNK_INPUTS }; /* of an entry */
+
+/* An entry's weights for one tap, from an input channel on; whether any is
+ * kept. */
 static bool weights_at(const struct conv_spec *c, const struct list *l,
-                       int64_t input, float value[SPARSE_ROWS])
+                       int64_t channel, int64_t tap, float value[MOST_WEIGHTS])
 {
-    int64_t inputs = c->ic / c->groups * c->kh * c->kw;
+    int64_t taps = c->kh * c->kw, inputs = c->ic / c->groups * taps;
     bool any = false;
-    for (int64_t k = 0; k < l->rows; k++) {
-        int64_t o = l->first_row + k;
-        value[k] = o < c->oc ? c->weight[o * inputs + input] : 0.0F;
+    memset(value, 0, MOST_WEIGHTS * sizeof *value);
+    for (int64_t k = 0; k < l->rows * l->inputs; k++) {
+        int64_t o = l->first_row + k % l->rows, i = channel + k / l->rows;
+        if (o < c->oc && i < l->last)
+            value[k] = c->weight[o * inputs + i * taps + tap];
         any = any || value[k] != 0.0F;
     }
     return any;
@@ -158,7 +164,7 @@ static int32_t offset_of(const struct conv_spec *c, int64_t channel, int64_t ky,
 }
 
 /* Which of the channels keep their weight. */
-static unsigned set_of(const float value[SPARSE_ROWS])
+static unsigned set_of(const float value[MOST_WEIGHTS])
 {
     unsigned set = 0;
     for (int k = 0; k < SPARSE_ROWS; k++)
@@ -166,16 +172,30 @@ static unsigned set_of(const float value[SPARSE_ROWS])
     return set;
 }
 
-/* Writes one entry; returns its words. */
-static int64_t put_entry(enum rows16_kind kind, int32_t offset,
-                         const float value[SPARSE_ROWS], int32_t *to)
+/* Words of all entries of a kind; a quartet's differ. */
+static const int64_t words_of[] = {
+    [ROWS16_SINGLE] = sizeof(struct sparse_entry) / sizeof(int32_t),
+    [ROWS16_SHARED] = sizeof(struct sparse_entry4) / sizeof(int32_t),
+    [ROWS16_QUARTET] = 1,
+    [ROWS16_CHUNK] = sizeof(struct rows16_chunk) / sizeof(int32_t),
+};
+
+static int64_t entry_words(enum rows16_kind kind, unsigned set)
 {
-    int64_t words = 1, rows = kind == ROWS16_SINGLE ? 1 : SPARSE_ROWS;
-    to[0] = offset;
-    for (int64_t k = 0; k < rows; k++)
+    return words_of[kind] +
+           (kind == ROWS16_QUARTET ? __builtin_popcount(set) : 0);
+}
+
+/* Writes one entry of `count` weights. */
+static void put_entry(enum rows16_kind kind, int32_t offset, int32_t count,
+                      const float value[MOST_WEIGHTS], int32_t *to)
+{
+    *to++ = offset;
+    if (kind == ROWS16_CHUNK)
+        *to++ = count;
+    for (int64_t k = 0; k < count; k++)
         if (kind != ROWS16_QUARTET || value[k] != 0.0F)
-            memcpy(to + words++, value + k, sizeof *value);
-    return words;
+            memcpy(to++, value + k, sizeof *value);
 }
 
 /* The words of the entries of every set in one list; those that are no
@@ -184,17 +204,14 @@ static void count_list(const struct conv_spec *c, const struct list *l,
                        enum rows16_kind kind, int64_t words[ROWS16_SETS])
 {
     memset(words, 0, ROWS16_SETS * sizeof *words);
-    for (int64_t i = l->first; i < l->last; i++)
+    for (int64_t i = l->first; i < l->last; i += l->inputs)
         for (int64_t ky = l->taps.first; ky < l->taps.last; ky++)
             for (int64_t kx = 0; kx < c->kw; kx++) {
-                float value[SPARSE_ROWS] = {0};
-                if (!weights_at(c, l, (i * c->kh + ky) * c->kw + kx, value))
+                float value[MOST_WEIGHTS];
+                if (!weights_at(c, l, i, ky * c->kw + kx, value))
                     continue;
-                unsigned set = set_of(value);
-                if (kind == ROWS16_QUARTET)
-                    words[set] += 1 + __builtin_popcount(set);
-                else
-                    words[0] += 1 + l->rows;
+                unsigned set = kind == ROWS16_QUARTET ? set_of(value) : 0;
+                words[set] += entry_words(kind, set);
             }
 }
 
@@ -208,15 +225,17 @@ static void pack_list(const struct conv_spec *c, const struct list *l,
     int64_t channels = c->ic / c->groups;
     int64_t group = l->first_row / (c->oc / c->groups) * channels;
     for (int64_t kx = 0; kx < c->kw; kx++)
-        for (int64_t i = l->first; i < l->last; i++)
+        for (int64_t i = l->first; i < l->last; i += l->inputs)
             for (int64_t ky = l->taps.first; ky < l->taps.last; ky++) {
-                float value[SPARSE_ROWS] = {0};
-                if (!weights_at(c, l, (i * c->kh + ky) * c->kw + kx, value))
+                float value[MOST_WEIGHTS];
+                if (!weights_at(c, l, i, ky * c->kw + kx, value))
                     continue;
-                int32_t offset =
-                    offset_of(c, group + i, ky, kx) | misses_of(c, kx);
-                int64_t *to = &at[kind == ROWS16_QUARTET ? set_of(value) : 0];
-                *to += put_entry(kind, offset, value, entries + *to);
+                unsigned set = kind == ROWS16_QUARTET ? set_of(value) : 0;
+                int64_t count = l->rows * smaller(l->inputs, l->last - i);
+                put_entry(kind,
+                          offset_of(c, group + i, ky, kx) | misses_of(c, kx),
+                          (int32_t)count, value, entries + at[set]);
+                at[set] += entry_words(kind, set);
             }
 }
 
@@ -226,12 +245,15 @@ static struct list list_at(const struct conv_spec *c,
                            const struct span *classes, int64_t index)
 {
     int64_t channels = c->ic / c->groups;
+    int64_t units = ceil_divide(channels, h->inputs);
     int64_t slice = index / h->lists % h->slices;
+    int64_t end = units * (slice + 1) / h->slices * h->inputs;
     return (struct list){.taps = classes[index / h->lists / h->slices],
                          .first_row = index % h->lists * h->rows,
                          .rows = h->rows,
-                         .first = channels * slice / h->slices,
-                         .last = channels * (slice + 1) / h->slices};
+                         .first = units * slice / h->slices * h->inputs,
+                         .last = smaller(end, channels),
+                         .inputs = h->inputs};
 }
 
 static int64_t lists_of(const struct rows16_packed *h)
@@ -247,7 +269,8 @@ static int64_t header_of(const struct conv_spec *c, struct rows16_packed *h,
     memset(h, 0, sizeof *h);
     h->kind = kind;
     h->classes = find_classes(c, classes, NULL);
-    h->rows = kind == ROWS16_SINGLE ? 1 : SPARSE_ROWS;
+    h->rows = kind == ROWS16_SHARED || kind == ROWS16_QUARTET ? SPARSE_ROWS : 1;
+    h->inputs = kind == ROWS16_CHUNK ? ROWS16_CHUNK_INPUTS : 1;
     h->sets = kind == ROWS16_QUARTET ? ROWS16_SETS : 1;
     h->lists = ceil_divide(c->oc, h->rows);
     choose_tile(c, h);
@@ -290,7 +313,7 @@ static void rows16_pack(const struct kernel_spec *spec, enum rows16_kind kind,
     float *bias = (float *)(void *)(base + h.bias);
     for (int64_t o = 0; o < h.lists * h.rows; o++)
         bias[o] = c->bias != NULL && o < c->oc ? c->bias[o] : 0.0F;
-    int64_t end = 0, unit = kind == ROWS16_QUARTET ? 1 : 1 + h.rows;
+    int64_t end = 0, unit = words_of[kind];
     for (int64_t i = 0; i < lists_of(&h); i++) {
         int64_t words[ROWS16_SETS], at[ROWS16_SETS];
         struct list l = list_at(c, &h, classes, i);
@@ -339,3 +362,4 @@ FACES(conv_rows16_rows4, SPARSE_ROWS, ROWS16_SHARED)
 FACES(conv_quartet, SPARSE_ROWS, ROWS16_QUARTET)
 /* The same once more, so that the planner tries it for blocks of 16 inputs. */
 FACES(conv_quartet_chunk, SPARSE_ROWS, ROWS16_QUARTET)
+FACES(conv_rows16_chunk, 1, ROWS16_CHUNK)

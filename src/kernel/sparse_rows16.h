@@ -18,6 +18,10 @@
  * once for those of the four that keep its weight. Entries are sorted by which
  * these are (15 sets): every set has a loop of its own with its sums in
  * registers.
+ *
+ * Chunk: 16 weights of one output channel for as many inputs in a row (1x16).
+ * An entry for 16 multiplications of each pixel: where it lies and what misses
+ * the edges is found once, and a list ends after few of them.
  */
 #ifndef KERNEL_SPARSE_ROWS16_H
 #define KERNEL_SPARSE_ROWS16_H
@@ -28,7 +32,8 @@ enum {
     ROWS16_MISSES_FIRST = 1,
     ROWS16_MISSES_LAST = 2,
     ROWS16_PIXELS = 14,
-    ROWS16_SETS = 1 << SPARSE_ROWS
+    ROWS16_SETS = 1 << SPARSE_ROWS,
+    ROWS16_CHUNK_INPUTS = 16
 };
 
 /* What a list holds. */
@@ -36,6 +41,13 @@ enum rows16_kind {
     ROWS16_SINGLE,  /* struct sparse_entry: of one output channel */
     ROWS16_SHARED,  /* struct sparse_entry4: of four, zeros stored */
     ROWS16_QUARTET, /* of four: int32_t offset, a float for each of the set */
+    ROWS16_CHUNK,   /* struct rows16_chunk: of one output channel */
+};
+
+/* Weights for `count` input channels in a row from the offset on. */
+struct rows16_chunk {
+    int32_t offset, count;
+    float value[ROWS16_CHUNK_INPUTS];
 };
 
 /* Entries are ordered by (class, slice, output channel or group of them, set,
@@ -46,6 +58,7 @@ struct rows16_packed {
     enum rows16_kind kind;
     int64_t classes, slices;
     int64_t rows, lists; /* output channels of a list; lists of a slice */
+    int64_t inputs;      /* input channels of an entry */
     int64_t sets;        /* starts of a list */
     int64_t pixels;      /* of a tile, at most ROWS16_PIXELS */
     size_t row_class;    /* oh bytes: the class of every output row */
@@ -62,6 +75,7 @@ SPARSE_FACES(conv_rows16)
 SPARSE_FACES(conv_rows16_rows4)
 SPARSE_FACES(conv_quartet)
 SPARSE_FACES(conv_quartet_chunk)
+SPARSE_FACES(conv_rows16_chunk)
 #undef SPARSE_FACES
 
 #endif

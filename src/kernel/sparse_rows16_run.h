@@ -5,16 +5,30 @@
 #ifndef KERNEL_SPARSE_ROWS16_RUN_H
 #define KERNEL_SPARSE_ROWS16_RUN_H
 
-#include "kernel/sparse_quartet.h"
 #include "kernel/sparse_rows16_tile.h"
+#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
+#include "kernel/sparse_quartet.h"
+#endif
+
+/* Pixels of a tile, at most, and its function for as many and each step. */
+static const struct row_way {
+    pixels_function *const (*functions)[2];
+    int64_t most;
+} row_ways[] = {
+    [ROWS16_SINGLE] = {pixels_functions, MOST_PIXELS},
+    [ROWS16_SHARED] = {pixels4_functions, MOST_SHARED_PIXELS},
+#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
+    [ROWS16_QUARTET] = {quartet_functions, MOST_QUARTET},
+#endif
+#if !defined(SPARSE_AVX512)
+    [ROWS16_CHUNK] = {chunks_functions, MOST_PIXELS},
+#endif
+};
 
 /* Cuts an output row into tiles of nearly equal size. */
-static inline void run_row(struct row_tile *t, int64_t most)
+static inline void run_row(struct row_tile *t, const struct row_way *way,
+                           int64_t most)
 {
-    pixels_function *const(*functions)[2] =
-        t->quartets != NULL   ? quartet_functions
-        : t->entries4 != NULL ? pixels4_functions
-                              : pixels_functions;
     const struct conv_spec *c = t->run->conv;
     const float *src = t->src, *other = t->other;
     float *dst = t->dst;
@@ -26,7 +40,7 @@ static inline void run_row(struct row_tile *t, int64_t most)
         t->other = other != NULL ? other + done * SPARSE_BLOCK : NULL;
         t->misses = (done == 0 ? ROWS16_MISSES_FIRST : 0) |
                     (next == c->ow ? ROWS16_MISSES_LAST : 0);
-        functions[next - done][c->sw - 1](t);
+        way->functions[next - done][c->sw - 1](t);
         done = next;
     }
 }
@@ -47,24 +61,15 @@ static inline void run_rows16(const struct conv_spec *c,
                     .first = part->first,
                     .last = part->last,
                     .dst_plane = c->oh * c->ow * SPARSE_BLOCK};
-    struct row_tile t = {
-        .run = &r,
-        .entries =
-            (const struct sparse_entry *)(const void *)(base + h->entries),
-        .slices = h->slices,
-        .lists = h->lists,
-        .sets = h->sets,
-        .waiting = scratch};
-    int64_t most = MOST_PIXELS;
-    if (h->kind == ROWS16_SHARED) {
-        t.entries4 =
-            (const struct sparse_entry4 *)(const void *)(base + h->entries);
-        most = MOST_SHARED_PIXELS;
-    } else if (h->kind == ROWS16_QUARTET) {
-        t.quartets = base + h->entries;
-        most = MOST_QUARTET;
-    }
-    most = smaller(h->pixels, most);
+    struct row_tile t = {.run = &r,
+                         .entries = base + h->entries,
+                         .slices = h->slices,
+                         .lists = h->lists,
+                         .sets = h->sets,
+                         .waiting = scratch,
+                         .plane = c->ih * c->iw * SPARSE_BLOCK};
+    const struct row_way *way = &row_ways[h->kind];
+    int64_t most = smaller(h->pixels, way->most);
     int64_t blocks = (c->n + SPARSE_BLOCK - 1) / SPARSE_BLOCK;
     set_activation(&r);
     int64_t rows = part->bottom - part->top;
@@ -86,7 +91,7 @@ static inline void run_rows16(const struct conv_spec *c,
         t.src = src + from * c->iw * SPARSE_BLOCK;
         t.dst = dst + to;
         t.other = other != NULL ? other + to : NULL;
-        run_row(&t, most);
+        run_row(&t, way, most);
     }
 }
 

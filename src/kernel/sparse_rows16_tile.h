@@ -17,9 +17,7 @@ enum {
 /* One tile: part of one output row of one block of images. */
 struct row_tile {
     const struct run *run; /* bias, activation, channels */
-    const struct sparse_entry *entries;
-    const struct sparse_entry4 *entries4; /* instead, where rows share */
-    const char *quartets;                 /* instead, entries of sets */
+    const void *entries;   /* of a kind */
     const int32_t *starts; /* of the row's class: slices * lists + 1 */
     int64_t slices, lists, sets;
     const float *src;        /* pixel (oy * sh, ox * sw) of channel 0 */
@@ -27,6 +25,7 @@ struct row_tile {
     const float *other;      /* as dst; or NULL */
     float *waiting;          /* (oc, n) pixels */
     int32_t misses;          /* bits of edges that this tile touches */
+    int64_t plane;           /* floats from a source channel to the next */
     struct row_ahead *ahead; /* what the next row needs */
 };
 
@@ -61,20 +60,61 @@ ALWAYS_INLINE const float *pixel_at(const struct row_pixels *p, int j,
     return j == n - 1 ? p->last : p->from + j * step * SPARSE_BLOCK;
 }
 
-/* Adds one kept weight times n pixels, `step` apart in the source. */
-ALWAYS_INLINE void add_pixels(const struct row_tile *t,
-                              const struct sparse_entry *e, vec *sum,
-                              const int n, const int step)
+/* Adds a weight times n pixels, `step` apart in the source. */
+ALWAYS_INLINE void add_weight(const struct row_pixels *p, float weight,
+                              vec *sum, const int n, const int step)
 {
-    const struct row_pixels p = pixels_of(t, e->offset, n, step);
-    vec w = vec_all(e->value);
+    vec w = vec_all(weight);
 #pragma GCC unroll 14
     for (int j = 0; j < n; j++) {
-        const float *pixel = pixel_at(&p, j, n, step);
+        const float *pixel = pixel_at(p, j, n, step);
 #pragma GCC unroll 4
         for (int k = 0; k < PARTS; k++)
             sum[j * PARTS + k] = vec_multiply_add(
                 w, vec_load(pixel + k * LANES), sum[j * PARTS + k]);
+    }
+}
+
+/* As in run_tile, `sets` of sums hide the latency of few pixels. */
+ALWAYS_INLINE void add_singles(const struct row_tile *t, int64_t list, vec *sum,
+                               const int n, const int step, const int sets)
+{
+    const struct sparse_entry *e = t->entries;
+    const struct sparse_entry *end = e + t->starts[list + 1];
+    for (e += t->starts[list]; sets > 1 && end - e >= sets; e += sets)
+#pragma GCC unroll 4
+        for (int k = 0; k < sets; k++) {
+            const struct row_pixels p = pixels_of(t, e[k].offset, n, step);
+            add_weight(&p, e[k].value, sum + k * n * PARTS, n, step);
+        }
+    for (; e < end; e++) {
+        const struct row_pixels p = pixels_of(t, e->offset, n, step);
+        add_weight(&p, e->value, sum, n, step);
+    }
+}
+
+/* Pixels that miss the source stay zeros from channel to channel. All inputs
+ * are written out: where an instruction reads at equal distances, processors
+ * fetch what nobody wants. */
+ALWAYS_INLINE void add_chunks(const struct row_tile *t, int64_t list, vec *sum,
+                              const int n, const int step, const int sets)
+{
+    const struct rows16_chunk *e = t->entries;
+    const struct rows16_chunk *end = e + t->starts[list + 1];
+    for (e += t->starts[list]; e < end; e++) {
+        struct row_pixels p = pixels_of(t, e->offset, n, step);
+        const int64_t first = p.first == row_zeros ? 0 : t->plane;
+        const int64_t last = p.last == row_zeros ? 0 : t->plane;
+        int left = e->count;
+#pragma GCC unroll 16
+        for (int k = 0; k < ROWS16_CHUNK_INPUTS; k++) {
+            if (left-- == 0)
+                break;
+            add_weight(&p, e->value[k], sum + k % sets * n * PARTS, n, step);
+            p.from += t->plane;
+            p.first += first;
+            p.last += last;
+        }
     }
 }
 
@@ -102,18 +142,15 @@ ALWAYS_INLINE void finish_pixels(const struct row_tile *t, int64_t channel,
                   activate_slowly(r, vec_load(dst + j * stride)));
 }
 
-/* All channels of a tile of n pixels. As in run_tile, `sets` of sums hide the
- * latency of few pixels. */
+/* All channels of a tile of n pixels. */
 ALWAYS_INLINE void run_pixels(const struct row_tile *t, const int n,
-                              const int step, const int sets)
+                              const int step, const int sets, const bool chunks)
 {
     const struct run *r = t->run;
     const int vectors = n * PARTS;
-    for (int64_t slice = 0; slice < t->slices; slice++) {
-        const int32_t *starts = t->starts + slice * t->lists;
+    for (int64_t slice = 0; slice < t->slices; slice++)
         for (int64_t channel = r->first; channel < r->last; channel++) {
-            const struct sparse_entry *e = t->entries + starts[channel];
-            const struct sparse_entry *end = t->entries + starts[channel + 1];
+            int64_t list = slice * t->lists + channel;
             float *waiting = t->waiting + channel * vectors * LANES;
             vec sum[14];
             fetch_source(t->ahead);
@@ -124,12 +161,10 @@ ALWAYS_INLINE void run_pixels(const struct row_tile *t, const int n,
 #pragma GCC unroll 14
             for (int j = vectors; j < vectors * sets; j++)
                 sum[j] = vec_all(0.0F);
-            for (; sets > 1 && end - e >= sets; e += sets)
-#pragma GCC unroll 4
-                for (int k = 0; k < sets; k++)
-                    add_pixels(t, e + k, sum + k * vectors, n, step);
-            for (; e < end; e++)
-                add_pixels(t, e, sum, n, step);
+            if (chunks)
+                add_chunks(t, list, sum, n, step, sets);
+            else
+                add_singles(t, list, sum, n, step, sets);
 #pragma GCC unroll 14
             for (int j = vectors; j < vectors * sets; j++)
                 sum[j % vectors] = vec_add(sum[j % vectors], sum[j]);
@@ -141,7 +176,6 @@ ALWAYS_INLINE void run_pixels(const struct row_tile *t, const int n,
             for (int j = 0; j < vectors; j++)
                 vec_store(waiting + j * LANES, sum[j]);
         }
-    }
 }
 
 /* The same for groups of channels that share entries. */
@@ -155,8 +189,8 @@ ALWAYS_INLINE void run_pixels4(const struct row_tile *t, const int n,
     for (int64_t slice = 0; slice < t->slices; slice++) {
         const int32_t *starts = t->starts + slice * t->lists;
         for (int64_t g = r->first / SPARSE_ROWS; g < end; g++) {
-            const struct sparse_entry4 *e = t->entries4 + starts[g];
-            const struct sparse_entry4 *stop = t->entries4 + starts[g + 1];
+            const struct sparse_entry4 *e = t->entries;
+            const struct sparse_entry4 *stop = e + starts[g + 1];
             float *waiting = t->waiting + g * SPARSE_ROWS * vectors * LANES;
             vec sum[MOST];
             fetch_source(t->ahead);
@@ -165,7 +199,7 @@ ALWAYS_INLINE void run_pixels4(const struct row_tile *t, const int n,
                 sum[j] = slice > 0
                              ? vec_load(waiting + j * LANES)
                              : vec_all(r->bias[g * SPARSE_ROWS + j / vectors]);
-            for (; e < stop; e++) {
+            for (e += starts[g]; e < stop; e++) {
                 const struct row_pixels p = pixels_of(t, e->offset, n, step);
                 vec x[MOST_SHARED_PIXELS * PARTS];
 #pragma GCC unroll 28
@@ -200,58 +234,79 @@ ALWAYS_INLINE void run_pixels4(const struct row_tile *t, const int n,
 
 typedef void pixels_function(const struct row_tile *t);
 
-#define PIXELS(n, sets)                                                        \
-    static void pixels_##n##_step_1(const struct row_tile *t)                  \
+#define PIXELS(method, n, sets, chunks)                                        \
+    static void method##_##n##_step_1(const struct row_tile *t)                \
     {                                                                          \
-        run_pixels(t, n, 1, sets);                                             \
+        run_pixels(t, n, 1, sets, chunks);                                     \
     }                                                                          \
-    static void pixels_##n##_step_2(const struct row_tile *t)                  \
+    static void method##_##n##_step_2(const struct row_tile *t)                \
     {                                                                          \
-        run_pixels(t, n, 2, sets);                                             \
+        run_pixels(t, n, 2, sets, chunks);                                     \
     }
 #if defined(SPARSE_AVX512)
-PIXELS(1, 4)
-PIXELS(2, 4)
-PIXELS(3, 4)
-PIXELS(4, 2)
-PIXELS(5, 1)
-PIXELS(6, 1)
-PIXELS(7, 1)
-PIXELS(8, 1)
-PIXELS(9, 1)
-PIXELS(10, 1)
-PIXELS(11, 1)
-PIXELS(12, 1)
-PIXELS(13, 1)
-PIXELS(14, 1)
+PIXELS(pixels, 1, 4, false)
+PIXELS(pixels, 2, 4, false)
+PIXELS(pixels, 3, 4, false)
+PIXELS(pixels, 4, 2, false)
+PIXELS(pixels, 5, 1, false)
+PIXELS(pixels, 6, 1, false)
+PIXELS(pixels, 7, 1, false)
+PIXELS(pixels, 8, 1, false)
+PIXELS(pixels, 9, 1, false)
+PIXELS(pixels, 10, 1, false)
+PIXELS(pixels, 11, 1, false)
+PIXELS(pixels, 12, 1, false)
+PIXELS(pixels, 13, 1, false)
+PIXELS(pixels, 14, 1, false)
 #elif defined(SPARSE_AVX2)
-PIXELS(1, 4)
-PIXELS(2, 2)
-PIXELS(3, 1)
-PIXELS(4, 1)
-PIXELS(5, 1)
-PIXELS(6, 1)
-PIXELS(7, 1)
+PIXELS(pixels, 1, 4, false)
+PIXELS(pixels, 2, 2, false)
+PIXELS(pixels, 3, 1, false)
+PIXELS(pixels, 4, 1, false)
+PIXELS(pixels, 5, 1, false)
+PIXELS(pixels, 6, 1, false)
+PIXELS(pixels, 7, 1, false)
+PIXELS(chunks, 1, 4, true)
+PIXELS(chunks, 2, 2, true)
+PIXELS(chunks, 3, 1, true)
+PIXELS(chunks, 4, 1, true)
+PIXELS(chunks, 5, 1, true)
+PIXELS(chunks, 6, 1, true)
+PIXELS(chunks, 7, 1, true)
 #else
-PIXELS(1, 2)
-PIXELS(2, 1)
-PIXELS(3, 1)
+PIXELS(pixels, 1, 2, false)
+PIXELS(pixels, 2, 1, false)
+PIXELS(pixels, 3, 1, false)
+PIXELS(chunks, 1, 2, true)
+PIXELS(chunks, 2, 1, true)
+PIXELS(chunks, 3, 1, true)
 #endif
 #undef PIXELS
 
-#define ROW(n)                                                                 \
-    {                                                                          \
-        pixels_##n##_step_1, pixels_##n##_step_2                               \
-    }
-static pixels_function *const pixels_functions[MOST_PIXELS + 1][2] = {
-    {NULL, NULL}, ROW(1), ROW(2),  ROW(3),
-#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
-    ROW(4),       ROW(5), ROW(6),  ROW(7),
-#endif
 #if defined(SPARSE_AVX512)
-    ROW(8),       ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14),
+#define ROWS(method)                                                           \
+    ROW(method, 1), ROW(method, 2), ROW(method, 3), ROW(method, 4),            \
+        ROW(method, 5), ROW(method, 6), ROW(method, 7), ROW(method, 8),        \
+        ROW(method, 9), ROW(method, 10), ROW(method, 11), ROW(method, 12),     \
+        ROW(method, 13), ROW(method, 14)
+#elif defined(SPARSE_AVX2)
+#define ROWS(method)                                                           \
+    ROW(method, 1), ROW(method, 2), ROW(method, 3), ROW(method, 4),            \
+        ROW(method, 5), ROW(method, 6), ROW(method, 7)
+#else
+#define ROWS(method) ROW(method, 1), ROW(method, 2), ROW(method, 3)
 #endif
-};
+#define ROW(method, n)                                                         \
+    {                                                                          \
+        method##_##n##_step_1, method##_##n##_step_2                           \
+    }
+static pixels_function *const pixels_functions[][2] = {{NULL, NULL},
+                                                       ROWS(pixels)};
+#if !defined(SPARSE_AVX512)
+static pixels_function *const chunks_functions[][2] = {{NULL, NULL},
+                                                       ROWS(chunks)};
+#endif
+#undef ROWS
 #undef ROW
 
 #define PIXELS4(n)                                                             \

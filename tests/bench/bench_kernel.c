@@ -7,9 +7,9 @@
  *
  * Times are per image; ratio = dense / sparse, gain = unstructured / sparse:
  * the fastest kernel for weights that fall anywhere, on such weights of the
- * same sparsity. All are measured in turn in the same run (A B C A B C), so
- * that a slow moment of the machine hits all. Dense is oneDNN in the layout
- * that it prefers; no side pays for reorders.
+ * sparsity that the pattern's draw has. All are measured in turn in the same
+ * run (A B C A B C), so that a slow moment of the machine hits all. Dense is
+ * oneDNN in the layout that it prefers; no side pays for reorders.
  *
  * bench_kernel [KERNEL [CASE]] runs those whose names contain the words.
  */
@@ -299,7 +299,8 @@ static struct stats_summary summary_of(struct side *s)
 }
 
 static void compare(struct match *m, const char *name,
-                    const struct pattern *pattern, int64_t batch)
+                    const struct pattern *pattern, double density,
+                    int64_t batch)
 {
     warm_up(&m->dense);
     warm_up(&m->sparse);
@@ -315,10 +316,9 @@ static void compare(struct match *m, const char *name,
     struct stats_summary r = m->rivalled ? summary_of(&m->rival) : s;
     double unit = 1e3 * (double)batch;
     printf("%s,%s batch %d,%s,%.2f,%.2f,%.2f,%.2f,%.2f,%.2f,%.2f,%.2f\n",
-           m->sparse.kernel->name, name, (int)batch, pattern->name,
-           1 - pattern->density, s.median / unit, s.p10 / unit, s.p90 / unit,
-           d.median / unit, d.median / s.median, r.median / unit,
-           r.median / s.median);
+           m->sparse.kernel->name, name, (int)batch, pattern->name, 1 - density,
+           s.median / unit, s.p10 / unit, s.p90 / unit, d.median / unit,
+           d.median / s.median, r.median / unit, r.median / s.median);
     fflush(stdout);
 }
 
@@ -351,8 +351,8 @@ static void bench_pattern(const struct onednn_engine *engine,
     else
         sparse_structure_draw(&spec, pattern->form, pattern->density, &rng,
                               weight);
-    sparse_structure_draw(&spec, SPARSE_FORM_ANY, pattern->density, &rng,
-                          anywhere);
+    double density = (double)sparse_nonzeros(weight, count) / (double)count;
+    sparse_structure_draw(&spec, SPARSE_FORM_ANY, density, &rng, anywhere);
     const struct sparse_kernel *rival = rival_of(&spec, kernel->isa, batch);
     m.rivalled = pattern->form != SPARSE_FORM_ANY && rival != NULL;
     if (spec.kind != kernel->kind || !kernel->serves(&spec) ||
@@ -361,7 +361,7 @@ static void bench_pattern(const struct onednn_engine *engine,
     open_sparse(&m.sparse, kernel, &spec, &rng);
     if (m.rivalled)
         open_sparse(&m.rival, rival, &other, &rng);
-    compare(&m, layer->name, pattern, batch);
+    compare(&m, layer->name, pattern, density, batch);
     close_side(&m.dense);
     close_side(&m.sparse);
     if (m.rivalled)
