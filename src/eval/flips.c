@@ -1,164 +1,52 @@
 /*
  * The believed chances are corrected by what was seen: a logistic regression
- * of the answers with the believed logits as offset and an effect for each
- * stratum, each label and each rival. The effects are drawn to zero by normal
- * priors; those of strata walk from the boundary outwards on either side, so
- * that where nothing flipped and little was expected the neighbours and the
- * model speak, with the doubt of the walk, and where much was seen the data.
- * The effects' doubt and the chance of every single answer add up to the
- * variance. Fitted by Newton's method; Laplace's approximation.
+ * of the answers with the believed logits as offset and the effects of strata
+ * and classes. The effects' doubt and the chance of every single answer add up
+ * to the variance. Fitted by Newton's method; Laplace's approximation.
  */
 #include "eval/flips.h"
 
 #include <math.h>
-#include <string.h>
 
-/* With more classes only strata have effects. */
-enum { CLASSES = 24, SIZE = STRATA_MAX + 2 * CLASSES, STEPS = 8, OWN = 3 };
+enum { STEPS = 8 };
 
-/* Deviations before anything was seen, in logits: of the stratum at the
- * boundary, from stratum to stratum, of a class. */
-static const double FIRST = 0.7, WALK = 0.5, CLASS = 0.5;
 static const double FARTHEST = 2; /* an effect's largest change in a step */
 static const double CLOSE = 0.02; /* the step after it is its square */
 
-/* Effects of strata, then labels, then rivals. */
-struct effects {
-    int strata, classes, size;
-    double value[SIZE];
-    double gradient[SIZE];
-    double information[SIZE][SIZE]; /* its lower triangle; or Cholesky's */
-};
-
-static void effects_init(struct effects *e, const struct strata *strata)
+static double probability(const struct flips_view *view, const int *own,
+                          int count, int64_t i)
 {
-    e->strata = (int)strata->count;
-    e->classes = strata->classes <= CLASSES ? strata->classes : 0;
-    e->size = e->strata + 2 * e->classes;
-    memset(e->value, 0, sizeof e->value);
-}
-
-/* The effects of the sample at place i of stratum h, ascending; how many. */
-static int own_effects(const struct effects *e, const struct strata *strata,
-                       size_t h, int64_t i, int own[OWN])
-{
-    int32_t label = strata->label[i], rival = strata->rival[i];
-    int count = 0;
-    own[count++] = (int)h;
-    if (label >= 0 && label < e->classes)
-        own[count++] = e->strata + label;
-    if (rival >= 0 && rival < e->classes)
-        own[count++] = e->strata + e->classes + rival;
-    return count;
-}
-
-static double probability(const struct effects *e, const int *own, int count,
-                          double logit)
-{
-    for (int k = 0; k < count; k++)
-        logit += e->value[own[k]];
+    double logit =
+        (double)view->logit[i] + effects_sum(view->effects, own, count);
     return 1 / (1 + exp(-logit));
 }
 
 /* --- fitting --- */
 
-/* That effect a (less b, unless -1) is normal with this deviation. */
-static void believe(struct effects *e, int a, int b, double deviation)
+static void add_answers(const struct flips_view *view)
 {
-    double weight = 1 / (deviation * deviation);
-    double off = e->value[a] - (b < 0 ? 0 : e->value[b]);
-    e->information[a][a] += weight;
-    e->gradient[a] -= weight * off;
-    if (b < 0)
-        return;
-    e->information[b][b] += weight;
-    e->information[a > b ? a : b][a > b ? b : a] -= weight;
-    e->gradient[b] += weight * off;
-}
-
-static void add_beliefs(struct effects *e, const struct strata *strata)
-{
-    for (int h = 0; h < e->strata; h++) {
-        bool right = strata->list[h].right;
-        int inner = right ? h - 1 : h + 1;
-        bool edge = inner < 0 || inner == e->strata ||
-                    strata->list[inner].right != right;
-        believe(e, h, edge ? -1 : inner, edge ? FIRST : WALK);
-    }
-    for (int c = e->strata; c < e->size; c++)
-        believe(e, c, -1, CLASS);
-}
-
-static void add_answers(struct effects *e, const struct flips_view *view)
-{
-    for (size_t h = 0; h < view->strata->count; h++) {
-        int64_t end, first = strata_range(view->strata, h, &end);
+    const struct strata *strata = view->effects->strata;
+    for (size_t h = 0; h < strata->count; h++) {
+        int64_t end, first = strata_range(strata, h, &end);
         for (int64_t i = first; i < end; i++) {
             if (!view->seen[i])
                 continue;
-            int own[OWN], count = own_effects(e, view->strata, h, i, own);
-            double p = probability(e, own, count, (double)view->logit[i]);
-            for (int k = 0; k < count; k++) {
-                e->gradient[own[k]] += (view->yes[i] ? 1 : 0) - p;
-                for (int m = 0; m <= k; m++)
-                    e->information[own[k]][own[m]] += p * (1 - p);
-            }
+            int own[EFFECTS_OWN];
+            int count = effects_of(view->effects, h, i, own);
+            double p = probability(view, own, count, i);
+            effects_add(view->effects, own, count, (view->yes[i] ? 1 : 0) - p,
+                        p * (1 - p));
         }
     }
 }
 
-/* Cholesky's factor in place; the beliefs make it positive. */
-static void factor(struct effects *e)
-{
-    for (int i = 0; i < e->size; i++) {
-        double *row = e->information[i];
-        for (int j = 0; j <= i; j++) {
-            const double *other = e->information[j];
-            double x = row[j];
-            for (int k = 0; k < j; k++)
-                x -= row[k] * other[k];
-            row[j] = i == j ? sqrt(fmax(x, 1e-12)) : x / other[j];
-        }
-    }
-}
-
-/* x becomes L^-1 x, whose squares sum to x' information^-1 x. */
-static void forward(const struct effects *e, double *x)
-{
-    for (int i = 0; i < e->size; i++) {
-        for (int k = 0; k < i; k++)
-            x[i] -= e->information[i][k] * x[k];
-        x[i] /= e->information[i][i];
-    }
-}
-
-static void backward(const struct effects *e, double *x)
-{
-    for (int i = e->size - 1; i >= 0; i--) {
-        for (int k = i + 1; k < e->size; k++)
-            x[i] -= e->information[k][i] * x[k];
-        x[i] /= e->information[i][i];
-    }
-}
-
-/* Leaves the factor of the information at the last step. */
-static void fit(struct effects *e, const struct flips_view *view)
+void flips_fit(const struct flips_view *view)
 {
     double most = INFINITY;
     for (int step = 0; step < STEPS && most > CLOSE; step++) {
-        memset(e->gradient, 0, sizeof e->gradient);
-        memset(e->information, 0, sizeof e->information);
-        add_beliefs(e, view->strata);
-        add_answers(e, view);
-        factor(e);
-        forward(e, e->gradient);
-        backward(e, e->gradient);
-        most = 0;
-        for (int i = 0; i < e->size; i++)
-            most = fmax(most, fabs(e->gradient[i]));
-        double part = most > FARTHEST ? FARTHEST / most : 1;
-        for (int i = 0; i < e->size; i++)
-            e->value[i] += part * e->gradient[i];
+        effects_begin(view->effects, 1);
+        add_answers(view);
+        most = effects_take(view->effects, FARTHEST);
     }
 }
 
@@ -167,7 +55,7 @@ static void fit(struct effects *e, const struct flips_view *view)
 /* Flips of one direction, and how their mean moves with the effects. */
 struct outlook {
     struct flips flips;
-    double slope[SIZE];
+    double slope[EFFECTS_MOST];
 };
 
 static void outlook_add(struct outlook *outlook, const int *own, int count,
@@ -180,24 +68,13 @@ static void outlook_add(struct outlook *outlook, const int *own, int count,
         outlook->slope[own[k]] += variance;
 }
 
-static struct flips outlook_close(struct outlook *outlook,
-                                  const struct effects *e)
-{
-    forward(e, outlook->slope);
-    for (int i = 0; i < e->size; i++)
-        outlook->flips.variance += outlook->slope[i] * outlook->slope[i];
-    return outlook->flips;
-}
-
 void flips_count(const struct flips_view *view, struct flips *lost,
                  struct flips *won)
 {
-    struct effects e;
+    const struct strata *strata = view->effects->strata;
     struct outlook down = {0}, up = {0};
-    effects_init(&e, view->strata);
-    fit(&e, view);
-    for (size_t h = 0; h < view->strata->count; h++) {
-        int64_t end, first = strata_range(view->strata, h, &end);
+    for (size_t h = 0; h < strata->count; h++) {
+        int64_t end, first = strata_range(strata, h, &end);
         for (int64_t i = first; i < end; i++) {
             bool from = view->base[i];
             struct outlook *outlook = from ? &down : &up;
@@ -205,13 +82,52 @@ void flips_count(const struct flips_view *view, struct flips *lost,
                 outlook->flips.seen += view->yes[i] != from;
                 continue;
             }
-            int own[OWN], count = own_effects(&e, view->strata, h, i, own);
-            double p = probability(&e, own, count, (double)view->logit[i]);
+            int own[EFFECTS_OWN];
+            int count = effects_of(view->effects, h, i, own);
+            double p = probability(view, own, count, i);
             outlook_add(outlook, own, count, from ? 1 - p : p);
         }
     }
-    *lost = outlook_close(&down, &e);
-    *won = outlook_close(&up, &e);
+    down.flips.variance += effects_doubt(view->effects, down.slope);
+    up.flips.variance += effects_doubt(view->effects, up.slope);
+    *lost = down.flips;
+    *won = up.flips;
+}
+
+/*
+ * A sample of variance v says what it is (v less), and says something of its
+ * effects, on which all others depend: with c = information^-1 slope, summed
+ * over its own effects, it takes v (1 + c)^2 off the variance of the whole.
+ */
+void flips_worth(const struct flips_view *view, float *worth)
+{
+    const struct strata *strata = view->effects->strata;
+    struct outlook all = {0};
+    for (size_t h = 0; h < strata->count; h++) {
+        int64_t end, first = strata_range(strata, h, &end);
+        for (int64_t i = first; i < end; i++) {
+            worth[i] = 0;
+            if (view->seen[i])
+                continue;
+            int own[EFFECTS_OWN];
+            int count = effects_of(view->effects, h, i, own);
+            double p = probability(view, own, count, i);
+            outlook_add(&all, own, count, p);
+            worth[i] = (float)(p * (1 - p));
+        }
+    }
+    effects_solve(view->effects, all.slope);
+    for (size_t h = 0; h < strata->count; h++) {
+        int64_t end, first = strata_range(strata, h, &end);
+        for (int64_t i = first; i < end; i++) {
+            int own[EFFECTS_OWN];
+            int count = effects_of(view->effects, h, i, own);
+            double reach = 1;
+            for (int k = 0; k < count; k++)
+                reach += all.slope[own[k]];
+            worth[i] *= (float)(reach * reach);
+        }
+    }
 }
 
 /* A quantile of the gamma distribution by Wilson and Hilferty's cube. */

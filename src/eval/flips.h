@@ -6,12 +6,12 @@
 #ifndef EVAL_FLIPS_H
 #define EVAL_FLIPS_H
 
-#include "eval/strata.h"
+#include "eval/effects.h"
 
 /* Samples by place in the strata's order; `yes` only where seen. */
 struct flips_view {
-    const struct strata *strata;
-    const bool *base; /* the dense model's answer is right */
+    struct effects *effects; /* of these strata; begun where they are */
+    const bool *base;        /* the dense model's answer is right */
     const bool *seen, *yes;
     const float *logit; /* of the believed probability of a right answer */
 };
@@ -21,9 +21,16 @@ struct flips {
     double mean, variance; /* of those among samples not seen */
 };
 
-/* Two milliseconds at most for 10,000 samples; allocates nothing. */
+/* Fits the effects to what was seen: before the two below. Two milliseconds
+ * at most for 10,000 samples; nothing here allocates. */
+void flips_fit(const struct flips_view *view);
+
 void flips_count(const struct flips_view *view, struct flips *lost,
                  struct flips *won);
+
+/* What seeing each sample is worth: by how much the variance of the flips
+ * falls, by place, written; 0 where seen. */
+void flips_worth(const struct flips_view *view, float *worth);
 
 /*
  * base - lost + won with bounds z deviations away, each direction's after a

@@ -1,10 +1,10 @@
 /*
  * Margins of the samples seen are fitted on the dense ones (margin_model);
  * the fit gives every sample its chance to be right; flips.c corrects the
- * chances by the answers seen and counts. Batches go where they lower the
- * variance most (Neyman: size times deviation over what is there), one in
- * five where least is known, and the first few where the fit needs support.
- * The mean loss is a stratified mean of differences to the dense model's.
+ * chances by the answers seen and counts, and says what the samples left are
+ * worth. The batch that is worth most comes next, one in five where least is
+ * known, and the first few, of all classes, where the fit needs support. The
+ * mean loss is a regression of the differences to the dense model's.
  */
 #include "eval/live.h"
 
@@ -14,13 +14,17 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <gsl/gsl_cdf.h>
 
-/* 0.05 in 13 parts, both sides; the factor for a fit on few samples. */
-static const double DEVIATIONS = 2.9, FEW = 16;
+/* 0.05 in 13 parts, both sides, and a little; the factor for a fit on few
+ * samples; what long tails of differences of loss do to theirs. */
+static const double DEVIATIONS = 3.0, FEW = 16, LOSS_TAILS = 2;
+/* Deviations of the effects on differences of loss, in spreads. */
+static const double LOSS_SCALE = 10;
 static const double FAR = 1e3; /* a margin that is not finite */
-enum { UNIFORM_EVERY = 5, PILOT = 8, ROOM = 8, LOSS_PRIOR = 4 };
+enum { UNIFORM_EVERY = 5, PILOT = 8, ROOM = 8, LOSS_PRIOR = 4, LOSS_STEPS = 2 };
 
 /* One yes-or-no answer per sample, and its margin. */
 struct answers {
@@ -30,6 +34,7 @@ struct answers {
     bool *yes;             /* by place, where seen */
     float *logit;          /* by place: of the believed chance of a yes */
     struct margin_model model;
+    struct effects *effects;
 };
 
 struct live {
@@ -37,12 +42,14 @@ struct live {
     bool *seen;     /* by place */
     bool *reserved; /* by batch */
     int64_t count, fitted, handed;
-    int64_t taken[STRATA_MAX]; /* batches */
-    int64_t next[STRATA_MAX];  /* no batch before is left */
-    double score[STRATA_MAX];
+    int64_t taken[STRATA_MAX];  /* batches */
+    int64_t scored[STRATA_MAX]; /* taken when scores were made */
+    double *score;              /* by batch */
+    float *worth;               /* by place */
     struct answers top1, top5;
     int32_t *label, *rival; /* of the seen, in order of arrival */
     float *loss;            /* by place: difference to the dense one's */
+    struct effects *loss_effects;
 };
 
 static float finite_or(float x, float otherwise)
@@ -63,10 +70,14 @@ static int answers_init(struct answers *a, const struct strata *strata,
     a->margin = array_create(n, sizeof *a->margin);
     a->yes = array_create(n, sizeof *a->yes);
     a->logit = array_create(n, sizeof *a->logit);
+    a->effects = array_create(1, sizeof *a->effects);
     for (size_t i = 0; i < n; i++)
         sum += fabs((double)finite_or(margin[i], 0));
     margin_model_init(&a->model, n ? sum / (double)n : 1, strata->classes);
-    return a->dense && a->margin && a->yes && a->logit ? 0 : -1;
+    if (!a->dense || !a->margin || !a->yes || !a->logit || !a->effects)
+        return -1;
+    effects_init(a->effects, strata);
+    return 0;
 }
 
 static void answers_release(struct answers *a)
@@ -75,6 +86,7 @@ static void answers_release(struct answers *a)
     free(a->margin);
     free(a->yes);
     free(a->logit);
+    free(a->effects);
 }
 
 static void predict(const struct strata *s, struct answers *a)
@@ -87,31 +99,37 @@ static void predict(const struct strata *s, struct answers *a)
     }
 }
 
-static void refit(struct live *live)
+static void refit_answers(struct live *live, struct answers *a)
 {
-    struct answers *both[] = {&live->top1, &live->top5};
-    for (size_t k = 0; k < ARRAY_LENGTH(both); k++) {
-        struct margin_samples samples = {both[k]->dense, both[k]->margin,
-                                         live->label, live->rival, live->count};
-        margin_model_fit(&both[k]->model, &samples);
-        predict(live->strata, both[k]);
-    }
-    live->fitted = live->count;
+    struct margin_samples samples = {a->dense, a->margin, live->label,
+                                     live->rival, live->count};
+    margin_model_fit(&a->model, &samples);
+    predict(live->strata, a);
 }
 
-/* What one batch more in a stratum is worth, but for what is there. */
+static struct flips_view view_of(const struct live *live,
+                                 const struct answers *a)
+{
+    return (struct flips_view){a->effects, a->base, live->seen, a->yes,
+                               a->logit};
+}
+
+/* What each batch is worth, but for those to come. */
 static void score(struct live *live)
 {
     const struct strata *s = live->strata;
-    for (size_t h = 0; h < s->count; h++) {
-        int64_t end, first = strata_range(s, h, &end);
-        double sum = 0;
-        for (int64_t i = first; i < end; i++) {
-            double p = 1 / (1 + exp(-(double)live->top1.logit[i]));
-            sum += p * (1 - p);
-        }
-        live->score[h] = sqrt((double)(end - first) * sum);
+    struct flips_view view = view_of(live, &live->top1);
+    refit_answers(live, &live->top1);
+    flips_fit(&view);
+    flips_worth(&view, live->worth);
+    for (int64_t b = 0; b < s->batches; b++) {
+        int64_t first, count = strata_batch(s, b, &first);
+        live->score[b] = 0;
+        for (int64_t i = first; i < first + count; i++)
+            live->score[b] += (double)live->worth[i];
     }
+    memcpy(live->scored, live->taken, sizeof live->scored);
+    live->fitted = live->count;
 }
 
 int live_create(struct live **out, const struct strata *strata,
@@ -127,17 +145,17 @@ int live_create(struct live **out, const struct strata *strata,
     live->label = array_create(n, sizeof *live->label);
     live->rival = array_create(n, sizeof *live->rival);
     live->loss = array_create(n, sizeof *live->loss);
+    live->worth = array_create(n, sizeof *live->worth);
+    live->score = array_create(batches, sizeof *live->score);
+    live->loss_effects = array_create(1, sizeof *live->loss_effects);
     if (!live->seen || !live->reserved || !live->label || !live->rival ||
-        !live->loss ||
+        !live->loss || !live->worth || !live->score || !live->loss_effects ||
         answers_init(&live->top1, strata, strata->margin, strata->right) < 0 ||
         answers_init(&live->top5, strata, strata->margin5, strata->top5) < 0) {
         live_destroy(live);
         return error_memory(err, n * sizeof *live->loss);
     }
-    for (size_t h = 0; h < strata->count; h++)
-        live->next[h] = strata->list[h].first;
-    refit(live);
-    score(live);
+    effects_init(live->loss_effects, strata);
     *out = live;
     return 0;
 }
@@ -151,6 +169,9 @@ void live_destroy(struct live *live)
     free(live->label);
     free(live->rival);
     free(live->loss);
+    free(live->worth);
+    free(live->score);
+    free(live->loss_effects);
     answers_release(&live->top1);
     answers_release(&live->top5);
     free(live);
@@ -168,35 +189,70 @@ static int64_t reserve(struct live *live, int64_t b)
     return b;
 }
 
-/* Every other of the first batches supports the fit away from the boundary. */
+/* The first batches, which nothing is known to choose by: beside the boundary
+ * and, to support the fit, away from it. Always mixed ones. */
 static int64_t pilot(const struct live *live)
 {
-    static const double places[PILOT / 2] = {0.5, 0.25, 0.75, 0.95};
+    static const double places[PILOT] = {0, 0.5, 0, 0.25, 0, 0.75, 0, 0.95};
+    static const int from_boundary[PILOT] = {0, 0, -1, 0, 1, 0, 2, 0};
     const struct strata *s = live->strata;
-    if (live->handed >= PILOT || live->handed % 2 == 0)
+    if (live->handed >= PILOT)
         return -1;
-    double place = places[live->handed / 2] * (double)s->batches;
-    return s->list[strata_of_batch(s, (int64_t)place)].first;
+    double place = places[live->handed] * (double)s->batches;
+    size_t h = strata_of_batch(s, (int64_t)place);
+    if (place <= 0) {
+        for (h = 0; h + 1 < s->count && !s->list[h].right; h++)
+            ;
+        int64_t at = (int64_t)h + from_boundary[live->handed];
+        h = at < 0 || at >= (int64_t)s->count ? h : (size_t)at;
+    }
+    return s->list[h].first;
 }
 
-static int64_t worth_most(struct live *live)
+/* The first batches of a stratum hold all classes: they come first where
+ * little is known. */
+static int64_t least_known(const struct live *live)
 {
     const struct strata *s = live->strata;
-    bool uniform = live->handed % UNIFORM_EVERY == UNIFORM_EVERY - 1;
+    double most = 0;
+    int64_t best = -1;
+    for (size_t h = 0; h < s->count; h++) {
+        const struct stratum *stratum = &s->list[h];
+        double there = (double)(live->taken[h] * s->batch + ROOM);
+        double need = (double)(stratum->count * s->batch) / there;
+        if (need <= most || live->taken[h] == stratum->count)
+            continue;
+        int64_t end = stratum->first + stratum->count, b = stratum->first;
+        int64_t found = -1;
+        for (; b < end; b++) {
+            if (live->reserved[b])
+                continue;
+            if (found < 0 || live->score[b] > live->score[found])
+                found = b;
+            if (b < stratum->first + stratum->mixed)
+                break;
+        }
+        most = need;
+        best = found;
+    }
+    return best;
+}
+
+static int64_t worth_most(const struct live *live)
+{
+    const struct strata *s = live->strata;
     double most = -1;
     int64_t best = -1;
     for (size_t h = 0; h < s->count; h++) {
-        int64_t end = s->list[h].first + s->list[h].count;
-        while (live->next[h] < end && live->reserved[live->next[h]])
-            live->next[h]++;
-        if (live->next[h] == end)
-            continue;
+        int64_t first = s->list[h].first, end = first + s->list[h].count;
         double there = (double)(live->taken[h] * s->batch + ROOM);
-        double size = (double)(s->list[h].count * s->batch);
-        double worth = (uniform ? size : live->score[h]) / there;
-        if (best < 0 || worth > most) {
-            most = worth;
-            best = live->next[h];
+        double before = (double)(live->scored[h] * s->batch + ROOM);
+        double fall = before * before / (there * there);
+        for (int64_t b = first; b < end; b++) {
+            if (live->reserved[b] || live->score[b] * fall <= most)
+                continue;
+            most = live->score[b] * fall;
+            best = b;
         }
     }
     return best;
@@ -204,11 +260,13 @@ static int64_t worth_most(struct live *live)
 
 int64_t live_next(struct live *live)
 {
-    if (live->count > live->fitted + live->fitted / 8 + 32) {
-        refit(live);
-        score(live);
-    }
     int64_t b = reserve(live, pilot(live));
+    if (b >= 0)
+        return b;
+    if (!live->fitted || live->count > live->fitted + live->fitted / 8 + 32)
+        score(live);
+    if (live->handed % UNIFORM_EVERY == UNIFORM_EVERY - 1)
+        b = reserve(live, least_known(live));
     return b < 0 ? reserve(live, worth_most(live)) : b;
 }
 
@@ -253,20 +311,23 @@ static double allowance(const struct live *live)
     return 0.5 + 0.1 * left / ((double)live->count + 1);
 }
 
+/* What is left is what the model is surest of, so that its mistakes weigh more
+ * the more was seen: the deviation of the answers replayed grows like this. */
 static double deviations(const struct live *live)
 {
-    return DEVIATIONS * (1 + FEW / ((double)live->count + 1));
+    double count = (double)live->count, all = (double)live->strata->samples;
+    return DEVIATIONS * (1 + FEW / (count + 1)) * (1 + count / all);
 }
 
 /* lost and won: of this answer, written. */
-static struct estimate estimate_answers(const struct live *live,
-                                        const struct answers *answers,
-                                        int64_t base, struct flips *lost,
-                                        struct flips *won)
+static struct estimate estimate_answers(struct live *live,
+                                        struct answers *answers, int64_t base,
+                                        struct flips *lost, struct flips *won)
 {
     const struct strata *s = live->strata;
-    struct flips_view view = {s, answers->base, live->seen, answers->yes,
-                              answers->logit};
+    struct flips_view view = view_of(live, answers);
+    refit_answers(live, answers);
+    flips_fit(&view);
     flips_count(&view, lost, won);
     struct flips_range range =
         flips_combine(base, lost, won, deviations(live), allowance(live));
@@ -278,48 +339,75 @@ static struct estimate estimate_answers(const struct live *live,
                              .total = s->samples};
 }
 
-/* Differences of loss in one stratum. */
-struct moments {
-    double count, sum, squares, left;
-};
-
-static struct moments moments_of(const struct live *live, size_t h)
+/* Spreads of what is left of differences of loss once the effects are taken
+ * off, by stratum; each square is drawn to that of the one before it, from the
+ * lowest margins up, as LOSS_PRIOR samples would. */
+static void loss_spreads(const struct live *live, double *spreads, bool fitted)
 {
-    int64_t end, first = strata_range(live->strata, h, &end);
-    struct moments m = {0};
-    for (int64_t i = first; i < end; i++) {
-        double d = (double)live->loss[i];
-        m.left += !live->seen[i];
-        if (live->seen[i]) {
-            m.count++;
-            m.sum += d;
-            m.squares += d * d;
+    const struct effects *e = live->loss_effects;
+    double variance = 1;
+    for (size_t h = 0; h < live->strata->count; h++) {
+        int64_t end, first = strata_range(live->strata, h, &end);
+        double count = LOSS_PRIOR, squares = LOSS_PRIOR * variance;
+        for (int64_t i = first; i < end; i++) {
+            int own[EFFECTS_OWN];
+            if (!live->seen[i])
+                continue;
+            double d = (double)live->loss[i];
+            if (fitted)
+                d -= spreads[h] * effects_sum(e, own, effects_of(e, h, i, own));
+            squares += d * d;
+            count++;
         }
+        if (count > LOSS_PRIOR)
+            variance = squares / count;
+        spreads[h] = sqrt(fmax(variance, 1e-12));
     }
-    return m;
 }
 
-/* Each stratum's mean and variance are drawn to those of the ones before it,
- * from the lowest margins up, as LOSS_PRIOR samples would. */
+static void fit_loss(const struct live *live, const double *spreads)
+{
+    struct effects *e = live->loss_effects;
+    effects_begin(e, LOSS_SCALE);
+    for (size_t h = 0; h < live->strata->count; h++) {
+        int64_t end, first = strata_range(live->strata, h, &end);
+        for (int64_t i = first; i < end; i++) {
+            int own[EFFECTS_OWN];
+            if (!live->seen[i])
+                continue;
+            int count = effects_of(e, h, i, own);
+            double d = (double)live->loss[i] / spreads[h];
+            effects_add(e, own, count, d - effects_sum(e, own, count), 1);
+        }
+    }
+    effects_take(e, INFINITY);
+}
+
+/* A regression of the differences to the dense model's losses. */
 static struct estimate estimate_loss(const struct live *live)
 {
     const struct strata *s = live->strata;
+    const struct effects *e = live->loss_effects;
     double n = (double)s->samples, total = 0, variance = 0;
-    double mean = 0, spread = 1;
-    for (int64_t i = 0; i < s->samples; i++)
-        total += (double)s->loss[i];
-    for (size_t h = 0; h < s->count; h++) {
-        struct moments m = moments_of(live, h);
-        double own = m.count > 0 ? m.sum / m.count : mean;
-        double squares = fmax(m.squares - m.count * own * own, 0) +
-                         LOSS_PRIOR * (spread + (own - mean) * (own - mean));
-        if (m.count > 0)
-            spread = squares / (m.count + LOSS_PRIOR);
-        mean = (m.sum + LOSS_PRIOR * mean) / (m.count + LOSS_PRIOR);
-        total += m.sum + m.left * mean;
-        variance += m.left * m.left * spread / (m.count + 1) + m.left * spread;
+    double spreads[STRATA_MAX], slope[EFFECTS_MOST] = {0};
+    for (int step = 0; step < LOSS_STEPS; step++) {
+        loss_spreads(live, spreads, step > 0);
+        fit_loss(live, spreads);
     }
-    double half = deviations(live) * sqrt(variance);
+    for (size_t h = 0; h < s->count; h++) {
+        int64_t end, first = strata_range(s, h, &end);
+        for (int64_t i = first; i < end; i++) {
+            int own[EFFECTS_OWN], count = effects_of(e, h, i, own);
+            total += (double)s->loss[i] +
+                     (live->seen[i] ? (double)live->loss[i]
+                                    : spreads[h] * effects_sum(e, own, count));
+            variance += live->seen[i] ? 0 : spreads[h] * spreads[h];
+            for (int k = 0; k < count && !live->seen[i]; k++)
+                slope[own[k]] += spreads[h];
+        }
+    }
+    variance += effects_doubt(e, slope);
+    double half = LOSS_TAILS * deviations(live) * sqrt(variance);
     return (struct estimate){.value = total / n,
                              .low = fmax((total - half) / n, 0),
                              .high = (total + half) / n,
@@ -344,8 +432,6 @@ void live_estimate(struct live *live, struct live_figures *figures)
 {
     const struct strata *s = live->strata;
     struct flips lost, won, lost5, won5;
-    if (live->count > live->fitted)
-        refit(live);
     figures->top5 =
         estimate_answers(live, &live->top5, s->top5_count, &lost5, &won5);
     figures->accuracy =

@@ -3,13 +3,10 @@
  * the few that it has answered, the dense model's answers to all being known.
  * It also says which batch is worth most. The intervals hold at every look at
  * once: the 5 % are spent in equal parts, one for each of the thirteen
- * doublings up to ten thousand samples (2.9 deviations), so that stopping when
- * it looks good does no harm. They rest on the strata's random order and on
- * the model of margins as far as flips are too rare to be seen. Measured by
- * tests/bench/bench_coverage: on each of three example models and in every
- * band of drop at least 99 % hold at a random look and 95 % at 15 looks
- * together; LeNet-5 above ten points 93 % (100 edits). Synthetic worlds in
- * which one class flips at any margin hold at all looks in two of three.
+ * doublings up to ten thousand samples (2.9 deviations; a little more is
+ * taken), so that stopping when it looks good does no harm. They rest on the
+ * model of margins and effects, since batches are chosen by what they are worth
+ * to it. How often they hold: tests/bench/bench_coverage.
  * Not thread-safe: the caller's mutex guards it.
  */
 #ifndef EVAL_LIVE_H

@@ -12,21 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RIGHT_STRATA = 14, WRONG_STRATA = 6, LEAST_BATCHES = 2 };
+enum { RIGHT_STRATA = 14, WRONG_STRATA = 6, LEAST_BATCHES = 2, MIXED = 1 };
 
 static const double NARROWING = 1.5;
 
 struct key {
-    double margin;
-    int64_t sample;
+    double value;
+    int64_t place, sample;
 };
 
 static int compare_keys(const void *a, const void *b)
 {
     const struct key *x = a, *y = b;
-    if (x->margin != y->margin)
-        return x->margin < y->margin ? -1 : 1;
-    return x->sample < y->sample ? -1 : x->sample > y->sample;
+    if (x->value != y->value)
+        return x->value < y->value ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
 }
 
 /* A number that sorts: what is not one counts as the least. */
@@ -70,13 +70,13 @@ static void make_list(struct strata *strata, int64_t wrong_batches)
     for (size_t i = count; i > 0; i--) {
         int64_t last = i > 1 ? ends[i - 2] : 0;
         strata->list[strata->count++] = (struct stratum){
-            wrong_batches - ends[i - 1], ends[i - 1] - last, false};
+            wrong_batches - ends[i - 1], ends[i - 1] - last, MIXED, false};
     }
     count = cut(right_batches, RIGHT_STRATA, ends);
     for (size_t i = 0; i < count; i++) {
         int64_t last = i ? ends[i - 1] : 0;
         strata->list[strata->count++] =
-            (struct stratum){wrong_batches + last, ends[i] - last, true};
+            (struct stratum){wrong_batches + last, ends[i] - last, MIXED, true};
     }
 }
 
@@ -90,6 +90,24 @@ static void shuffle(struct strata *strata, struct rng *rng)
             order[j] = order[i - 1];
             order[i - 1] = swap;
         }
+    }
+}
+
+/* What follows the mixed batches of a stratum, by class, else as it lies, so
+ * that batches of a class that suffers can be chosen. */
+static void sort_by_class(struct strata *strata, const int64_t *labels,
+                          struct key *keys)
+{
+    for (size_t h = 0; h < strata->count; h++) {
+        int64_t end, first = strata_range(strata, h, &end);
+        first += strata->list[h].mixed * strata->batch;
+        int64_t *order = strata->order + first, count = end - first;
+        for (int64_t i = 0; i < count; i++)
+            keys[i] = (struct key){(double)labels[order[i]], i, order[i]};
+        if (count > 0)
+            qsort(keys, (size_t)count, sizeof *keys, compare_keys);
+        for (int64_t i = 0; i < count; i++)
+            order[i] = keys[i].sample;
     }
 }
 
@@ -148,18 +166,19 @@ int strata_create(struct strata **out, const struct outcome *dense,
     if (allocate(s, err) < 0)
         goto fail;
     for (int64_t i = 0; i < samples; i++) {
-        keys[i] = (struct key){sortable(&dense[i]), i};
+        keys[i] = (struct key){sortable(&dense[i]), i, i};
         wrong += !dense[i].correct;
     }
     qsort(keys, (size_t)samples, sizeof *keys, compare_keys);
     for (int64_t i = 0; i < samples; i++)
         s->order[i] = keys[i].sample;
-    free(keys);
     make_list(s, (wrong + batch / 2) / batch);
     struct rng rng;
     rng_init(&rng, seed);
     shuffle(s, &rng);
+    sort_by_class(s, labels, keys);
     take_samples(s, dense, labels);
+    free(keys);
     *out = s;
     return 0;
 fail:

@@ -1,8 +1,9 @@
 /*
  * The order in which samples are looked at once the dense model's margins are
  * known: strata by margin, narrow where answers are likely to flip, shuffled
- * inside, each a whole number of batches. The same for every variant, so that
- * cached activations of a batch stay good. Immutable: threads share it.
+ * inside but for the classes, each a whole number of batches. The same for
+ * every variant, so that cached activations of a batch stay good. Immutable:
+ * threads share it.
  */
 #ifndef EVAL_STRATA_H
 #define EVAL_STRATA_H
@@ -16,6 +17,7 @@ enum { STRATA_MAX = 24 };
 
 struct stratum {
     int64_t first, count; /* batches first … first + count - 1 */
+    int64_t mixed;        /* of them of all classes: the first ones */
     bool right;           /* the dense model's answers (but for one batch) */
 };
 

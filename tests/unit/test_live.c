@@ -1,6 +1,7 @@
 /* The live estimate on synthetic margins, seeded. */
 #include "base/array.h"
 #include "base/rng.h"
+#include "eval/effects.h"
 #include "eval/live.h"
 
 #include <math.h>
@@ -94,6 +95,7 @@ static void strata_hold_every_sample_once(void **state)
     int64_t batches = 0;
     double before = -INFINITY;
     for (size_t h = 0; h < s->count; h++) {
+        int64_t classes = -1, sorted = s->list[h].first + s->list[h].mixed;
         int64_t end, first = strata_range(s, h, &end);
         double least = INFINITY, most = -INFINITY;
         assert_int_equal(s->list[h].first, batches);
@@ -103,6 +105,11 @@ static void strata_hold_every_sample_once(void **state)
             seen[s->order[i]] = true;
             least = fmin(least, (double)s->margin[i]);
             most = fmax(most, (double)s->margin[i]);
+            /* Behind the mixed batches by class. */
+            if (i >= sorted * BATCH) {
+                assert_true(s->label[i] >= classes);
+                classes = s->label[i];
+            }
         }
         assert_true(least >= before);
         before = most;
@@ -253,6 +260,83 @@ static void a_class_that_breaks_is_found(void **state)
     free(w);
 }
 
+/* Once it has shown that one class suffers, its batches are asked for. */
+static void batches_of_the_class_that_suffers_come_first(void **state)
+{
+    (void)state;
+    struct world *w = calloc(1, sizeof *w);
+    struct rng rng;
+    rng_init(&rng, 9);
+    make_world(w, &rng, 0.1);
+    for (int i = 0; i < N; i++)
+        if (w->labels[i] == 5 && rng_uniform(&rng) < 0.5)
+            w->variant[i] = answer(-1, w->dense[i].rival);
+    struct strata *s = make_strata(w, 1);
+    struct live *live = make_live(s);
+    int asked = 0, suffering = 0;
+    while (live_samples(live) < 768) {
+        int64_t b = live_next(live), first;
+        int64_t count = strata_batch(s, b, &first);
+        for (int64_t i = first; i < first + count; i++) {
+            asked += live_samples(live) >= 384;
+            suffering += live_samples(live) >= 384 && s->label[i] == 5;
+        }
+        live_add(live, b, w->variant);
+    }
+    print_message("%d of %d samples are of the class\n", suffering, asked);
+    assert_true(suffering > asked / 5); /* a tenth of all are */
+    live_destroy(live);
+    strata_destroy(s);
+    free(w);
+}
+
+/* The effects by their definition: what is added is solved for. */
+static void effects_are_what_was_seen_drawn_to_zero(void **state)
+{
+    (void)state;
+    struct world *w = calloc(1, sizeof *w);
+    struct rng rng;
+    rng_init(&rng, 10);
+    make_world(w, &rng, 0.5);
+    struct strata *s = make_strata(w, 1);
+    struct effects *e = calloc(1, sizeof *e);
+    effects_init(e, s);
+    /* Every sample of label 2 says 1, all others 0. */
+    for (int step = 0; step < 2; step++) {
+        effects_begin(e, 1);
+        for (size_t h = 0; h < s->count; h++) {
+            int64_t end, first = strata_range(s, h, &end);
+            for (int64_t i = first; i < end; i++) {
+                int own[EFFECTS_OWN], count = effects_of(e, h, i, own);
+                for (int k = 1; k < count; k++)
+                    assert_true(own[k - 1] < own[k] && own[k] < e->size);
+                double left = (s->label[i] == 2) - effects_sum(e, own, count);
+                effects_add(e, own, count, left, 1);
+            }
+        }
+        double change = effects_take(e, INFINITY);
+        /* A linear problem is solved in one step. */
+        assert_true(step ? change < 1e-9 : change > 0.1);
+    }
+    double squares = 0, x[EFFECTS_MOST] = {0}, y[EFFECTS_MOST] = {0};
+    for (size_t h = 0; h < s->count; h++) {
+        int64_t end, first = strata_range(s, h, &end);
+        for (int64_t i = first; i < end; i++) {
+            int own[EFFECTS_OWN], count = effects_of(e, h, i, own);
+            double off = (s->label[i] == 2) - effects_sum(e, own, count);
+            squares += off * off / N;
+        }
+    }
+    assert_true(squares < 0.01); /* of 0.09 */
+    x[3] = y[3] = 1;
+    effects_solve(e, y);
+    double doubt = effects_doubt(e, x);
+    assert_true(fabs(doubt - y[3]) < 1e-12 && doubt > 0 && doubt < 0.5);
+    free(e);
+    strata_destroy(s);
+    free(w);
+}
+
 static void small_changes_need_few_samples(void **state)
 {
     (void)state;
@@ -335,6 +419,8 @@ int main(void)
         cmocka_unit_test(everything_seen_is_exact),
         cmocka_unit_test(intervals_hold_the_value_of_all_samples),
         cmocka_unit_test(a_class_that_breaks_is_found),
+        cmocka_unit_test(batches_of_the_class_that_suffers_come_first),
+        cmocka_unit_test(effects_are_what_was_seen_drawn_to_zero),
         cmocka_unit_test(small_changes_need_few_samples),
         cmocka_unit_test(odd_answers_do_no_harm),
         cmocka_unit_test(known_batches_are_skipped),
