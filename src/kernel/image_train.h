@@ -28,6 +28,9 @@ struct image_conv {
     int64_t height, width; /* of a source plane with its padding */
     bool pads;
     int64_t rows; /* of the result that a sum by weights takes together */
+    /* Winograd's points: tiles of out x out pixels of the result; out 0: taps
+     * and pixels as they are. */
+    int64_t out, tile_rows, tile_columns;
 };
 
 /* False: groups, or a batch that is no multiple of 16 images. */
@@ -37,12 +40,12 @@ struct image_conv image_conv_of(const struct conv_spec *conv);
  * source, and of scratch for any of the kernels. */
 size_t image_weight_bytes(const struct image_conv *conv, bool by_taps);
 size_t image_scratch_bytes(const struct image_conv *conv);
-/* weight: plain (oc, ic, kh, kw) */
-void image_weight_pack(const struct image_conv *conv, const float *weight,
-                       bool by_taps, float *packed);
 
 /* All memory is 64-byte aligned. Gradients are added where `adds`. */
 struct image_kernels {
+    /* weight: plain (oc, ic, kh, kw) */
+    void (*pack)(const struct image_conv *conv, const float *weight,
+                 bool by_taps, float *packed);
     /* dst = conv(src) + bias; bias (oc) or NULL. */
     void (*forward)(const struct image_conv *conv, const float *packed,
                     const float *bias, const float *src, float *dst,
@@ -82,11 +85,33 @@ struct image_scratch {
     struct image_tap *taps; /* (taps) */
     float *source;          /* a block of images with its padding */
     float *sums;            /* (taps, CORNER, 16) */
-    float *edge;            /* a tile that is not stored as a whole */
+    float *edge;            /* six tiles that are not stored as a whole */
+    float *points;          /* a line of both sides' points */
+    float *totals;          /* (36, filters): sums of all points */
 };
 
 struct image_scratch image_scratch_of(const struct image_conv *conv,
                                       float *memory);
+/* From point to point in totals, filters filled up to vectors. */
+int64_t image_filters(const struct image_conv *conv);
+void image_taps_pack(const struct image_conv *conv, const float *weight,
+                     bool by_taps, float *packed);
 void image_list_taps(const struct image_conv *conv, struct image_tap *taps);
+
+/* The passes by points of one block of images: src padded, by_src added to;
+ * sums by points, then their weights. */
+void image_points_pack(const struct image_conv *conv, const float *weight,
+                       bool by_taps, float *packed);
+void image_points_forward(const struct image_conv *conv, const float *packed,
+                          const float *bias, const float *src, float *dst,
+                          const struct image_scratch *scratch);
+void image_points_by_src(const struct image_conv *conv, const float *packed,
+                         const float *by_dst, float *by_src,
+                         const struct image_scratch *scratch);
+void image_points_sum(const struct image_conv *conv, const float *src,
+                      const float *by_dst, bool begins,
+                      const struct image_scratch *scratch);
+void image_points_end(const struct image_conv *conv, bool adds,
+                      float *by_weight, const struct image_scratch *scratch);
 
 #endif

@@ -12,31 +12,11 @@
 
 #include "kernel/image_train.h"
 
-#include "kernel/dense_vector.h"
+#include "kernel/image_vector.h"
 
 #include <math.h>
 
-enum { GROUP = IMAGE_GROUP, PIXELS = IMAGE_PIXELS, CORNER = IMAGE_CORNER };
-
 /* --- sums of products --- */
-
-/* dst[r][i] = or += first[r] + sum over k of weight[k][r] *
- * src[offsets[k] + i * src_step] */
-struct tile {
-    const float *src, *weight;
-    const int32_t *offsets;
-    int64_t count, src_step, dst_step;
-    float first[GROUP];
-    bool adds;
-    float *dst[GROUP];
-};
-
-/* Loaded once: GCC would load it again for every product. */
-ALWAYS_INLINE vec held(vec v)
-{
-    __asm__("" : "+v"(v));
-    return v;
-}
 
 ALWAYS_INLINE void tile_run(const struct tile *t, int pixels, int64_t src_step,
                             int64_t dst_step)
@@ -94,7 +74,7 @@ TILE(7)
 TILE(8)
 #undef TILE
 
-static void run_tile(const struct tile *t, int64_t pixels)
+void image_tile_run(const struct tile *t, int64_t pixels)
 {
     static tile_function *const near[] = {near_1, near_2, near_3, near_4,
                                           near_5, near_6, near_7, near_8};
@@ -109,11 +89,6 @@ static int64_t tile_width(int64_t width)
 {
     int64_t tiles = (width + PIXELS - 1) / PIXELS;
     return (width + tiles - 1) / tiles;
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* --- forward --- */
@@ -172,7 +147,7 @@ static void forward_row(const struct image_conv *p, const float *packed,
                 t.dst[r] =
                     real ? dst + at * LANES : s->edge + r * PIXELS * LANES;
             }
-            run_tile(&t, smaller(wide, c->ow - x));
+            image_tile_run(&t, smaller(wide, c->ow - x));
         }
 }
 
@@ -187,7 +162,9 @@ static void forward(const struct image_conv *p, const float *packed,
         const float *x =
             padded(p, src + n * c->ic * c->ih * c->iw * LANES, s.source);
         float *to = dst + n * c->oc * c->oh * c->ow * LANES;
-        for (int64_t y = 0; y < c->oh; y++)
+        if (p->out)
+            image_points_forward(p, packed, bias, x, to, &s);
+        for (int64_t y = 0; y < c->oh && !p->out; y++)
             forward_row(p, packed, bias, x, y, to, &s);
     }
 }
@@ -230,7 +207,7 @@ static void by_src_tile(const struct image_conv *p, struct tile *t,
     t->dst_step = whole ? c->sw * LANES : LANES;
     for (int r = 0; r < GROUP && whole; r++)
         t->dst[r] = rows[r] + first[r] * LANES;
-    run_tile(t, pixels);
+    image_tile_run(t, pixels);
     for (int r = 0; r < GROUP && !whole; r++)
         if (rows[r])
             add_inside(c, edge + r * PIXELS * LANES, first[r], pixels, rows[r]);
@@ -268,115 +245,14 @@ static void by_src(const struct image_conv *p, const float *packed,
         float *block = to + n * to_floats;
         if (!adds)
             memset(block, 0, (size_t)to_floats * sizeof *block);
-        for (int64_t y = 0; y < c->oh; y++)
+        if (p->out)
+            image_points_by_src(p, packed, by_dst + n * from_floats, block, &s);
+        for (int64_t y = 0; y < c->oh && !p->out; y++)
             by_src_row(p, packed, by_dst + n * from_floats, y, block, &s);
     }
 }
 
 /* --- by the weights --- */
-
-/* Lane i of the result is the sum of v[i]. */
-static inline vec sum_lanes(const vec v[LANES])
-{
-    vec q[4];
-    for (int i = 0; i < 4; i++) {
-        const vec *u = v + 4 * i;
-        __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(u[0], u[1]) +
-                                     _mm512_unpackhi_ps(u[0], u[1]));
-        __m512d b = _mm512_castps_pd(_mm512_unpacklo_ps(u[2], u[3]) +
-                                     _mm512_unpackhi_ps(u[2], u[3]));
-        q[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b)) +
-               _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-    }
-    vec e = _mm512_shuffle_f32x4(q[0], q[1], 0x44) +
-            _mm512_shuffle_f32x4(q[0], q[1], 0xee);
-    vec f = _mm512_shuffle_f32x4(q[2], q[3], 0x44) +
-            _mm512_shuffle_f32x4(q[2], q[3], 0xee);
-    return _mm512_shuffle_f32x4(e, f, 0x88) + _mm512_shuffle_f32x4(e, f, 0xdd);
-}
-
-struct corner {
-    const float *src, *by_dst; /* at the first pixel */
-    int64_t dst_plane;
-    int64_t offsets[CORNER];          /* taps */
-    int64_t rows, columns, row, step; /* row, step: of src, in floats */
-    int filters;
-    float *sums; /* (CORNER, CORNER, 16) */
-    bool begins, ends;
-};
-
-ALWAYS_INLINE void corner_run(const struct corner *c, int64_t step,
-                              vec s[CORNER][CORNER])
-{
-    const float *d[CORNER], *x[CORNER];
-#pragma GCC unroll 8
-    for (int a = 0; a < CORNER; a++) {
-        d[a] = c->by_dst + (a < c->filters ? a : 0) * c->dst_plane;
-        x[a] = c->src + c->offsets[a];
-    }
-    for (int64_t y = 0; y < c->rows; y++) {
-        for (int64_t i = 0; i < c->columns; i++) {
-            vec by[CORNER];
-#pragma GCC unroll 8
-            for (int a = 0; a < CORNER; a++)
-                by[a] = vec_load(d[a] + i * LANES);
-#pragma GCC unroll 8
-            for (int b = 0; b < CORNER; b++) {
-                vec v = held(vec_load(x[b] + i * step));
-#pragma GCC unroll 8
-                for (int a = 0; a < CORNER; a++)
-                    s[a][b] = vec_multiply_add(v, by[a], s[a][b]);
-            }
-        }
-#pragma GCC unroll 8
-        for (int a = 0; a < CORNER; a++) {
-            d[a] += c->columns * LANES;
-            x[a] += c->row;
-        }
-    }
-}
-
-static void corner_sum(const struct corner *c)
-{
-    vec s[CORNER][CORNER];
-#pragma GCC unroll 8
-    for (int a = 0; a < CORNER; a++)
-#pragma GCC unroll 8
-        for (int b = 0; b < CORNER; b++)
-            s[a][b] = c->begins ? vec_all(0)
-                                : vec_load(c->sums + (a * CORNER + b) * LANES);
-    if (c->step == LANES)
-        corner_run(c, LANES, s);
-    else
-        corner_run(c, c->step, s);
-#pragma GCC unroll 8
-    for (int a = 0; a < CORNER; a++)
-#pragma GCC unroll 8
-        for (int b = 0; b < CORNER; b++)
-            vec_store(c->sums + (a * CORNER + b) * LANES, s[a][b]);
-}
-
-/* Lanes are added; 25 sums are two vectors. */
-static void corner_end(const struct image_conv *p, const float *sums,
-                       int64_t filters, int64_t taps, bool adds, float *to)
-{
-    enum { ALL = CORNER * CORNER };
-    float totals[2 * LANES];
-    for (int half = 0; half < 2; half++) {
-        vec v[LANES];
-        for (int i = 0; i < LANES; i++) {
-            int at = half * LANES + i;
-            v[i] = at < ALL ? vec_load(sums + at * LANES) : vec_all(0);
-        }
-        vec_store(totals + half * LANES, sum_lanes(v));
-    }
-    for (int64_t a = 0; a < smaller(filters, CORNER); a++)
-        for (int64_t b = 0; b < smaller(taps, CORNER); b++) {
-            float *place = to + a * p->taps + b;
-            float total = totals[a * CORNER + b];
-            *place = adds ? *place + total : total;
-        }
-}
 
 /* All taps of up to CORNER filters. */
 static void by_filters(const struct image_conv *p, const float *src,
@@ -395,15 +271,14 @@ static void by_filters(const struct image_conv *p, const float *src,
             .step = c->sw * LANES,
             .filters = (int)smaller(filters, CORNER),
             .begins = y == 0,
-            .ends = y + p->rows >= c->oh,
         };
         for (int64_t k = 0; k < p->taps; k += CORNER) {
             for (int b = 0; b < CORNER; b++)
                 corner.offsets[b] = s->offsets[k + b];
             corner.sums = s->sums + k * CORNER * LANES;
             corner_sum(&corner);
-            if (corner.ends)
-                corner_end(p, corner.sums, filters, p->taps - k, adds,
+            if (y + p->rows >= c->oh)
+                corner_end(corner.sums, filters, p->taps - k, adds, p->taps,
                            by_weight + k);
         }
     }
@@ -433,12 +308,16 @@ static void by_weight(const struct image_conv *p, const float *src,
         const float *x =
             padded(p, src + n * c->ic * c->ih * c->iw * LANES, s.source);
         const float *by = by_dst + n * c->oc * plane;
-        for (int64_t o = 0; o < c->oc; o += CORNER)
+        if (p->out)
+            image_points_sum(p, x, by, n == 0, &s);
+        for (int64_t o = 0; o < c->oc && !p->out; o += CORNER)
             by_filters(p, x, by + o * plane, c->oc - o, adds || n > 0,
                        to + o * p->taps, &s);
         if (by_bias)
             add_bias(c, by, adds || n > 0, by_bias);
     }
+    if (p->out)
+        image_points_end(p, adds, to, &s);
 }
 
 /* --- pooling --- */
@@ -543,7 +422,16 @@ static void pool_by_src(const struct pool_spec *p, const float *src,
     }
 }
 
+static void pack(const struct image_conv *p, const float *weight, bool by_taps,
+                 float *packed)
+{
+    if (p->out)
+        image_points_pack(p, weight, by_taps, packed);
+    else
+        image_taps_pack(p, weight, by_taps, packed);
+}
+
 const struct image_kernels image_kernels_avx512 = {
-    forward, by_src, by_weight, pool, pool_by_src,
+    pack, forward, by_src, by_weight, pool, pool_by_src,
 };
 #endif

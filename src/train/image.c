@@ -47,7 +47,8 @@ static void conv_backward(struct network *n, struct step *s, int64_t shard)
 static void conv_pack(const struct step *step, enum train_pass pass,
                       const float *plain, void *packed)
 {
-    image_weight_pack(&step->image.conv, plain, pass == TRAIN_DATA, packed);
+    step->image.kernels->pack(&step->image.conv, plain, pass == TRAIN_DATA,
+                              packed);
 }
 
 static void conv_unpack(const struct step *step, const float *by_weight,

@@ -41,7 +41,11 @@ static const struct shape shapes[] = {
     {16, 9, 4, 3, 11, 4, 3, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
     {16, 4, 1, 33, 3, 1, 10, 1, 5, 1, 3, 1, 1, 0, 0, 0, 0}, /* 1-D */
     {16, 3, 40, 40, 2, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
-    {16, 2, 7, 7, 3, 2, 2, 2, 2, 4, 4, 1, 1, 0, 0, 0, 0}, /* gaps */
+    {16, 2, 7, 7, 3, 2, 2, 2, 2, 4, 4, 1, 1, 0, 0, 0, 0},      /* gaps */
+    {16, 9, 13, 11, 10, 13, 11, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, /* by points */
+    {32, 8, 9, 7, 11, 5, 3, 5, 5, 1, 1, 1, 1, 0, 0, 0, 0},
+    {16, 17, 7, 7, 8, 8, 8, 3, 3, 1, 1, 1, 1, 2, 2, 1, 1},
+    {16, 8, 6, 5, 9, 6, 5, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2},
 };
 
 static const struct pool_spec pools[] = {
@@ -189,7 +193,7 @@ static void check_forward(const struct problem *p, int number, float *scratch)
 {
     float *packed = allocate(image_weight_bytes(&p->plan, false));
     float *dst = floats(layout_elements(&p->to));
-    image_weight_pack(&p->plan, p->weight, false, packed);
+    p->kernels->pack(&p->plan, p->weight, false, packed);
     p->kernels->forward(&p->plan, packed, p->bias, p->src_lanes, dst, scratch);
     check_lanes("forward", number, &p->to, dst, p->dst, NULL);
     free(packed);
@@ -200,7 +204,7 @@ static void check_by_src(const struct problem *p, int number, float *scratch)
 {
     float *packed = allocate(image_weight_bytes(&p->plan, true));
     float *by_src = in_lanes(&p->from, p->src);
-    image_weight_pack(&p->plan, p->weight, true, packed);
+    p->kernels->pack(&p->plan, p->weight, true, packed);
     p->kernels->by_src(&p->plan, packed, p->by_dst_lanes, true, by_src,
                        scratch);
     check_lanes("by source, added", number, &p->from, by_src, p->by_src,
