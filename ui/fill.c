@@ -67,6 +67,10 @@ static int fill_names(struct view *view, const struct session *session,
                  found->trials[found->chosen].transform.name,
                  100 * found->trials[found->chosen].accuracy,
                  (long long)found->samples);
+    else if (data != NULL && found != NULL && found->stated)
+        snprintf(view->preprocess, sizeof view->preprocess,
+                 "pre-processing as the model's file says: %s",
+                 found->trials[0].transform.name);
     return view->model != NULL && view->data != NULL ? 0 : -1;
 }
 

@@ -213,6 +213,8 @@ void run_transform_text(const struct session *session, char *text, size_t bytes)
     list_text(deviation, sizeof deviation, t->std, channels);
     int n = snprintf(text, bytes, "%s: (x / %.6g - %s) / %s", t->name, t->scale,
                      mean, deviation);
+    if (tried && tried->stated && n > 0 && (size_t)n < bytes)
+        snprintf(text + n, bytes - (size_t)n, "; as the model's file says");
     if (!tried || tried->count < 2 || n < 0 || (size_t)n >= bytes)
         return;
     const struct preprocess_trial *best = &tried->trials[tried->chosen];
@@ -244,6 +246,7 @@ cJSON *run_transform_json(const struct session *session)
     int channels = t->channels < 1 ? 1 : t->channels;
     cJSON *object = cJSON_CreateObject();
     json_string(object, "name", t->name);
+    cJSON_AddBoolToObject(object, "stated", tried && tried->stated);
     cJSON_AddNumberToObject(object, "scale", t->scale);
     add_list(object, "mean", t->mean, channels);
     add_list(object, "std", t->std, channels);

@@ -18,6 +18,7 @@ struct preprocess_trial {
 struct preprocess_result {
     struct preprocess_trial trials[PREPROCESS_MAX];
     size_t count, chosen;
+    bool stated;     /* by the model's file: nothing was tried */
     int64_t samples; /* of the chosen one */
 };
 

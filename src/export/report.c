@@ -60,6 +60,8 @@ static void add_transform(struct strbuf *out, const struct session *session)
                     "; chosen of %zu: top-1 %.2f %% on %" PRId64 " samples",
                     found->count, 100 * found->trials[found->chosen].accuracy,
                     found->samples);
+    else if (found && found->stated)
+        strbuf_add(out, "; as the model's file says");
     strbuf_add(out, "\n");
 }
 

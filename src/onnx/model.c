@@ -5,6 +5,7 @@
 #include "op/op.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Names come from the file: a message stays one line whatever they hold. */
 static void keep_one_line(struct error *err)
@@ -99,6 +100,8 @@ void onnx_close(struct onnx_model *model)
     graph_drop(model->graph);
     onnx_file_drop(model->file);
     free(model->path);
+    free(model->note_key);
+    free(model->note);
     free(model);
 }
 
@@ -126,4 +129,31 @@ const char *onnx_producer(const struct onnx_model *model)
 {
     const char *name = model->file->proto->producer_name;
     return name ? name : "";
+}
+
+const char *onnx_metadata(const struct onnx_model *model, const char *key)
+{
+    const Onnx__ModelProto *proto = model->file->proto;
+    for (size_t i = 0; i < proto->n_metadata_props; i++) {
+        const Onnx__StringStringEntryProto *entry = proto->metadata_props[i];
+        if (entry->key && entry->value && strcmp(entry->key, key) == 0)
+            return entry->value;
+    }
+    return NULL;
+}
+
+int onnx_annotate(struct onnx_model *model, const char *key, const char *value,
+                  struct error *err)
+{
+    char *own_key = string_copy(key), *own_value = string_copy(value);
+    if (!own_key || !own_value) {
+        free(own_key);
+        free(own_value);
+        return error_memory(err, strlen(value));
+    }
+    free(model->note_key);
+    free(model->note);
+    model->note_key = own_key;
+    model->note = own_value;
+    return 0;
 }

@@ -48,6 +48,14 @@ int64_t onnx_opset(const struct onnx_model *model); /* of ONNX's own domain */
 int64_t onnx_file_bytes(const struct onnx_model *model); /* external included */
 const char *onnx_producer(const struct onnx_model *model); /* "" if none */
 
+/* What the file says under `key` of its metadata; NULL: nothing. */
+const char *onnx_metadata(const struct onnx_model *model, const char *key);
+
+/* What files written later say under `key`, in place of what this one says.
+ * One key; before threads share the model. Errors: ERROR_MEMORY. */
+int onnx_annotate(struct onnx_model *model, const char *key, const char *value,
+                  struct error *err);
+
 /*
  * Writes the model with some initializers' (or Constant nodes') values
  * replaced, everything else untouched, atomically.

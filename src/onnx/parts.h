@@ -28,6 +28,7 @@ struct onnx_model {
     struct onnx_file *file;
     struct graph *graph;
     int64_t opset, file_bytes;
+    char *note_key, *note; /* for files that are written; NULL: none */
 };
 
 /* --- file.c --- */

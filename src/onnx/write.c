@@ -50,6 +50,43 @@ struct tensor *edit_hold(struct edit *edit, struct error *err)
     return &edit->held[edit->held_count];
 }
 
+static Onnx__StringStringEntryProto *make_entry(struct edit *edit,
+                                                const char *key,
+                                                const char *value,
+                                                struct error *err)
+{
+    Onnx__StringStringEntryProto *entry =
+        edit_make(edit, 1, sizeof *entry, err);
+    if (!entry)
+        return NULL;
+    onnx__string_string_entry_proto__init(entry);
+    entry->key = edit_copy(edit, key, strlen(key) + 1, 1, err);
+    entry->value = edit_copy(edit, value, strlen(value) + 1, 1, err);
+    return entry->key && entry->value ? entry : NULL;
+}
+
+/* The model's note takes the place of what the file says under its key. */
+static int annotate(struct edit *edit, struct error *err)
+{
+    const struct onnx_model *model = edit->model;
+    size_t count = edit->proto.n_metadata_props, at = 0;
+    if (!model->note)
+        return 0;
+    Onnx__StringStringEntryProto **list =
+        edit_make(edit, count + 1, sizeof *list, err);
+    if (!list)
+        return -1;
+    if (count)
+        memcpy(list, edit->proto.metadata_props, count * sizeof *list);
+    while (at < count &&
+           !(list[at]->key && strcmp(list[at]->key, model->note_key) == 0))
+        at++;
+    list[at] = make_entry(edit, model->note_key, model->note, err);
+    edit->proto.metadata_props = list;
+    edit->proto.n_metadata_props = at == count ? count + 1 : count;
+    return list[at] ? 0 : -1;
+}
+
 int edit_init(struct edit *edit, const struct onnx_model *model,
               struct error *err)
 {
@@ -66,7 +103,7 @@ int edit_init(struct edit *edit, const struct onnx_model *model,
     edit->graph.initializer = edit->initializers;
     edit->graph.node = edit->nodes;
     edit->proto.graph = &edit->graph;
-    return 0;
+    return annotate(edit, err);
 }
 
 void edit_release(struct edit *edit)
@@ -255,15 +292,10 @@ int edit_inline_all(struct edit *edit, struct error *err)
 static int add_entry(struct edit *edit, Onnx__TensorProto *proto,
                      const char *key, const char *value, struct error *err)
 {
-    Onnx__StringStringEntryProto *entry =
-        edit_make(edit, 1, sizeof *entry, err);
-    if (!entry)
-        return -1;
-    onnx__string_string_entry_proto__init(entry);
-    entry->key = edit_copy(edit, key, strlen(key) + 1, 1, err);
-    entry->value = edit_copy(edit, value, strlen(value) + 1, 1, err);
-    proto->external_data[proto->n_external_data++] = entry;
-    return entry->key && entry->value ? 0 : -1;
+    Onnx__StringStringEntryProto *entry = make_entry(edit, key, value, err);
+    if (entry)
+        proto->external_data[proto->n_external_data++] = entry;
+    return entry ? 0 : -1;
 }
 
 static int move_out(struct edit *edit, Onnx__TensorProto **slot,

@@ -86,5 +86,10 @@ void journal_text_release(struct journal_text *text);
 
 /* The head as text, owned by the caller; NULL when memory is exhausted. */
 char *journal_head_text(const struct journal_head *head);
+/* The head's words for a transform ("scale 255 mean ..."), and back. The text
+ * is owned; NULL without memory. */
+char *journal_transform_text(const struct transform *transform);
+int journal_transform_read(struct transform *out, const char *text,
+                           struct error *err);
 
 #endif

@@ -51,6 +51,16 @@ static void add_quoted(struct strbuf *s, const char *text)
     strbuf_add(s, "\"");
 }
 
+static void add_transform(struct strbuf *s, const struct transform *t)
+{
+    strbuf_add(s, " scale");
+    add_number(s, t->scale);
+    add_numbers(s, "mean", t->mean, t->channels);
+    add_numbers(s, "std", t->std, t->channels);
+    strbuf_add(s, " name");
+    add_quoted(s, t->name);
+}
+
 static void add_head(struct strbuf *s, const struct journal_head *head)
 {
     strbuf_addf(s, "session %d\nmodel", JOURNAL_VERSION);
@@ -80,13 +90,8 @@ static void add_head(struct strbuf *s, const struct journal_head *head)
                 head->seed);
     if (!head->has_transform)
         return;
-    const struct transform *t = &head->transform;
-    strbuf_add(s, "preprocess scale");
-    add_number(s, t->scale);
-    add_numbers(s, "mean", t->mean, t->channels);
-    add_numbers(s, "std", t->std, t->channels);
-    strbuf_add(s, " name");
-    add_quoted(s, t->name);
+    strbuf_add(s, "preprocess");
+    add_transform(s, &head->transform);
     if (head->trial_samples) {
         add_numbers(s, "accuracy", &head->accuracy, 1);
         strbuf_addf(s, " samples %" PRId64, head->trial_samples);
@@ -116,6 +121,17 @@ char *journal_head_text(const struct journal_head *head)
     add_head(&s, head);
     leave_c_locale(old, c);
     return strbuf_take(&s);
+}
+
+char *journal_transform_text(const struct transform *transform)
+{
+    struct strbuf s = {0};
+    locale_t c, old = enter_c_locale(&c);
+    add_transform(&s, transform);
+    leave_c_locale(old, c);
+    char *line = strbuf_take(&s), *text = line ? string_copy(line + 1) : NULL;
+    free(line);
+    return text;
 }
 
 /* --- the head from text: a table of its words --- */
@@ -319,6 +335,22 @@ static int read_head_line(struct journal_head *head, const char *line,
             }
     }
     words_release(&words);
+    return result;
+}
+
+int journal_transform_read(struct transform *out, const char *text,
+                           struct error *err)
+{
+    struct journal_head head = {0};
+    struct words words; /* the last one ends the command */
+    if (words_parse(&words, text, err) < 0)
+        return -1;
+    locale_t c, old = enter_c_locale(&c);
+    int result = read_preprocess(
+        &head, (struct head_line){words.items, words.count - 1}, err);
+    leave_c_locale(old, c);
+    words_release(&words);
+    *out = head.transform;
     return result;
 }
 

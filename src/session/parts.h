@@ -35,6 +35,11 @@ int session_assemble(struct session **out,
 /* Splits off what `--holdout 20%` and `--train 20%` ask for (set_aside.c). */
 int session_set_aside(struct session *session, struct error *err);
 
+/* Files that are exported say what the pixels became, where that is known:
+ * said by the user or the file, or found by trial. Once the transform is set,
+ * before anybody shares the model. */
+int session_state_pixels(struct session *session, struct error *err);
+
 /* Uses a transform that is known: chosen earlier, or given. */
 void session_set_transform(struct session *session,
                            const struct transform *transform, double accuracy,

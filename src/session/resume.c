@@ -216,7 +216,8 @@ static int resume(struct session *session, const struct journal_text *text,
     session_set_transform(session,
                           head->has_transform ? &head->transform : &identity,
                           head->accuracy, head->trial_samples);
-    if (replay(session, text, path, err) < 0)
+    if (session_state_pixels(session, err) < 0 ||
+        replay(session, text, path, err) < 0)
         return -1;
     /* Reopened last: an error so far leaves the file as it was. */
     return go_on ? journal_reopen(&session->journal, path, text->bytes, err)

@@ -210,10 +210,10 @@ void session_set_transform(struct session *session,
     };
 }
 
-/* Means and deviations said by the user: one for all planes or one each. */
-static int check_channels(const struct session *session, struct error *err)
+/* Means and deviations that were said: one for all planes or one each. */
+static int check_channels(const struct session *session,
+                          const struct transform *t, struct error *err)
 {
-    const struct transform *t = &session->options.transform;
     const struct graph *graph = session->graph;
     if (!session->dataset || t->channels < 2 || !graph->input_count)
         return 0;
@@ -235,24 +235,59 @@ static int check_channels(const struct session *session, struct error *err)
                      (long long)planes);
 }
 
+/* What the file says of images' pixels, if it does. */
+static int read_stated(struct session *session, struct error *err)
+{
+    struct transform stated;
+    const char *text = onnx_metadata(session->model, SESSION_PIXELS_KEY);
+    if (!text || !dataset_is_image(session->dataset))
+        return 0;
+    if (journal_transform_read(&stated, text, err) < 0)
+        return error_prefix(err, "%s: metadata '%s'",
+                            session->options.model_path, SESSION_PIXELS_KEY);
+    if (check_channels(session, &stated, err) < 0)
+        return -1;
+    session_set_transform(session, &stated, NAN, 0);
+    session->preprocess.stated = true;
+    return 0;
+}
+
 static int find_transform(struct session *session, struct error *err)
 {
     const struct session_options *options = &session->options;
     struct preprocess_result *found = &session->preprocess;
     struct transform identity = transform_identity();
-    if (check_channels(session, err) < 0)
-        return -1;
     if (!session->dataset || !options->preprocess_auto) {
         session_set_transform(
             session, options->preprocess_auto ? &identity : &options->transform,
             NAN, 0);
-        return 0;
+        return check_channels(session, &session->transform, err);
     }
+    if (read_stated(session, err) < 0)
+        return -1;
+    if (found->stated)
+        return 0;
     if (preprocess_find(found, onnx_graph(session->model), session->dataset,
                         PREPROCESS_SAMPLES, err) < 0)
         return -1;
     session->transform = found->trials[found->chosen].transform;
     return 0;
+}
+
+int session_state_pixels(struct session *session, struct error *err)
+{
+    static const char unknown[] = "none";
+    const struct preprocess_result *found = &session->preprocess;
+    if (!session->dataset || !dataset_is_image(session->dataset) ||
+        (!strcmp(session->transform.name, unknown) &&
+         isnan(found->trials[found->chosen].accuracy)))
+        return 0;
+    char *text = journal_transform_text(&session->transform);
+    int result =
+        text ? onnx_annotate(session->model, SESSION_PIXELS_KEY, text, err)
+             : error_memory(err, PATH_MAX);
+    free(text);
+    return result;
 }
 
 static int refuse_control(const char *path, struct error *err)
@@ -351,6 +386,7 @@ int session_open(struct session **out, const struct session_options *options,
     if (session_assemble(&session, options, err) < 0)
         return -1;
     if (find_transform(session, err) < 0 ||
+        session_state_pixels(session, err) < 0 ||
         (options->journal && start_journal(session, err) < 0)) {
         session_leave(session);
         return -1;

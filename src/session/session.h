@@ -86,6 +86,10 @@ const struct dataset *session_training(const struct session *session);
 /* The share that is kept for the exam (holdout); NULL: none is. */
 const struct dataset *session_holdout(const struct session *session);
 const struct transform *session_transform(const struct session *session);
+/* Where an exported file says how its pixels become inputs: under this key of
+ * its metadata, in the words of a journal's head. */
+#define SESSION_PIXELS_KEY "espalier.preprocess"
+
 const struct preprocess_result *session_preprocess(
     const struct session *session);
 const struct session_options *session_options(const struct session *session);

@@ -46,6 +46,8 @@ same 'no flips' "$(value a_only)" 0
 ok 'prune half' prune data/resnet20-bn.onnx $data --samples 512 --json \
 	--set '*=50%' -o "$work/half.onnx"
 pruned=$(value value)
+ok 'the pruned file' eval "$work/half.onnx" $data --samples 512 --json
+same 'its own pixels' "$(value value) $(value stated)" "$pruned true"
 ok 'compare with the pruned' compare data/resnet20-bn.onnx "$work/half.onnx" \
 	$data --samples 512 --json
 same 'pruned accuracy again' "$(value b_value)" "$pruned"

@@ -179,6 +179,36 @@ static void unknown_fields_and_metadata_are_kept(void **state)
     onnx_close(model);
 }
 
+/* A note is added once and replaced afterwards; other metadata stays. */
+static void notes_are_written_beside_other_metadata(void **state)
+{
+    struct fixture *f = *state;
+    struct onnx_model *model = open_good("data/mlp.onnx");
+    char *second;
+    assert_null(onnx_metadata(model, "a.key"));
+    assert_int_equal(onnx_annotate(model, "a.key", "first", NULL), 0);
+    assert_null(onnx_metadata(model, "a.key")); /* of what is read */
+    write_good(model, f->path, 0, NULL, NULL);
+    onnx_close(model);
+    model = open_good(f->path);
+    assert_string_equal(onnx_metadata(model, "a.key"), "first");
+    assert_int_equal(onnx_annotate(model, "another", "other", NULL), 0);
+    second = path_join(f->folder, "second.onnx");
+    write_good(model, second, 0, NULL, NULL);
+    onnx_close(model);
+    model = open_good(second);
+    assert_string_equal(onnx_metadata(model, "a.key"), "first");
+    assert_string_equal(onnx_metadata(model, "another"), "other");
+    assert_int_equal(onnx_annotate(model, "a.key", "later", NULL), 0);
+    write_good(model, f->path, 0, NULL, NULL);
+    onnx_close(model);
+    model = open_good(f->path);
+    assert_string_equal(onnx_metadata(model, "a.key"), "later");
+    assert_string_equal(onnx_metadata(model, "another"), "other");
+    onnx_close(model);
+    free(second);
+}
+
 static void weight_behind_identity_is_replaced_where_it_is_stored(void **state)
 {
     struct fixture *f = *state;
@@ -390,6 +420,7 @@ int main(void)
         WITH_FOLDER(replaced_tensors_keep_their_stored_type),
         WITH_FOLDER(float32_tensors_are_written_to_float16_weights),
         WITH_FOLDER(unknown_fields_and_metadata_are_kept),
+        WITH_FOLDER(notes_are_written_beside_other_metadata),
         WITH_FOLDER(weight_behind_identity_is_replaced_where_it_is_stored),
         WITH_FOLDER(weight_in_a_constant_node_is_replaced_there),
         WITH_FOLDER(external_data_comes_into_the_written_file),

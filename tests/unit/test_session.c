@@ -163,6 +163,55 @@ static void models_open_without_data(void **state)
     free(path);
 }
 
+/* A model file that says `text` of its pixels. Owned. */
+static char *stating(const char *folder, const char *text)
+{
+    struct onnx_model *model;
+    char *path = path_join(folder, "stating.onnx");
+    assert_int_equal(onnx_open(&model, fixture_model, NULL), 0);
+    assert_int_equal(onnx_annotate(model, SESSION_PIXELS_KEY, text, NULL), 0);
+    assert_int_equal(onnx_write(model, path, 0, NULL, NULL, NULL), 0);
+    onnx_close(model);
+    return path;
+}
+
+static void pixels_are_those_that_the_file_states(void **state)
+{
+    static const char text[] = "scale 200 mean 0.1 std 0.7 name \"odd\"";
+    struct session_options options = session_fixture_options(*state);
+    struct session *session;
+    struct error err = {0};
+    char *path = stating(*state, text);
+    options.model_path = path;
+    options.preprocess_auto = true;
+    if (session_open(&session, &options, &err) < 0)
+        fail_msg("%s", err.message);
+    const struct transform *t = session_transform(session);
+    assert_string_equal(t->name, "odd");
+    assert_true(t->scale == 200 && t->mean[0] == 0.1 && t->std[0] == 0.7);
+    assert_true(session_preprocess(session)->stated);
+    session_close(session);
+    /* What the user says counts more. */
+    options.preprocess_auto = false;
+    options.transform = (struct transform){
+        .scale = 255, .channels = 1, .std = {1}, .name = "user"};
+    assert_int_equal(session_open(&session, &options, &err), 0);
+    assert_string_equal(session_transform(session)->name, "user");
+    assert_false(session_preprocess(session)->stated);
+    session_close(session);
+    free(path);
+    options.preprocess_auto = true;
+    options.model_path = path = stating(*state, "scale x");
+    open_fails(&options, ERROR_FORMAT,
+               "stating.onnx: metadata 'espalier.preprocess': expected");
+    free(path);
+    path = stating(*state, "scale 1 mean 0 0 std 1 1 name \"two\"");
+    options.model_path = path;
+    open_fails(&options, ERROR_USAGE, "of 2 channels, expected one number");
+    unlink(path);
+    free(path);
+}
+
 static void unsaved_follows_the_exported_variant(void **state)
 {
     struct session *session = session_fixture_open(*state), *resumed;
@@ -352,6 +401,7 @@ int main(void)
         WITH(bad_input_is_named_once),
         WITH(journal_needs_a_folder_only_when_wanted),
         WITH(models_open_without_data),
+        WITH(pixels_are_those_that_the_file_states),
         WITH(unsaved_follows_the_exported_variant),
         WITH(recipes_run_whole_or_not_at_all),
         WITH(recipes_name_model_and_share),
