@@ -243,6 +243,19 @@ static int make_kernel(struct network *network, int step, enum layout layout,
 }
 
 /*
+ * Whole blocks, but for few inputs, which may be plain. A single tap may pad
+ * up to half as much again: what is around it is in blocks, and changes of
+ * layout would cost more (MobileNet's 24 channels between 96).
+ */
+static bool blocks_pay(const struct conv_spec *c)
+{
+    int64_t padded = (c->ic + 15) / 16 * ((c->oc + 15) / 16) * 256;
+    bool single = c->kh * c->kw == 1 && c->groups == 1;
+    return (c->oc % 16 == 0 && (c->ic % 16 == 0 || c->ic <= 4)) ||
+           (single && 2 * padded <= 3 * c->ic * c->oc);
+}
+
+/*
  * Blocks of 16 channels: what a Winograd convolution wants, and the direct
  * ones are as fast in it. oneDNN asked for its own choice takes NHWC, in
  * which ResNet-20's backward passes need half as long again.
@@ -252,14 +265,13 @@ static int blocked_step(struct network *network, int step, struct error *err)
     struct step *s = &network->steps[step];
     const struct conv_spec *c = &s->spec.conv;
     const int source = network->instance->nodes[s->node].inputs[0];
-    if (network->options.isa != CPU_ISA_AVX512 || c->oc % 16 ||
-        (c->ic % 16 && c->ic > 4))
+    if (network->options.isa != CPU_ISA_AVX512 || !blocks_pay(c))
         return 0;
     if (conv_step_init(network, s,
                        network->slots[network->value_slots[source]].flows))
         return place_kernel(network, step, LAYOUT_BLOCK16, LAYOUT_BLOCK16, err);
     return make_kernel(network, step,
-                       c->ic % 16 ? LAYOUT_PLAIN : LAYOUT_BLOCK16,
+                       c->ic <= 4 ? LAYOUT_PLAIN : LAYOUT_BLOCK16,
                        LAYOUT_BLOCK16, err);
 }
 
