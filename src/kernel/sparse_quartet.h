@@ -119,21 +119,22 @@ ALWAYS_INLINE void run_quartets(const struct row_tile *tile, const int n,
                                 const int step)
 {
     const struct run *r = tile->run;
+    int64_t begin = r->first / SPARSE_ROWS;
     int64_t end = (r->last + SPARSE_ROWS - 1) / SPARSE_ROWS;
-    for (int64_t slice = 0; slice < tile->slices; slice++)
-        for (int64_t q = r->first / SPARSE_ROWS; q < end; q++)
-            for (int part = 0; part < PARTS; part++) {
+    struct row_tile t = *tile;
+    for (int part = 0; part < PARTS; part++) {
+        for (int64_t slice = 0; slice < t.slices; slice++)
+            for (int64_t q = begin; q < end; q++) {
                 const int32_t *ends =
-                    tile->starts + (slice * tile->lists + q) * ROWS16_SETS;
-                float *waiting = tile->waiting +
-                                 (q * PARTS + part) * SPARSE_ROWS * n * LANES;
-                struct row_tile t = *tile;
+                    t.starts + (slice * t.lists + q) * ROWS16_SETS;
+                float *waiting = t.waiting + q * SPARSE_ROWS * n * LANES;
                 fetch_source(t.ahead);
-                t.src += part * LANES;
-                t.dst += part * LANES;
-                t.other += t.other != NULL ? part * LANES : 0;
                 run_quartet(&t, ends, slice, q, waiting, n, step);
             }
+        t.src += LANES;
+        t.dst += LANES;
+        t.other += t.other != NULL ? LANES : 0;
+    }
 }
 
 #define TILE(n)                                                                \
