@@ -6,10 +6,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Samples of a first look, and how much more a next one takes. */
-enum { FIRST_LOOK = 256 };
-#define LEAST_GROWTH 1.25
-#define MOST_GROWTH  2.5
+#define NORMAL_95 1.959963984540054
+
+/* Batches of a first look, and what share of those seen a next one adds:
+ * chosen together, so that what is chosen does not depend on time. */
+enum { FIRST_LOOK = 8, GROWTH = 8 };
 
 /* How long a piece between two steps may take: who edits waits for it. At least
  * a batch for each worker, at most PIECE_MOST batches. */
@@ -22,7 +23,7 @@ static struct evaluation evaluation_of(const struct probe *probe)
         .dataset = session_dataset(probe->setup->session),
         .transform = *session_transform(probe->setup->session),
         .prefix = probe->prefix,
-        .order = probe->sampling.order,
+        .order = probe->strata->order,
         .labels = probe->setup->labels,
         .samples = probe->setup->samples,
     };
@@ -37,9 +38,9 @@ static int run_piece(void *context, int worker, int64_t piece,
     int64_t count;
     if (!*runner && runner_create(runner, probe->plan, err) < 0)
         return -1;
-    return evaluation_run(&evaluation, *runner, probe->first + piece,
-                          probe->outcomes, NULL, &count, probe->site.cancel,
-                          err);
+    return evaluation_run(&evaluation, *runner,
+                          probe->batches[probe->first + piece], probe->outcomes,
+                          NULL, &count, probe->site.cancel, err);
 }
 
 static int step(struct probe *probe, struct error *err)
@@ -58,11 +59,11 @@ static void size_piece(struct probe *probe, int64_t count, int64_t ns)
         probe->piece *= 2;
 }
 
-/* Runs on to batch `until`. */
-static int run_until(struct probe *probe, int64_t until, struct error *err)
+/* Runs what the look asks for. */
+static int run_batches(struct probe *probe, struct error *err)
 {
-    while (probe->first < until) {
-        int64_t piece = until - probe->first;
+    for (probe->first = 0; probe->first < probe->wanted;) {
+        int64_t piece = probe->wanted - probe->first;
         if (probe->site.step && piece > probe->piece)
             piece = probe->piece;
         struct pool_task task = {piece, run_piece, probe};
@@ -77,44 +78,38 @@ static int run_until(struct probe *probe, int64_t until, struct error *err)
     return 0;
 }
 
-/* Runs on to `wanted` samples; adds what is new to sums. */
-static int look(struct probe *probe, struct sampling_sums *sums, int64_t wanted,
+/* Runs some more batches, the ones that say most. */
+static int look(struct probe *probe, struct live *live, bool all,
                 struct error *err)
 {
-    const struct setup *setup = probe->setup;
-    int64_t batch = setup->batch, until = (wanted + batch - 1) / batch;
-    int64_t begin = probe->first * batch;
-    if (until > setup->batches)
-        until = setup->batches;
-    if (run_until(probe, until, err) < 0)
-        return -1;
-    int64_t end =
-        until * batch < setup->samples ? until * batch : setup->samples;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t sample = probe->sampling.order[i];
-        sampling_add(sums, &probe->sampling, sample,
-                     &probe->site.base->outcomes[sample],
-                     &probe->outcomes[sample]);
+    int64_t seen = live_samples(live) / probe->setup->batch;
+    int64_t most = seen / GROWTH > FIRST_LOOK ? seen / GROWTH : FIRST_LOOK;
+    if (all)
+        most = probe->setup->batches;
+    for (probe->wanted = 0; probe->wanted < most; probe->wanted++) {
+        int64_t b = all ? probe->wanted : live_next(live);
+        if (b < 0)
+            break;
+        probe->batches[probe->wanted] = b;
     }
+    if (run_batches(probe, err) < 0)
+        return -1;
+    for (int64_t i = 0; i < probe->wanted; i++)
+        live_add(live, probe->batches[i], probe->outcomes);
     return 0;
 }
 
-/* Whether a look is enough, else how many samples the next one wants. */
+/* Whether a look is enough. */
 static bool enough(const struct probe *probe, const struct probe_wish *wish,
-                   const struct sampling_difference *found, int64_t seen,
-                   int64_t *wanted)
+                   const struct live_figures *found)
 {
-    double width = fmax(wish->tolerance, wish->relative * fabs(found->value));
-    double high = probe->baseline + found->value + found->within;
-    if (seen >= probe->setup->samples)
+    const struct estimate *e = &found->accuracy;
+    double drop = fabs(found->difference.value);
+    double width = fmax(wish->tolerance, wish->relative * drop);
+    if (e->samples >= probe->setup->samples)
         return true;
-    if (wish->tolerance > 0 && (found->within <= width || high < wish->floor))
-        return true;
-    double ratio = width > 0 ? found->within / width : INFINITY;
-    double growth = fmin(fmax(ratio * ratio, LEAST_GROWTH), MOST_GROWTH);
-    *wanted = wish->tolerance > 0 ? (int64_t)((double)seen * growth)
-                                  : probe->setup->samples;
-    return false;
+    return wish->tolerance > 0 &&
+           (e->high - e->low <= 2 * width || e->high < wish->floor);
 }
 
 /* As lines of text have it, so that shards joined are the whole. */
@@ -123,23 +118,42 @@ static double share_of(double value)
     return round(fmin(fmax(value, 0), 1) * 1e6) / 1e6;
 }
 
+/* The interval for samples like these: it also counts that the data set is
+ * itself a sample. One flip more than expected: a data set without any proves
+ * no certainty. */
+static struct probe_result result_of(const struct probe *probe,
+                                     const struct live_figures *found)
+{
+    const struct estimate *e = &found->accuracy;
+    double n = (double)probe->setup->samples;
+    double drop = found->difference.value;
+    double variance = (found->flips - drop * drop * n + 1) / (n * n);
+    double set = NORMAL_95 * sqrt(fmax(variance, 0));
+    return (struct probe_result){
+        .value = share_of(e->value),
+        .low = share_of(e->value - hypot(e->value - e->low, set)),
+        .high = share_of(e->value + hypot(e->high - e->value, set)),
+        .samples = e->samples,
+    };
+}
+
 static int sample_plan(struct probe *probe, const struct probe_wish *wish,
                        struct probe_result *result, struct error *err)
 {
-    struct sampling_sums sums = {0};
-    struct sampling_difference found = {0};
-    int64_t wanted = FIRST_LOOK;
-    probe->first = 0;
+    struct live *live;
+    struct live_figures found;
+    if (live_create(&live, probe->strata, err) < 0)
+        return -1;
+    int code;
     do {
-        if (look(probe, &sums, wanted, err) < 0)
-            return -1;
-        found = sampling_estimate(&probe->sampling, &sums);
-    } while (!enough(probe, wish, &found, sums.seen, &wanted));
-    double value = probe->baseline + found.value;
-    *result =
-        (struct probe_result){share_of(value), share_of(value - found.overall),
-                              share_of(value + found.overall), sums.seen};
-    return 0;
+        code = look(probe, live, wish->tolerance <= 0, err);
+        if (code == 0)
+            live_estimate(live, &found);
+    } while (code == 0 && !enough(probe, wish, &found));
+    if (code == 0)
+        *result = result_of(probe, &found);
+    live_destroy(live);
+    return code;
 }
 
 static int make_plan(const struct probe *probe, struct plan **out,
@@ -258,14 +272,15 @@ int probe_init(struct probe *probe, const struct probe_site *site,
     probe->outcomes =
         array_create((size_t)setup->samples, sizeof *probe->outcomes);
     probe->runners = array_create(workers, sizeof *probe->runners);
-    if (!probe->outcomes || !probe->runners) {
+    probe->batches =
+        array_create((size_t)setup->batches, sizeof *probe->batches);
+    if (!probe->outcomes || !probe->runners || !probe->batches) {
         probe_release(probe);
         return error_memory(err, sizeof *probe->outcomes);
     }
     if (make_plan(probe, &probe->base_plan, setup->eval_graph, err) < 0 ||
         complete_baseline(probe, err) < 0 ||
-        sampling_init(&probe->sampling, site->base->outcomes, setup->samples,
-                      session_options(setup->session)->seed, err) < 0 ||
+        setup_strata(setup, &probe->strata, site->base->outcomes, err) < 0 ||
         prefix_create(&probe->prefix, setup->options.memory_bytes,
                       setup->batches, err) < 0) {
         probe_release(probe);
@@ -277,9 +292,10 @@ int probe_init(struct probe *probe, const struct probe_site *site,
 void probe_release(struct probe *probe)
 {
     prefix_destroy(probe->prefix);
-    sampling_release(&probe->sampling);
+    strata_destroy(probe->strata);
     plan_drop(probe->base_plan);
     free(probe->outcomes);
     free(probe->runners);
+    free(probe->batches);
     *probe = (struct probe){0};
 }

@@ -9,7 +9,7 @@
 
 #include "engine/setup.h"
 #include "engine/trial.h"
-#include "eval/sampling.h"
+#include "eval/live.h"
 #include "exec/prefix.h"
 
 /* What probes run on. */
@@ -31,11 +31,12 @@ struct probe {
     double baseline; /* the dense model's accuracy on all the data */
     struct plan *base_plan;
     struct prefix *prefix;
-    struct sampling sampling;
+    struct strata *strata;
     struct outcome *outcomes;
     struct runner **runners; /* per worker, of the running probe */
     const struct plan *plan; /* of the running probe */
-    int64_t first;           /* batch where the running look begins */
+    int64_t *batches;        /* that the running look asks for, … */
+    int64_t wanted, first;   /* how many, the first that has not run */
     int64_t piece;           /* batches between two steps */
 };
 

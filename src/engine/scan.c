@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SALT = 4 };
+enum { SALT = 5 };
 #define TOLERANCE 0.005
 #define RELATIVE  0.2
 

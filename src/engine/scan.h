@@ -1,8 +1,8 @@
 /*
  * Scans: the accuracy that every layer's pruning alone leaves, at several
  * amounts. Points of one layer share the cached activations before it; a
- * point ends when its interval is tight enough, and takes its samples where
- * the dense model is least sure (eval/sampling.h).
+ * point ends when its interval is tight enough, and takes the samples that
+ * say most about it (eval/live.h).
  */
 #ifndef ENGINE_SCAN_H
 #define ENGINE_SCAN_H

@@ -289,6 +289,23 @@ int setup_crew(const struct setup *setup, struct crew **out,
     return code;
 }
 
+int setup_strata(const struct setup *setup, struct strata **out,
+                 const struct outcome *dense, struct error *err)
+{
+    const struct dataset *dataset = session_dataset(setup->session);
+    size_t n = (size_t)setup->samples;
+    int64_t *labels = array_create(n, sizeof *labels);
+    if (!labels)
+        return error_memory(err, n * sizeof *labels);
+    for (int64_t i = 0; i < setup->samples; i++)
+        labels[i] =
+            setup->labels ? setup->labels[i] : dataset_label(dataset, i);
+    int code = strata_create(out, dense, labels, setup->samples, setup->batch,
+                             session_options(setup->session)->seed, err);
+    free(labels);
+    return code;
+}
+
 static int64_t count_nonzeros(const struct tensor *tensor)
 {
     int64_t count = 0, n = tensor_elements(tensor);

@@ -4,6 +4,7 @@
 
 #include "exec/crew.h"
 #include "engine/engine.h"
+#include "eval/strata.h"
 #include "exec/plan.h"
 #include "measure/device.h"
 #include "prune/apply.h"
@@ -82,6 +83,11 @@ int setup_plan(const struct setup *setup, struct plan **out,
                const struct graph *graph, int threads,
                const struct plan *previous, const struct cancel *cancel,
                struct error *err);
+
+/* The order of samples by the dense model's margins, all of which are known
+ * (strata_destroy). */
+int setup_strata(const struct setup *setup, struct strata **out,
+                 const struct outcome *dense, struct error *err);
 
 /* Layer figures from counted weights; ms are NAN. Owned by the caller. */
 struct layer_result *setup_layers(const struct setup *setup,

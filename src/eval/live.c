@@ -41,7 +41,8 @@ struct live {
     const struct strata *strata;
     bool *seen;     /* by place */
     bool *reserved; /* by batch */
-    int64_t count, fitted, handed;
+    int64_t count, handed;
+    int64_t fitted;             /* samples when scores were made; -1: never */
     int64_t taken[STRATA_MAX];  /* batches */
     int64_t scored[STRATA_MAX]; /* taken when scores were made */
     double *score;              /* by batch */
@@ -140,6 +141,7 @@ int live_create(struct live **out, const struct strata *strata,
     if (!live)
         return error_memory(err, sizeof *live);
     live->strata = strata;
+    live->fitted = -1;
     live->seen = array_create(n, sizeof *live->seen);
     live->reserved = array_create(batches, sizeof *live->reserved);
     live->label = array_create(n, sizeof *live->label);
@@ -263,7 +265,7 @@ int64_t live_next(struct live *live)
     int64_t b = reserve(live, pilot(live));
     if (b >= 0)
         return b;
-    if (!live->fitted || live->count > live->fitted + live->fitted / 8 + 32)
+    if (live->fitted < 0 || live->count > live->fitted + live->fitted / 8 + 32)
         score(live);
     if (live->handed % UNIFORM_EVERY == UNIFORM_EVERY - 1)
         b = reserve(live, least_known(live));
@@ -439,6 +441,7 @@ void live_estimate(struct live *live, struct live_figures *figures)
     figures->loss = estimate_loss(live);
     figures->base_only = lost.seen;
     figures->variant_only = won.seen;
+    figures->flips = (double)(lost.seen + won.seen) + lost.mean + won.mean;
     figures->p_value = p_value(&lost, &won);
     double base = (double)s->right_count / (double)s->samples;
     figures->difference = figures->accuracy;

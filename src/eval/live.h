@@ -38,6 +38,7 @@ struct live_figures {
     struct estimate top5;
     struct estimate loss;            /* mean, nats; NAN without labels */
     int64_t base_only, variant_only; /* flips seen */
+    double flips;   /* of all samples, those seen and those to expect */
     double p_value; /* of no difference, from the estimate's deviation */
 };
 /* A few milliseconds for 10,000 samples. */
