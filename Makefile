@@ -68,7 +68,7 @@ PARALLEL = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(s
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-run check-peers check-zoo check-shrink check-neon profile bench bench-peers bench-table bench-tune bench-plan bench-scan fuzz lint format install uninstall clean help compdb FORCE
+.PHONY: all run check check-run check-peers check-zoo check-step check-shrink check-neon profile bench bench-peers bench-table bench-tune bench-plan bench-scan fuzz lint format install uninstall clean help compdb FORCE
 
 all: $(BIN)  ## build the program (default)
 	$(Q)cp $(BIN) $(NAME)
@@ -171,6 +171,9 @@ check-peers: all  ## ask ONNX Runtime (from npm) whether exported models answer 
 
 check-zoo: all  ## ask PyTorch (Debian's) whether known networks answer the same; NAMES="resnet18 bert" or more
 	$(Q)sh tests/zoo/check.sh ./$(NAME) $(NAMES)
+
+check-step: all  ## ask PyTorch whether a step of training moves known networks alike; NAMES="swin_t bert"
+	$(Q)SCRIPT=step.py sh tests/zoo/check.sh ./$(NAME) $(NAMES)
 
 check-shrink: all  ## prune known networks for real, ask onnx and ONNX Runtime; NAMES="swin_t" or more
 	$(Q)sh tests/zoo/shrink.sh ./$(NAME) $(NAMES)

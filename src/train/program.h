@@ -10,7 +10,7 @@
 #include "op/instance.h"
 #include "train/network.h"
 
-enum { STEP_MAX_SLOTS = 8, STEP_NONE = -1 };
+enum { STEP_MAX_SLOTS = 64, STEP_NONE = -1 };
 
 /* A value of one shard in one layout. */
 struct slot {

@@ -11,4 +11,4 @@ python=${PYTHON:-/usr/bin/python3}
 	exit 2
 }
 mkdir -p build/zoo
-exec "$python" tests/zoo/zoo.py "$program" build/zoo "$@"
+exec "$python" "tests/zoo/${SCRIPT:-zoo.py}" "$program" build/zoo "$@"

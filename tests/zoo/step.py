@@ -8,7 +8,10 @@ the rate, is compared with PyTorch's gradients of the same loss in double
 precision, parameter by parameter: the length of the difference relative to
 the gradient's. Where rounding decides a gate or a maximum, that of PyTorch's
 own single precision is as large: deep networks with random weights amplify
-it. Rows: network, parameters that agree, that were compared, the median
+it. What reaches the network only through folded constants (a class token
+for every sample, an embedding of places, Swin V2's table of positions) is not
+trained: counted, no failure.
+Rows: network, parameters that agree, that were compared, the median
 difference, the largest, PyTorch's own largest, outcome.
 """
 import copy
@@ -38,8 +41,18 @@ def folded(network):
     """The network as the exporter folds it, with its parameters' names."""
     try:
         return torch.fx.experimental.optimization.fuse(network)
-    except Exception:  # not every network can be traced; it may be fine as is
-        return network
+    except Exception:  # of whatever kind: what cannot be traced has sequences
+        pass
+    for row in network.modules():
+        if not isinstance(row, torch.nn.Sequential):
+            continue
+        for i in range(len(row) - 1):
+            if isinstance(row[i], torch.nn.Conv2d) and \
+                    isinstance(row[i + 1], torch.nn.BatchNorm2d):
+                row[i] = torch.nn.utils.fusion.fuse_conv_bn_eval(row[i],
+                                                                 row[i + 1])
+                row[i + 1] = torch.nn.Identity()
+    return network
 
 
 def stored(path):
@@ -66,13 +79,17 @@ def learn(network, inputs, labels):
 
 def moves(before, after, network, exact, rate):
     """(name, ours, PyTorch's, exact, rounding) of what is stored once."""
-    known = {}
+    known, seen = {}, {}
+    for parameter in network.parameters():
+        face = parameter.shape, parameter.detach().numpy().tobytes()
+        seen[face] = seen.get(face, 0) + 1
     for name, value in before.items():
         if value.dtype == numpy.float32 and value.size > 1:
             known.setdefault((value.shape, value.tobytes()), []).append(name)
     for (name, parameter), other in zip(network.named_parameters(),
                                         exact.parameters()):
-        if parameter.grad is None or parameter.numel() < 2:
+        face = parameter.shape, parameter.detach().numpy().tobytes()
+        if parameter.grad is None or parameter.numel() < 2 or seen[face] > 1:
             continue
         faces = zip(turned(parameter.detach().numpy()),
                     turned(parameter.grad.numpy()),
@@ -120,17 +137,27 @@ def check(program, folder, name):
     after, why = step(program, base, rate)
     if after is None:
         return [], [], 'failed: ' + why[:150]
-    ours, theirs = [], []
+    ours, theirs, still = [], [], []
     for key, moved, single, double, rounding in moves(
             stored(base + '.onnx'), after, network, exact, rate):
         if rounding >= HIDDEN * numpy.linalg.norm(double):
             continue
+        if not moved.any():
+            still.append(key)
+            continue
         ours.append(distance(moved, double))
         theirs.append(distance(single, double))
-        if ours[-1] > TOLERANCE and os.environ.get('V'):
+        if ours[-1] > float(os.environ.get('V', 'inf')):
             print(f'    {key}: {ours[-1]:.2g}, PyTorch {theirs[-1]:.2g}')
-    good = ours and max(ours) <= TOLERANCE
-    return ours, theirs, 'ok' if good else 'differs'
+    enough = len(list(network.parameters())) / 2
+    good = len(ours) > enough and max(ours) <= TOLERANCE
+    outcome = 'ok' if good and len(still) < len(ours) / 2 else 'differs'
+    if still:
+        outcome += f', {len(still)} stay: {still[0]}'
+    for file in '.onnx', '.npz', '-step.onnx':
+        if os.path.exists(base + file) and outcome.startswith('ok'):
+            os.remove(base + file)
+    return ours, theirs, outcome
 
 
 def main(program, folder, *names):
@@ -143,7 +170,7 @@ def main(program, folder, *names):
         print(f'{name:24} {agree:4} of {len(ours):4}  {middle:.1e} '
               f'{max(ours, default=0):.1e} {max(theirs, default=0):.1e}  '
               f'{outcome}', flush=True)
-        failed += outcome != 'ok'
+        failed += not outcome.startswith('ok')
     return 1 if failed else 0
 
 
