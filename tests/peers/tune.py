@@ -39,6 +39,9 @@ def load(net, graph):
     """Every parameter from the model; exporters store equal ones once."""
     stored = {t.name: torch.from_numpy(onnx.numpy_helper.to_array(t).copy())
               for t in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Identity" and node.input[0] in stored:
+            stored[node.output[0]] = stored[node.input[0]].clone()
     leaves = "weight", "bias", "running_mean", "running_var"
     for node in graph.node:
         if node.op_type == "BatchNormalization":
