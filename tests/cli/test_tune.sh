@@ -29,15 +29,16 @@ keys 'an exam' holdout dense difference gap warning
 same 'samples that decide' "$(value samples)" 200
 
 # Killed in the middle it goes on from its checkpoint, bit for bit.
-long() { # OUT
-	"$ESPALIER" tune data/mlp.onnx $data --set 'fc*=90%' --epochs 100 \
+long() { # OUT; called in a shell of its own, which becomes the program
+	exec "$ESPALIER" tune data/mlp.onnx $data --set 'fc*=90%' --epochs 100 \
 		--batch 32 --lr 0.02 --samples 100 --with best \
 		--checkpoint "$work/kept.npz" -o "$1" --json
 }
 long "$out" >/dev/null 2>&1 &
-for i in 1 2 3 4 5 6 7 8 9 10; do
-	sleep 0.5
-	[ -s "$work/kept.npz" ] && break
+tries=0
+while [ ! -s "$work/kept.npz" ] && [ $tries -lt 1000 ]; do
+	sleep 0.05
+	tries=$((tries + 1))
 done
 kill -9 $!
 wait $! 2>/dev/null
@@ -48,9 +49,9 @@ refuse 'another tune' 1 "was kept by 'tune 100 epochs .*', found 'tune 3 epochs'
 refuse 'another variant' 1 'was kept of another variant' \
 	tune data/mlp.onnx $data --set 'fc*=80%' --epochs 100 --batch 32 \
 	--lr 0.02 --with best --checkpoint "$work/kept.npz" -o "$out"
-long "$out" >"$work/resumed.json" 2>/dev/null || fail 'it does not go on'
+(long "$out") >"$work/resumed.json" 2>/dev/null || fail 'it does not go on'
 [ -e "$work/kept.npz" ] && fail 'a checkpoint is left when all is done'
-long "$work/whole.onnx" >"$work/whole.json" 2>/dev/null
+(long "$work/whole.onnx") >"$work/whole.json" 2>/dev/null
 cmp -s "$out" "$work/whole.onnx" || fail 'a killed tune ends otherwise'
 refuse 'resume without a session' 2 "'resume' stands alone" \
 	tune data/mlp.onnx $data --epochs 2 --with resume -o "$out"
