@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Deviations before anything was seen, in logits: of the stratum at the
- * boundary, from stratum to stratum, of a class. */
+/* Deviations before anything was seen, in logits or in spreads of losses: of
+ * the stratum at the boundary, from stratum to stratum, of a class. */
 static const double FIRST = 0.7, WALK = 0.5, CLASS = 0.5;
 
 /* Whether label and rival both have effects. */
@@ -113,7 +113,7 @@ static void believe(struct effects *e, int a, int b, double deviation)
     e->gradient[b] += weight * off;
 }
 
-void effects_begin(struct effects *e, double scale)
+void effects_begin(struct effects *e)
 {
     int strata = (int)e->strata->count;
     memset(e->gradient, 0, sizeof e->gradient);
@@ -124,10 +124,10 @@ void effects_begin(struct effects *e, double scale)
         int inner = right ? h - 1 : h + 1;
         bool edge = inner < 0 || inner == strata ||
                     e->strata->list[inner].right != right;
-        believe(e, h, edge ? -1 : inner, scale * (edge ? FIRST : WALK));
+        believe(e, h, edge ? -1 : inner, edge ? FIRST : WALK);
     }
     for (int c = strata; c < e->size; c++)
-        believe(e, c, -1, scale * CLASS);
+        believe(e, c, -1, CLASS);
 }
 
 void effects_add(struct effects *e, const int *own, int count, double gradient,

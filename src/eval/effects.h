@@ -42,10 +42,10 @@ int effects_of(const struct effects *e, size_t h, int64_t i,
 /* Their sum. */
 double effects_sum(const struct effects *e, const int *own, int count);
 
-/* A step: begin with what is believed (deviations times `scale`), add what
+/* A step: begin with what is believed, add what
  * each sample says, take it. take returns the largest change; none is above
  * `most`. What is left is information^-1 at the values before. */
-void effects_begin(struct effects *e, double scale);
+void effects_begin(struct effects *e);
 void effects_add(struct effects *e, const int *own, int count, double gradient,
                  double information);
 double effects_take(struct effects *e, double most);

@@ -44,7 +44,7 @@ void flips_fit(const struct flips_view *view)
 {
     double most = INFINITY;
     for (int step = 0; step < STEPS && most > CLOSE; step++) {
-        effects_begin(view->effects, 1);
+        effects_begin(view->effects);
         add_answers(view);
         most = effects_take(view->effects, FARTHEST);
     }

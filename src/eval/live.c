@@ -21,8 +21,6 @@
 /* 0.05 in 13 parts, both sides, and a little; the factor for a fit on few
  * samples; what long tails of differences of loss do to theirs. */
 static const double DEVIATIONS = 3.0, FEW = 16, LOSS_TAILS = 2;
-/* Deviations of the effects on differences of loss, in spreads. */
-static const double LOSS_SCALE = 10;
 static const double FAR = 1e3; /* a margin that is not finite */
 enum { UNIFORM_EVERY = 5, PILOT = 8, ROOM = 8, LOSS_PRIOR = 4, LOSS_STEPS = 2 };
 
@@ -341,13 +339,23 @@ static struct estimate estimate_answers(struct live *live,
                              .total = s->samples};
 }
 
+/* Of the differences of loss that were seen. */
+static double mean_square(const struct live *live)
+{
+    double squares = 0;
+    for (int64_t i = 0; i < live->strata->samples; i++)
+        if (live->seen[i])
+            squares += (double)live->loss[i] * (double)live->loss[i];
+    return live->count ? squares / (double)live->count : 1;
+}
+
 /* Spreads of what is left of differences of loss once the effects are taken
  * off, by stratum; each square is drawn to that of the one before it, from the
  * lowest margins up, as LOSS_PRIOR samples would. */
 static void loss_spreads(const struct live *live, double *spreads, bool fitted)
 {
     const struct effects *e = live->loss_effects;
-    double variance = 1;
+    double variance = mean_square(live);
     for (size_t h = 0; h < live->strata->count; h++) {
         int64_t end, first = strata_range(live->strata, h, &end);
         double count = LOSS_PRIOR, squares = LOSS_PRIOR * variance;
@@ -370,7 +378,7 @@ static void loss_spreads(const struct live *live, double *spreads, bool fitted)
 static void fit_loss(const struct live *live, const double *spreads)
 {
     struct effects *e = live->loss_effects;
-    effects_begin(e, LOSS_SCALE);
+    effects_begin(e);
     for (size_t h = 0; h < live->strata->count; h++) {
         int64_t end, first = strata_range(live->strata, h, &end);
         for (int64_t i = first; i < end; i++) {

@@ -303,7 +303,7 @@ static void effects_are_what_was_seen_drawn_to_zero(void **state)
     effects_init(e, s);
     /* Every sample of label 2 says 1, all others 0. */
     for (int step = 0; step < 2; step++) {
-        effects_begin(e, 1);
+        effects_begin(e);
         for (size_t h = 0; h < s->count; h++) {
             int64_t end, first = strata_range(s, h, &end);
             for (int64_t i = first; i < end; i++) {
