@@ -142,8 +142,8 @@ static int prune_rows(struct tune_masks *masks, const struct graph *model,
     if (!old)
         return error_memory(err, bytes);
     memcpy(old, masks->decisions, bytes);
-    int code = allocate_global(masks->decisions, &source, rows, count,
-                               criterion, share, err);
+    int code = allocate_global_rest(masks->decisions, &source, rows, count,
+                                    criterion, share, err);
     masks->set = (struct mask_set){0};
     source.decisions = masks->decisions;
     if (mask_set_shrinks(&before)) { /* the same channels stay gone */

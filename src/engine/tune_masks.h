@@ -44,7 +44,8 @@ int tune_masks_result(const struct tune_masks *masks,
                       struct tune_result *result, const struct tune *tune,
                       struct error *err);
 
-/* `share` of the prunable weights goes: every prunable layer takes part in
+/* `share` of the prunable weights goes, those of channels that went counted:
+ * every prunable layer takes part in
  * one ranking of the weights of now. */
 int tune_masks_prune(struct tune_masks *masks, struct tune *tune,
                      const struct criterion *criterion, double share,

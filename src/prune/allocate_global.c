@@ -9,6 +9,7 @@
 #include "prune/score.h"
 #include "prune/select.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 int allocate_global(struct decision *decisions,
@@ -53,4 +54,48 @@ out:
     free(scores);
     free(spans);
     return result;
+}
+
+/* The share of all weights of the rows that the decisions remove. */
+static double share_gone(const struct decision *decisions,
+                         const struct layer_table *layers, const size_t *rows,
+                         size_t row_count)
+{
+    double gone = 0, all = 0;
+    for (size_t i = 0; i < row_count; i++) {
+        gone += (double)decision_weights(decisions, layers, rows[i]);
+        all += (double)layers->layers[rows[i]].weights;
+    }
+    return all > 0 ? gone / all : 0;
+}
+
+/* Weights fall in proportion from what channels leave, so the share of the
+ * ranking that gives the share of the whole is searched for (false position;
+ * its first guess is right where every layer lost as much). */
+int allocate_global_rest(struct decision *decisions,
+                         const struct mask_source *source, const size_t *rows,
+                         size_t row_count, const struct criterion *criterion,
+                         double share, struct error *err)
+{
+    static const double close_enough = 0.0005;
+    enum { MOST_TRIALS = 12 };
+    double low = 0, high = 1, at_high = 1;
+    for (size_t i = 0; i < row_count; i++)
+        decision_put(&decisions[rows[i]],
+                     &(struct choice){&structure_weight, criterion, 0});
+    double at_low = share_gone(decisions, source->layers, rows, row_count);
+    for (int i = 0; i < MOST_TRIALS && at_low < share; i++) {
+        double rank =
+            low + (share - at_low) * (high - low) / (at_high - at_low);
+        if (allocate_global(decisions, source, rows, row_count, criterion, rank,
+                            err) < 0)
+            return -1;
+        double at = share_gone(decisions, source->layers, rows, row_count);
+        if (fabs(at - share) < close_enough)
+            break;
+        double *end = at < share ? &low : &high;
+        *(at < share ? &at_low : &at_high) = at;
+        *end = rank;
+    }
+    return 0;
 }

@@ -88,6 +88,16 @@ int allocate_global(struct decision *decisions,
                     double share, struct error *err);
 
 /*
+ * The same where channels may go already: what rows lose in all, decision by
+ * decision, is `share` of their weights (to a two-thousandth; nothing more
+ * falls where as much is gone). Without such channels it is allocate_global.
+ */
+int allocate_global_rest(struct decision *decisions,
+                         const struct mask_source *source, const size_t *rows,
+                         size_t row_count, const struct criterion *criterion,
+                         double share, struct error *err);
+
+/*
  * The same over units of dependency groups: removes round(share * N) of all
  * channels (heads) of the groups of the chosen rows by group importance, at
  * most nine tenths of any group; writes the decisions of their layers.

@@ -186,7 +186,9 @@ static void a_smaller_variant_can_be_pruned_on(void **state)
               NULL);
     struct mask_set then = masks_of(session, after);
     assert_true(mask_set_same_shape(&first, &then));
-    assert_true(variant_sparsity(after, session_layers(session)) > 0.79);
+    /* Channels that went count: 80 % of all, not of what they left. */
+    double sparsity = variant_sparsity(after, session_layers(session));
+    assert_true(sparsity > 0.799 && sparsity < 0.801);
     mask_set_release(&first);
     mask_set_release(&then);
     engine_destroy(engine);
