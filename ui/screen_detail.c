@@ -179,6 +179,44 @@ static const char *order_text(char *text, size_t room,
     return text;
 }
 
+/* Bytes of the text's first line: up to the last comma or semicolon that fits
+ * into `width`, all where it fits as a whole or has none. */
+static size_t line_bytes(const char *text, int width)
+{
+    size_t bytes = strlen(text);
+    char line[240];
+    snprintf(line, sizeof line, "%s", text);
+    if (bytes >= sizeof line)
+        return bytes;
+    while (surface_width(line) > width) {
+        char *cut = strrchr(line, ' ');
+        if (cut == NULL)
+            return bytes;
+        *cut = '\0';
+        if (strchr(",;", cut[-(cut > line)]) != NULL)
+            bytes = strlen(line);
+    }
+    return bytes;
+}
+
+/* The group on two lines where one is too short and rows are to spare;
+ * returns how many rows it took from the last one up. */
+static int draw_names(struct surface *surface, struct rect area,
+                      const char *text)
+{
+    int width = area.columns - 2, last = area.row + area.rows - 1;
+    size_t first = line_bytes(text, width);
+    bool two = text[first] != '\0' && area.rows >= 8;
+    char line[240];
+    snprintf(line, sizeof line, "%.*s", (int)first, text);
+    widget_clip(surface, last - two, area.column + 1, width, ROLE_DIM,
+                two ? line : text);
+    if (two)
+        widget_clip(surface, last, area.column + 1, width, ROLE_DIM,
+                    text + first + 1);
+    return 1 + two;
+}
+
 /* What the layer's channels go together with, in the last rows. */
 static int draw_group(const struct view *view, int index,
                       struct surface *surface, struct rect area)
@@ -186,15 +224,19 @@ static int draw_group(const struct view *view, int index,
     char scan[96], order[96];
     const struct view_layer *layer = &view->layers[index];
     const char *lines[] = {scan_text(scan, sizeof scan, view, index),
-                           order_text(order, sizeof order, layer), layer->width,
-                           layer->group ? layer->group : ""};
-    int used = 0;
-    for (int i = 3; i >= 0 && area.rows > 5; i--) {
+                           order_text(order, sizeof order, layer),
+                           layer->width};
+    if (area.rows <= 5)
+        return 0;
+    int used = layer->group && layer->group[0] != '\0'
+                   ? draw_names(surface, area, layer->group)
+                   : 0;
+    for (int i = 2; i >= 0; i--) {
         if (lines[i][0] == '\0')
             continue;
         used++;
         widget_clip(surface, area.row + area.rows - used, area.column + 1,
-                    area.columns - 2, i == 3 ? ROLE_DIM : ROLE_TEXT, lines[i]);
+                    area.columns - 2, ROLE_TEXT, lines[i]);
     }
     return used;
 }

@@ -82,6 +82,16 @@ static void every_screen_is_drawn_as_before(void **state)
     }
 }
 
+static void a_long_group_takes_two_lines(void **state)
+{
+    (void)state;
+    press("2");
+    struct view_layer *layer = &app.view.layers[app_layer(&app)];
+    layer->group = string_copy(
+        "with s1.conv2, s2.conv2, s2.down; read by s3.conv1, s3.down");
+    assert_drawn("draw-detail-group-80x24", 24, 80);
+}
+
 static void ascii_screens_hold_only_ascii(void **state)
 {
     (void)state;
@@ -510,6 +520,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_screen_is_drawn_as_before),
+        TEST(a_long_group_takes_two_lines),
         TEST(ascii_screens_hold_only_ascii),
         TEST(tuning_is_two_curves),
         TEST(flips_are_listed_beside_their_picture),
