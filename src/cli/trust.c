@@ -316,6 +316,7 @@ void trust_exam_json(cJSON *document, const struct exam *exam)
         return;
     cJSON *object = cJSON_AddObjectToObject(document, "holdout");
     json_integer(object, "samples", exam->samples);
+    json_string(object, "metric", exam->agreement ? "fidelity" : "top1");
     json_estimate(object, &exam->value);
     json_estimate(cJSON_AddObjectToObject(object, "dense"), &exam->dense);
     json_estimate(cJSON_AddObjectToObject(object, "difference"),
@@ -328,14 +329,18 @@ void trust_exam_text(const struct exam *exam)
 {
     if (!exam->taken)
         return;
-    printf("held out    %.2f %%  ->  %.2f %%  (%+.2f points [%+.2f, %+.2f], "
+    printf("held out    %s%.2f %%  ->  %.2f %%  (%+.2f points [%+.2f, %+.2f], "
            "%lld samples)\n",
-           100 * exam->dense.value, 100 * exam->value.value,
-           100 * exam->difference.value, 100 * exam->difference.low,
-           100 * exam->difference.high, (long long)exam->samples);
+           exam->agreement ? "agreement " : "", 100 * exam->dense.value,
+           100 * exam->value.value, 100 * exam->difference.value,
+           100 * exam->difference.low, 100 * exam->difference.high,
+           (long long)exam->samples);
     printf("gap         %+.2f points [%+.2f, %+.2f]: %s\n",
            100 * exam->gap.value, 100 * exam->gap.low, 100 * exam->gap.high,
-           exam->warning ? "MORE THAN CHANCE - the decisions fit the data they "
-                           "were made on"
-                         : "within chance");
+           !exam->warning ? "within chance"
+           : exam->gap.value < 0
+               ? "MORE THAN CHANCE - the decisions fit the data they were "
+                 "made on"
+               : "MORE THAN CHANCE - less is lost on the held-out data, which "
+                 "may be easier");
 }

@@ -2,7 +2,8 @@
  * The exam of a model that is about to be written, on data that decided
  * nothing: a share that was set aside, or another data set. What it is
  * compared with is the drop on the data that decisions were made on, all of
- * it.
+ * it. Where either has no labels both are told as agreement with the dense
+ * model.
  */
 #include "engine/robustness.h"
 #include "engine/state.h"
@@ -12,6 +13,7 @@ struct pupils {
     struct engine *engine;
     struct plan *variant, *dense;
     const struct cancel *cancel;
+    bool agreement;
 };
 
 /* The first row of a run on one data set. */
@@ -24,6 +26,7 @@ static int sit(const struct pupils *pupils, const struct dataset *dataset,
         .variant = {pupils->variant, *transform},
         .dense = {pupils->dense, *transform},
         .dataset = dataset,
+        .agreement = pupils->agreement,
         .seed = session_options(session)->seed,
         .pool = pupils->engine->pool,
         .cancel = pupils->cancel,
@@ -44,6 +47,7 @@ static int decided(const struct pupils *pupils, const struct variant *variant,
     struct result known;
     struct robustness_row row;
     bool exact = engine_lookup(engine, variant->hash, &known) &&
+                 !pupils->agreement &&
                  known.difference.samples == engine->setup.samples;
     *difference = known.difference;
     result_release(&known);
@@ -55,7 +59,7 @@ static int decided(const struct pupils *pupils, const struct variant *variant,
     return 0;
 }
 
-static int take(struct exam *exam, const struct pupils *pupils,
+static int take(struct exam *exam, struct pupils *pupils,
                 const struct variant *variant, struct error *err)
 {
     const struct session *session = pupils->engine->setup.session;
@@ -66,11 +70,14 @@ static int take(struct exam *exam, const struct pupils *pupils,
     const struct dataset_options same = {.shape = opened->shape};
     if (!dataset && dataset_open(&own, opened->holdout, &same, err) < 0)
         return -1;
+    pupils->agreement = !dataset_classes(session_dataset(session)) ||
+                        !dataset_classes(own ? own : dataset);
     int code = sit(pupils, own ? own : dataset, &row, err);
     dataset_close(own);
     if (code < 0 || decided(pupils, variant, &exam->decided, err) < 0)
         return -1;
     exam->taken = true;
+    exam->agreement = pupils->agreement;
     exam->samples = row.samples;
     exam->value = row.value;
     exam->dense = row.dense;

@@ -199,6 +199,17 @@ static int run_batches(struct run *run, struct error *err)
     return 0;
 }
 
+/* Without labels the dense model is right. */
+static void agree(struct run *run)
+{
+    for (int64_t i = 0; i < run->samples; i++) {
+        int predicted = run->outcomes[1][i].predicted;
+        run->outcomes[0][i].correct =
+            run->outcomes[0][i].predicted == predicted;
+        run->outcomes[1][i].correct = true;
+    }
+}
+
 static int run_on(struct run *run, const struct dataset *dataset,
                   const bool *known, struct error *err)
 {
@@ -221,7 +232,11 @@ static int run_on(struct run *run, const struct dataset *dataset,
     }
     for (size_t i = 0; known && i < n; i++)
         run->outcomes[1][i].correct = known[i];
-    return run_batches(run, err);
+    if (run_batches(run, err) < 0)
+        return -1;
+    if (request->agreement)
+        agree(run);
+    return 0;
 }
 
 static int add_rows(struct robustness *out, const struct run *run,
@@ -231,7 +246,8 @@ static int add_rows(struct robustness *out, const struct run *run,
     const char *name = condition_name(condition);
     struct robustness_answers answers = {
         dataset, run->samples, run->outcomes[0],
-        run->request->dense.plan ? run->outcomes[1] : NULL};
+        run->request->dense.plan ? run->outcomes[1] : NULL,
+        run->request->agreement};
     if (robustness_add(out, name, condition->severity, &answers, NULL, err) < 0)
         return -1;
     if (condition->corruption || condition->path) {
@@ -283,7 +299,9 @@ int robustness_run(struct robustness *out,
     *out = (struct robustness){.classes = dataset_classes(request->dataset)};
     struct condition *conditions = NULL;
     size_t count = 0, workers = (size_t)pool_workers(request->pool);
-    if (!out->classes)
+    if (request->agreement)
+        out->classes = 0;
+    else if (!out->classes)
         return error_set(err, ERROR_UNSUPPORTED,
                          "%s: has no labels, nothing to be right about",
                          dataset_path(request->dataset));

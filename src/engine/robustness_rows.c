@@ -39,12 +39,12 @@ static void count_row(struct robustness_row *row,
     struct paired_counts all = {0};
     for (int64_t i = 0; i < answers->samples; i++) {
         int64_t label = dataset_label(answers->dataset, i);
-        if (label < 0 || (chosen && !chosen[i]))
+        if ((label < 0 && !answers->agreement) || (chosen && !chosen[i]))
             continue;
         bool now = answers->variant[i].correct;
         bool before = answers->dense && answers->dense[i].correct;
         paired_add(&all, before, now);
-        if (label < classes)
+        if (label >= 0 && label < classes)
             paired_add(&row->classes[label], before, now);
     }
     row->samples = all.samples;

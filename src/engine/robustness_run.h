@@ -10,6 +10,7 @@ struct robustness_answers {
     int64_t samples;
     const struct outcome *variant;
     const struct outcome *dense; /* NULL: no dense model */
+    bool agreement;              /* labels do not count, nor do classes */
 };
 
 /* Appends a row; chosen: which samples count, NULL: all. */

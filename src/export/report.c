@@ -149,8 +149,9 @@ static void add_exam(struct strbuf *out, const struct exam *exam)
 {
     if (!exam)
         return;
-    strbuf_addf(out, "- Held out, %" PRId64 " samples that decided nothing: ",
-                exam->samples);
+    strbuf_addf(out, "- Held out, %" PRId64 " samples that decided nothing%s: ",
+                exam->samples,
+                exam->agreement ? ", agreement with the dense model" : "");
     add_share(out, exam->dense.value, false);
     strbuf_add(out, " dense, ");
     add_share(out, exam->value.value, false);
@@ -162,10 +163,12 @@ static void add_exam(struct strbuf *out, const struct exam *exam)
     add_share(out, exam->gap.low, true);
     strbuf_add(out, " to ");
     add_share(out, exam->gap.high, true);
-    strbuf_add(out, exam->warning
+    strbuf_add(out, !exam->warning ? "): within chance\n"
+                    : exam->gap.value < 0
                         ? "): **more than chance**: the decisions fit the data "
                           "that they were made on\n"
-                        : "): within chance\n");
+                        : "): **more than chance**: less is lost on the "
+                          "held-out data, which may be easier\n");
 }
 
 static void add_latency(struct strbuf *out, const struct result *result)

@@ -54,6 +54,7 @@ struct exam {
     struct estimate decided;                  /* the difference elsewhere */
     struct estimate gap;                      /* held out minus decided */
     bool warning;                             /* more than chance */
+    bool agreement; /* with the dense model, where labels are missing */
 };
 
 /* Copies the accuracy part alone. */

@@ -97,12 +97,12 @@ static void an_export_is_read_back_and_equal(void **state)
     session_close(session);
 }
 
-static struct session *open_with(const char *holdout)
+static struct session *open_parts(const char *name, const char *holdout)
 {
     char data[256];
     struct session *session;
     struct error err = {0};
-    engine_path("labelled.npz", data, sizeof data);
+    engine_path(name, data, sizeof data);
     const struct session_options options = {.model_path = ENGINE_MODEL,
                                             .data_path = data,
                                             .seed = 1,
@@ -111,6 +111,11 @@ static struct session *open_with(const char *holdout)
     if (session_open(&session, &options, &err) < 0)
         fail_msg("%s", err.message);
     return session;
+}
+
+static struct session *open_with(const char *holdout)
+{
+    return open_parts("labelled.npz", holdout);
 }
 
 static bool report_says(const char *text)
@@ -158,6 +163,45 @@ static void exam_and_decisions_share_out_the_data(void **state)
     assert_true(report_says("- Held out: 40%, 120 samples"));
     assert_true(report_says("--holdout '40%'"));
     assert_true(report_says("- Held out, 120 samples that decided nothing"));
+    engine_export_result_release(&result);
+    report_drop(here);
+    report_drop(full);
+    engine_destroy(engine);
+    engine_destroy(all);
+    session_close(parts);
+    session_close(whole);
+}
+
+/* Agreement of both parts is that of the whole; the dense model has it all. */
+static void exam_without_labels_is_agreement(void **state)
+{
+    (void)state;
+    struct session *parts = open_parts("unlabelled.npz", "40%");
+    struct session *whole = open_parts("unlabelled.npz", NULL);
+    struct engine *engine = engine_start(parts, false);
+    struct engine *all = engine_start(whole, false);
+    const struct variant *variant = engine_edit(parts, "set * 95%");
+    const struct report *here = engine_shown(engine, variant);
+    const struct report *full =
+        engine_shown(all, engine_edit(whole, "set * 95%"));
+    char path[256];
+    struct engine_export_result result;
+    engine_path("exam.onnx", path, sizeof path);
+    export_of(engine, variant, path, &result);
+    if (result.failed)
+        fail_msg("%s", result.error.message);
+    const struct exam *exam = &result.exam;
+    assert_true(exam->taken && exam->agreement);
+    assert_int_equal(exam->samples, 120);
+    assert_true(exam->dense.value == 1);
+    assert_int_equal(llround(120 * exam->value.value) +
+                         llround(180 * here->result.accuracy.value),
+                     llround(300 * full->result.accuracy.value));
+    assert_true(exam->value.value > 0 && exam->value.value < 1);
+    assert_int_equal(exam->decided.samples, 180);
+    assert_true(fabs(exam->decided.value - (here->result.accuracy.value - 1)) <
+                1e-12);
+    assert_true(report_says("decided nothing, agreement with the dense"));
     engine_export_result_release(&result);
     report_drop(here);
     report_drop(full);
@@ -323,6 +367,7 @@ int main(void)
         cmocka_unit_test(an_export_is_read_back_and_equal),
         cmocka_unit_test(a_smaller_model_is_read_back_and_equal),
         cmocka_unit_test(exam_and_decisions_share_out_the_data),
+        cmocka_unit_test(exam_without_labels_is_agreement),
         cmocka_unit_test(exam_warns_when_other_data_loses_more),
         cmocka_unit_test(an_export_that_cannot_be_written_fails_alone),
         cmocka_unit_test(verification_notices_another_model),
