@@ -76,12 +76,13 @@ TILE(8)
 
 void image_tile_run(const struct tile *t, int64_t pixels)
 {
-    static tile_function *const near[] = {near_1, near_2, near_3, near_4,
-                                          near_5, near_6, near_7, near_8};
-    static tile_function *const apart[] = {apart_1, apart_2, apart_3, apart_4,
-                                           apart_5, apart_6, apart_7, apart_8};
-    bool plain = t->src_step == LANES && t->dst_step == LANES;
-    (plain ? near : apart)[pixels - 1](t);
+    static tile_function *const runs[2][PIXELS] = {
+        {apart_1, apart_2, apart_3, apart_4, apart_5, apart_6, apart_7,
+         apart_8},
+        {near_1, near_2, near_3, near_4, near_5, near_6, near_7, near_8},
+    };
+    bool near = t->src_step == LANES && t->dst_step == LANES;
+    runs[near][pixels - 1](t);
 }
 
 /* A row in as few tiles as possible, all about as wide. */
