@@ -20,7 +20,7 @@
 
 /* 0.05 in 13 parts, both sides, and a little; the factor for a fit on few
  * samples; what long tails of differences of loss do to theirs. */
-static const double DEVIATIONS = 3.0, FEW = 16, LOSS_TAILS = 2;
+static const double DEVIATIONS = 3.0, FEW = 16, LOSS_TAILS = 2.5;
 static const double FAR = 1e3; /* a margin that is not finite */
 enum { UNIFORM_EVERY = 5, PILOT = 8, ROOM = 8, LOSS_PRIOR = 4, LOSS_STEPS = 2 };
 
@@ -393,12 +393,36 @@ static void fit_loss(const struct live *live, const double *spreads)
     effects_take(e, INFINITY);
 }
 
+/* The mean square of what is left of a batch's mean, in spreads: samples of a
+ * batch are alike, and what the effects miss they miss together. */
+static double batch_square(const struct live *live, const double *spreads)
+{
+    const struct strata *s = live->strata;
+    const struct effects *e = live->loss_effects;
+    double squares = 0, batches = 0;
+    for (int64_t b = 0; b < s->batches; b++) {
+        int64_t first, count = strata_batch(s, b, &first);
+        size_t h = strata_of_batch(s, b);
+        double left = 0;
+        if (!live->seen[first])
+            continue;
+        for (int64_t i = first; i < first + count; i++) {
+            int own[EFFECTS_OWN];
+            left += (double)live->loss[i] / spreads[h] -
+                    effects_sum(e, own, effects_of(e, h, i, own));
+        }
+        squares += left * left / (double)(count * count);
+        batches++;
+    }
+    return batches > 0 ? squares / batches : 0;
+}
+
 /* A regression of the differences to the dense model's losses. */
 static struct estimate estimate_loss(const struct live *live)
 {
     const struct strata *s = live->strata;
     const struct effects *e = live->loss_effects;
-    double n = (double)s->samples, total = 0, variance = 0;
+    double n = (double)s->samples, total = 0, variance = 0, left = 0;
     double spreads[STRATA_MAX], slope[EFFECTS_MOST] = {0};
     for (int step = 0; step < LOSS_STEPS; step++) {
         loss_spreads(live, spreads, step > 0);
@@ -412,11 +436,15 @@ static struct estimate estimate_loss(const struct live *live)
                      (live->seen[i] ? (double)live->loss[i]
                                     : spreads[h] * effects_sum(e, own, count));
             variance += live->seen[i] ? 0 : spreads[h] * spreads[h];
+            left += live->seen[i] ? 0 : spreads[h];
             for (int k = 0; k < count && !live->seen[i]; k++)
                 slope[own[k]] += spreads[h];
         }
     }
-    variance += effects_doubt(e, slope);
+    double square = batch_square(live, spreads), batch = (double)s->batch;
+    double shared = square * batch / fmax((double)live->count, 1);
+    variance = variance * fmax(1, square * batch) +
+               fmax(effects_doubt(e, slope), left * left * shared);
     double half = LOSS_TAILS * deviations(live) * sqrt(variance);
     return (struct estimate){.value = total / n,
                              .low = fmax((total - half) / n, 0),
