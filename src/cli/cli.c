@@ -120,7 +120,8 @@ static enum cli_status run_command(const struct cli_command *command, int count,
              options.argument_count > command->most) {
         error_set(&err, ERROR_USAGE, "%s: found %zu argument%s, expected %s",
                   command->name, options.argument_count,
-                  options.argument_count == 1 ? "" : "s", command->synopsis);
+                  options.argument_count == 1 ? "" : "s",
+                  *command->synopsis ? command->synopsis : "none");
         status = complain(&err, command->name);
     } else if (run_check_targets(&options, &err) < 0 ||
                command->run(&options, &err) < 0) {

@@ -14,6 +14,7 @@
 
 enum { ROUNDS = 8, DROP_HALVINGS = 9 };
 #define CLOSE_ENOUGH 0.025 /* of the wanted time */
+#define ALLOWED      1.05  /* what still meets a budget, of it */
 #define TOLERANCE    0.005 /* of the accuracy of proposals */
 #define RELATIVE     0.1
 #define MOST_CHANGE  1.6 /* of the target between two rounds */
@@ -303,6 +304,8 @@ static int meet_latency(struct work_on_plan *w, double budget,
                              err) < 0)
             return -1;
         double miss = fabs(ms / dense - wanted);
+        if (ms / dense > wanted * ALLOWED)
+            miss += 1; /* any that meets it is closer */
         if (miss < closest) {
             closest = miss;
             p->ratio = ms / dense;
@@ -404,7 +407,7 @@ static int finish(struct work_on_plan *w, struct error *err)
         p->predicted.latency_ms = NAN;
         p->ratio = p->predicted.cost / p->dense_cost;
     }
-    p->budget_met = r->kind == BUDGET_NONE || p->ratio <= r->share * 1.05;
+    p->budget_met = r->kind == BUDGET_NONE || p->ratio <= r->share * ALLOWED;
     p->drop_met = isnan(r->drop) || p->baseline - found.value <= r->drop + 1e-9;
     return 0;
 }

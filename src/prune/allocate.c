@@ -19,6 +19,16 @@ const struct allocator *allocator_find(const char *name)
     return NULL;
 }
 
+/* Falling faster than what is kept, by this much, is a jump: another kernel
+ * takes over at the level above, and nobody knows where before it. */
+static const double JUMP = 0.9;
+
+static bool is_jump(const struct allocation *a, const double *costs, size_t i)
+{
+    double fair = costs[i] * (1 - a->levels[i + 1]) / (1 - a->levels[i]);
+    return costs[i + 1] < JUMP * fair;
+}
+
 double allocation_cost(const struct allocation *a, size_t place, double amount)
 {
     const double *costs = a->costs + place * a->level_count;
@@ -26,6 +36,8 @@ double allocation_cost(const struct allocation *a, size_t place, double amount)
     for (size_t i = 0; i < last; i++) {
         if (amount > a->levels[i + 1])
             continue;
+        if (amount < a->levels[i + 1] && is_jump(a, costs, i))
+            return costs[i];
         double share =
             (amount - a->levels[i]) / (a->levels[i + 1] - a->levels[i]);
         return costs[i] + share * (costs[i + 1] - costs[i]);

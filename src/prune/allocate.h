@@ -27,7 +27,8 @@ struct allocation {
     double fixed; /* cost of everything else */
 };
 
-/* Cost of one layer when `amount` of it is removed: linear between levels. */
+/* Cost of one layer when `amount` of it is removed: linear between levels, but
+ * that of the level below where the one above is a jump away. */
 double allocation_cost(const struct allocation *a, size_t place, double amount);
 /* Of the whole model. */
 double allocation_total(const struct allocation *a, const double *amounts);

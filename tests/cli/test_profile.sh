@@ -37,5 +37,5 @@ refuse 'no profile' 1 'no device profile' inspect data/lenet5.onnx \
 sed 's/"version": 1/"version": 7/' "$profile" >"$work/newer.json"
 refuse 'another version' 1 'version 7, expected 1' inspect data/lenet5.onnx \
 	--device "$work/newer.json"
-refuse 'an argument' 2 'found 1 arguments' profile here
+refuse 'an argument' 2 'found 1 argument, expected none' profile here
 finish

@@ -184,9 +184,27 @@ static void uniform_plus_spares_the_ends(void **state)
     assert_null(allocator_find("luck"));
 }
 
+static void costs_are_linear_but_for_jumps(void **state)
+{
+    /* From 0.3 on another kernel runs, in half the time that what is kept
+     * would take; then time follows what is kept. */
+    double costs[LEVELS] = {10, 3.5, 2, 0.5};
+    struct allocation a = {.row_count = 1,
+                           .levels = levels,
+                           .costs = costs,
+                           .level_count = LEVELS};
+    (void)state;
+    assert_true(allocation_cost(&a, 0, 0.29) == 10);
+    assert_true(allocation_cost(&a, 0, 0.3) == 3.5);
+    assert_float_equal(allocation_cost(&a, 0, 0.45), 2.75, 1e-12);
+    assert_float_equal(allocation_cost(&a, 0, 0.75), 1.25, 1e-12);
+    assert_true(allocation_cost(&a, 0, 0.95) == 0.5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(costs_are_linear_but_for_jumps),
         cmocka_unit_test(the_knapsack_is_packed_best),
         cmocka_unit_test(budgets_are_met_or_refused),
         cmocka_unit_test(erk_keeps_what_was_asked),
