@@ -14,7 +14,6 @@
 
 enum { ROUNDS = 8, DROP_HALVINGS = 9 };
 #define CLOSE_ENOUGH 0.025 /* of the wanted time */
-#define ALLOWED      1.05  /* what still meets a budget, of it */
 #define TOLERANCE    0.005 /* of the accuracy of proposals */
 #define RELATIVE     0.1
 #define MOST_CHANGE  1.6 /* of the target between two rounds */
@@ -304,7 +303,7 @@ static int meet_latency(struct work_on_plan *w, double budget,
                              err) < 0)
             return -1;
         double miss = fabs(ms / dense - wanted);
-        if (ms / dense > wanted * ALLOWED)
+        if (ms / dense > wanted * PLANNING_ALLOWED)
             miss += 1; /* any that meets it is closer */
         if (miss < closest) {
             closest = miss;
@@ -407,7 +406,8 @@ static int finish(struct work_on_plan *w, struct error *err)
         p->predicted.latency_ms = NAN;
         p->ratio = p->predicted.cost / p->dense_cost;
     }
-    p->budget_met = r->kind == BUDGET_NONE || p->ratio <= r->share * ALLOWED;
+    p->budget_met =
+        r->kind == BUDGET_NONE || p->ratio <= r->share * PLANNING_ALLOWED;
     p->drop_met = isnan(r->drop) || p->baseline - found.value <= r->drop + 1e-9;
     return 0;
 }

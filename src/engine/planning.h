@@ -11,6 +11,9 @@
 #include "measure/noise.h"
 #include "prune/allocate.h"
 
+/* What still meets a budget, of it. */
+#define PLANNING_ALLOWED 1.05
+
 enum budget_kind {
     BUDGET_NONE, /* a drop only: as much as it allows */
     BUDGET_LATENCY,

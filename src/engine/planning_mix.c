@@ -464,7 +464,7 @@ static int finish(struct mix *m, struct error *err)
     p->measured.low = found.low;
     p->measured.high = found.high;
     p->measured.cost = p->predicted.cost;
-    p->budget_met = p->ratio <= m->request->share * 1.05;
+    p->budget_met = p->ratio <= m->request->share * PLANNING_ALLOWED;
     p->drop_met = isnan(m->request->drop) ||
                   p->baseline - found.value <= m->request->drop + 1e-9;
     return 0;

@@ -130,85 +130,82 @@ static bool report_says(const char *text)
     return says;
 }
 
+/* A model written with 40 % of the data held out, beside all of it. */
+struct shared_out {
+    struct session *parts, *whole;
+    struct engine *engine, *all;
+    const struct report *here, *full;
+    struct engine_export_result result;
+};
+
+static void share_out(struct shared_out *s, const char *data)
+{
+    char path[256];
+    *s = (struct shared_out){.parts = open_parts(data, "40%"),
+                             .whole = open_parts(data, NULL)};
+    s->engine = engine_start(s->parts, false);
+    s->all = engine_start(s->whole, false);
+    const struct variant *variant = engine_edit(s->parts, "set * 95%");
+    s->here = engine_shown(s->engine, variant);
+    s->full = engine_shown(s->all, engine_edit(s->whole, "set * 95%"));
+    engine_path("exam.onnx", path, sizeof path);
+    export_of(s->engine, variant, path, &s->result);
+    if (s->result.failed)
+        fail_msg("%s", s->result.error.message);
+    const struct exam *exam = &s->result.exam;
+    assert_true(exam->taken);
+    assert_int_equal(exam->samples, 120);
+    assert_int_equal(s->here->result.accuracy.samples, 180);
+    /* Right answers of both parts are those of the whole. */
+    assert_int_equal(llround(120 * exam->value.value) +
+                         llround(180 * s->here->result.accuracy.value),
+                     llround(300 * s->full->result.accuracy.value));
+}
+
+static void release_shared_out(struct shared_out *s)
+{
+    engine_export_result_release(&s->result);
+    report_drop(s->here);
+    report_drop(s->full);
+    engine_destroy(s->engine);
+    engine_destroy(s->all);
+    session_close(s->parts);
+    session_close(s->whole);
+}
+
 static void exam_and_decisions_share_out_the_data(void **state)
 {
     (void)state;
-    struct session *parts = open_with("40%"), *whole = open_with(NULL);
-    struct engine *engine = engine_start(parts, false);
-    struct engine *all = engine_start(whole, false);
-    const struct variant *variant = engine_edit(parts, "set * 95%");
-    const struct report *here = engine_shown(engine, variant);
-    const struct report *full =
-        engine_shown(all, engine_edit(whole, "set * 95%"));
-    char path[256];
-    struct engine_export_result result;
-    engine_path("exam.onnx", path, sizeof path);
-    export_of(engine, variant, path, &result);
-    if (result.failed)
-        fail_msg("%s", result.error.message);
-    const struct exam *exam = &result.exam;
-    assert_true(exam->taken);
-    assert_int_equal(exam->samples, 120);
-    assert_int_equal(here->result.accuracy.samples, 180);
-    /* Right answers of both parts are those of the whole. */
-    assert_int_equal(llround(120 * exam->value.value) +
-                         llround(180 * here->result.accuracy.value),
-                     llround(300 * full->result.accuracy.value));
+    struct shared_out s;
+    share_out(&s, "labelled.npz");
+    const struct exam *exam = &s.result.exam;
     assert_int_equal(llround(120 * exam->dense.value) +
-                         llround(180 * here->baseline.accuracy.value),
-                     llround(300 * full->baseline.accuracy.value));
-    assert_true(exam->decided.value == here->result.difference.value);
+                         llround(180 * s.here->baseline.accuracy.value),
+                     llround(300 * s.full->baseline.accuracy.value));
+    assert_true(exam->decided.value == s.here->result.difference.value);
     assert_true(fabs(exam->gap.value -
                      (exam->difference.value - exam->decided.value)) < 1e-12);
     assert_true(report_says("- Held out: 40%, 120 samples"));
     assert_true(report_says("--holdout '40%'"));
     assert_true(report_says("- Held out, 120 samples that decided nothing"));
-    engine_export_result_release(&result);
-    report_drop(here);
-    report_drop(full);
-    engine_destroy(engine);
-    engine_destroy(all);
-    session_close(parts);
-    session_close(whole);
+    release_shared_out(&s);
 }
 
-/* Agreement of both parts is that of the whole; the dense model has it all. */
+/* The dense model agrees with itself everywhere. */
 static void exam_without_labels_is_agreement(void **state)
 {
     (void)state;
-    struct session *parts = open_parts("unlabelled.npz", "40%");
-    struct session *whole = open_parts("unlabelled.npz", NULL);
-    struct engine *engine = engine_start(parts, false);
-    struct engine *all = engine_start(whole, false);
-    const struct variant *variant = engine_edit(parts, "set * 95%");
-    const struct report *here = engine_shown(engine, variant);
-    const struct report *full =
-        engine_shown(all, engine_edit(whole, "set * 95%"));
-    char path[256];
-    struct engine_export_result result;
-    engine_path("exam.onnx", path, sizeof path);
-    export_of(engine, variant, path, &result);
-    if (result.failed)
-        fail_msg("%s", result.error.message);
-    const struct exam *exam = &result.exam;
-    assert_true(exam->taken && exam->agreement);
-    assert_int_equal(exam->samples, 120);
+    struct shared_out s;
+    share_out(&s, "unlabelled.npz");
+    const struct exam *exam = &s.result.exam;
+    assert_true(exam->agreement);
     assert_true(exam->dense.value == 1);
-    assert_int_equal(llround(120 * exam->value.value) +
-                         llround(180 * here->result.accuracy.value),
-                     llround(300 * full->result.accuracy.value));
     assert_true(exam->value.value > 0 && exam->value.value < 1);
     assert_int_equal(exam->decided.samples, 180);
-    assert_true(fabs(exam->decided.value - (here->result.accuracy.value - 1)) <
-                1e-12);
+    assert_true(fabs(exam->decided.value -
+                     (s.here->result.accuracy.value - 1)) < 1e-12);
     assert_true(report_says("decided nothing, agreement with the dense"));
-    engine_export_result_release(&result);
-    report_drop(here);
-    report_drop(full);
-    engine_destroy(engine);
-    engine_destroy(all);
-    session_close(parts);
-    session_close(whole);
+    release_shared_out(&s);
 }
 
 static void exam_warns_when_other_data_loses_more(void **state)

@@ -2,6 +2,8 @@
  * Training with images as lanes against the naive reference, in memory that is
  * exactly as large as promised.
  */
+#include "train_fixture.h"
+
 #include "base/rng.h"
 #include "kernel/image_train.h"
 #include "kernel/layout.h"
@@ -82,20 +84,6 @@ static struct conv_spec conv_of(const struct shape *s)
                               .pad_right = s->right};
 }
 
-/* Not a number wherever nothing is written. */
-static void *allocate(size_t bytes)
-{
-    void *p = NULL;
-    assert_int_equal(posix_memalign(&p, 64, bytes), 0);
-    memset(p, 0xff, bytes);
-    return p;
-}
-
-static float *floats(int64_t count)
-{
-    return allocate((size_t)count * sizeof(float));
-}
-
 /* Of 64 values, so that a maximum has equals. */
 static float *random_floats(struct rng *rng, int64_t count)
 {
@@ -105,41 +93,24 @@ static float *random_floats(struct rng *rng, int64_t count)
     return p;
 }
 
-/* Found against expected and what was there before, if anything was. */
 static void check(const char *what, int number, const float *found,
                   const float *expected, const float *before, int64_t count)
 {
-    double largest = 1;
-    for (int64_t i = 0; i < count; i++)
-        largest = fmax(largest, fabs((double)expected[i]));
-    for (int64_t i = 0; i < count; i++) {
-        double right = (double)expected[i] + (before ? (double)before[i] : 0);
-        if (!(fabs((double)found[i] - right) <= tolerance * largest))
-            fail_msg("case %d, %s: element %lld is %.7g, expected %.7g, "
-                     "seed %d",
-                     number, what, (long long)i, (double)found[i], right, SEED);
-    }
+    check_floats(&(struct compared){what, number, tolerance}, found, expected,
+                 before, count);
 }
 
 static float *in_lanes(const struct layout_desc *plain, const float *data)
 {
-    struct layout_desc desc = *plain;
-    desc.layout = LAYOUT_IMAGE16;
-    float *p = floats(layout_elements(&desc));
-    layout_convert(plain, data, &desc, p, CPU_ISA_SCALAR);
-    return p;
+    return in_layout(LAYOUT_IMAGE16, plain, data);
 }
 
 static void check_lanes(const char *what, int number,
                         const struct layout_desc *plain, const float *found,
                         const float *expected, const float *before)
 {
-    struct layout_desc desc = *plain;
-    desc.layout = LAYOUT_IMAGE16;
-    float *moved = floats(layout_elements(plain));
-    layout_convert(&desc, found, plain, moved, CPU_ISA_SCALAR);
-    check(what, number, moved, expected, before, layout_elements(plain));
-    free(moved);
+    check_layout(&(struct compared){what, number, tolerance}, LAYOUT_IMAGE16,
+                 plain, found, expected, before);
 }
 
 /* --- convolutions --- */
@@ -191,7 +162,7 @@ static void release_problem(struct problem *p)
 
 static void check_forward(const struct problem *p, int number, float *scratch)
 {
-    float *packed = allocate(image_weight_bytes(&p->plan, false));
+    float *packed = aligned(image_weight_bytes(&p->plan, false));
     float *dst = floats(layout_elements(&p->to));
     p->kernels->pack(&p->plan, p->weight, false, packed);
     p->kernels->forward(&p->plan, packed, p->bias, p->src_lanes, dst, scratch);
@@ -202,7 +173,7 @@ static void check_forward(const struct problem *p, int number, float *scratch)
 
 static void check_by_src(const struct problem *p, int number, float *scratch)
 {
-    float *packed = allocate(image_weight_bytes(&p->plan, true));
+    float *packed = aligned(image_weight_bytes(&p->plan, true));
     float *by_src = in_lanes(&p->from, p->src);
     p->kernels->pack(&p->plan, p->weight, true, packed);
     p->kernels->by_src(&p->plan, packed, p->by_dst_lanes, true, by_src,
@@ -245,7 +216,7 @@ static void convolutions_agree_with_the_reference(void **state)
         const struct conv_spec conv = conv_of(&shapes[i]);
         assert_true(image_conv_serves(&conv));
         init_problem(&p, &rng, kernels, &conv);
-        float *scratch = allocate(image_scratch_bytes(&p.plan));
+        float *scratch = aligned(image_scratch_bytes(&p.plan));
         check_forward(&p, i, scratch);
         check_by_src(&p, i, scratch);
         check_by_weight(&p, i, scratch);

@@ -2,6 +2,8 @@
  * Winograd's passes of training against the naive reference, in memory that
  * is exactly as large as promised.
  */
+#include "train_fixture.h"
+
 #include "base/rng.h"
 #include "kernel/layout.h"
 #include "kernel/reference.h"
@@ -62,20 +64,6 @@ static struct conv_spec conv_of(const struct shape *s)
                               .pad_right = s->right};
 }
 
-/* Not a number wherever nothing is written. */
-static void *allocate(size_t bytes)
-{
-    void *p = NULL;
-    assert_int_equal(posix_memalign(&p, 64, bytes), 0);
-    memset(p, 0xff, bytes);
-    return p;
-}
-
-static float *floats(int64_t count)
-{
-    return allocate((size_t)count * sizeof(float));
-}
-
 static float *random_floats(struct rng *rng, int64_t count)
 {
     float *p = floats(count);
@@ -84,41 +72,24 @@ static float *random_floats(struct rng *rng, int64_t count)
     return p;
 }
 
-/* Found against expected and what was there before, if anything was. */
-static void check(const char *what, int shape, const float *found,
+static void check(const char *what, int number, const float *found,
                   const float *expected, const float *before, int64_t count)
 {
-    double largest = 1;
-    for (int64_t i = 0; i < count; i++)
-        largest = fmax(largest, fabs((double)expected[i]));
-    for (int64_t i = 0; i < count; i++) {
-        double right = (double)expected[i] + (before ? (double)before[i] : 0);
-        if (!(fabs((double)found[i] - right) <= tolerance * largest))
-            fail_msg("shape %d, %s: element %lld is %.7g, expected %.7g, "
-                     "seed %d",
-                     shape, what, (long long)i, (double)found[i], right, SEED);
-    }
+    check_floats(&(struct compared){what, number, tolerance}, found, expected,
+                 before, count);
 }
 
 static float *blocked(const struct layout_desc *plain, const float *data)
 {
-    struct layout_desc desc = *plain;
-    desc.layout = LAYOUT_BLOCK16;
-    float *p = floats(layout_elements(&desc));
-    layout_convert(plain, data, &desc, p, CPU_ISA_SCALAR);
-    return p;
+    return in_layout(LAYOUT_BLOCK16, plain, data);
 }
 
-static void check_blocked(const char *what, int shape,
+static void check_blocked(const char *what, int number,
                           const struct layout_desc *plain, const float *found,
                           const float *expected, const float *before)
 {
-    struct layout_desc desc = *plain;
-    desc.layout = LAYOUT_BLOCK16;
-    float *moved = floats(layout_elements(plain));
-    layout_convert(&desc, found, plain, moved, CPU_ISA_SCALAR);
-    check(what, shape, moved, expected, before, layout_elements(plain));
-    free(moved);
+    check_layout(&(struct compared){what, number, tolerance}, LAYOUT_BLOCK16,
+                 plain, found, expected, before);
 }
 
 /* What one shape's checks share. */
@@ -169,8 +140,8 @@ static void release_problem(struct problem *p)
 static void check_forward(const struct problem *p, int shape)
 {
     const struct winograd_pass pass = winograd_forward_pass(&p->conv);
-    float *packed = allocate(winograd_weight_bytes(&pass));
-    float *scratch = allocate(winograd_scratch_bytes(&pass));
+    float *packed = aligned(winograd_weight_bytes(&pass));
+    float *scratch = aligned(winograd_scratch_bytes(&pass));
     float *dst = blocked(&p->to, p->dst);
     p->kernels->pack(&pass, p->weight, false, packed);
     p->kernels->convolve(&pass, packed, p->bias, p->src_blocked, false, dst,
@@ -184,8 +155,8 @@ static void check_forward(const struct problem *p, int shape)
 static void check_data(const struct problem *p, int shape)
 {
     const struct winograd_pass pass = winograd_data_pass(&p->conv);
-    float *packed = allocate(winograd_weight_bytes(&pass));
-    float *scratch = allocate(winograd_scratch_bytes(&pass));
+    float *packed = aligned(winograd_weight_bytes(&pass));
+    float *scratch = aligned(winograd_scratch_bytes(&pass));
     float *by_src = blocked(&p->from, p->src);
     p->kernels->pack(&pass, p->weight, true, packed);
     p->kernels->convolve(&pass, packed, NULL, p->by_dst_blocked, true, by_src,
@@ -204,7 +175,7 @@ static void check_weight(const struct problem *p, int shape)
 {
     const struct winograd_pass pass = winograd_forward_pass(&p->conv);
     const int64_t count = p->conv.oc * p->conv.ic * 9;
-    float *scratch = allocate(winograd_scratch_bytes(&pass));
+    float *scratch = aligned(winograd_scratch_bytes(&pass));
     float *sums = floats(count), *plain = floats(count);
     float *bias = floats(p->conv.oc);
     for (int adds = 0; adds < 2; adds++) {
