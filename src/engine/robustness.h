@@ -41,8 +41,7 @@ struct robustness;
 struct robustness_request {
     struct robustness_side variant, dense; /* same batch */
     const struct dataset *dataset;         /* with labels */
-    bool
-        agreement; /* labels do not count: right is what the dense model says */
+    bool agreement;          /* right is what the dense model says */
     const char *corruptions; /* names with commas, "all"; NULL: none */
     unsigned severities;     /* bit s: severity s; 0: all */
     const char *const *also; /* paths of other data sets */
