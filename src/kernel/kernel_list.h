@@ -33,7 +33,9 @@
 /* Four output channels that share loads want 32 registers. Elsewhere it is
  * finding where each entry reads that costs, and 1x16 blocks share that. */
 #define SPARSE_QUARTET(X, isa, cpu_isa)                                        \
-    X(conv_quartet, CONV, IMAGE16, LANES, isa, cpu_isa)
+    X(conv_quartet, CONV, IMAGE16, LANES, isa, cpu_isa)                        \
+    X(conv_plane_quartet, CONV, PLANE, LANES, isa, cpu_isa)                    \
+    X(conv_plane_quartet_chunk, CONV, PLANE, INPUT16, isa, cpu_isa)
 #define SPARSE_CHUNK(X, isa, cpu_isa)                                          \
     X(conv_rows16_chunk, CONV, IMAGE16, INPUT16, isa, cpu_isa)
 

@@ -14,6 +14,7 @@ enum {
     /* Planes of one strip: half of a common second-level cache. */
     STRIP_BYTES = 512 * 1024,
     SMALLEST_LANES = 4,
+    QUARTET = -1, /* for rows */
 };
 
 static size_t align_up(size_t bytes)
@@ -162,7 +163,8 @@ static bool problem_served(const struct sparse_problem *p)
         (double)c->ic * (double)(g.sh * g.sw) * (double)g.plane * g.unit;
     double taps = (double)c->ic * (double)(c->kh * c->kw) * (double)c->oc;
     double result = (double)g.pitch * (double)c->oh * g.unit;
-    return source < INT32_MAX && taps < INT32_MAX && result < INT32_MAX;
+    double words = p->quartet ? 2 * taps : taps; /* at most */
+    return source < INT32_MAX && words < INT32_MAX && result < INT32_MAX;
 }
 
 static int64_t inputs_of(const struct conv_spec *c)
@@ -195,6 +197,21 @@ static int64_t groups_of(const struct sparse_problem *p)
     return (p->conv.oc + p->rows - 1) / p->rows;
 }
 
+unsigned sparse_set_of(const float value[SPARSE_ROWS])
+{
+    unsigned set = 0;
+    for (int k = 0; k < SPARSE_ROWS; k++)
+        set |= (unsigned)(value[k] != 0.0F) << k;
+    return set;
+}
+
+/* What an entry with these weights adds to its list. */
+static int64_t units_of(const struct sparse_problem *p,
+                        const float value[SPARSE_ROWS])
+{
+    return p->quartet ? 1 + __builtin_popcount(sparse_set_of(value)) : 1;
+}
+
 static int64_t count_entries(const struct sparse_problem *p)
 {
     float value[SPARSE_ROWS];
@@ -203,24 +220,35 @@ static int64_t count_entries(const struct sparse_problem *p)
         return sparse_nonzeros(p->conv.weight, weight_count(&p->conv));
     for (int64_t group = 0; group < groups_of(p); group++)
         for (int64_t i = 0; i < inputs_of(&p->conv); i++)
-            count += weights_at(p, group, i, value);
+            if (weights_at(p, group, i, value))
+                count += units_of(p, value);
     return count;
 }
 
 static size_t entry_bytes(const struct sparse_problem *p)
 {
+    if (p->quartet)
+        return sizeof(int32_t);
     return p->rows == 1 ? sizeof(struct sparse_entry)
                         : sizeof(struct sparse_entry4);
+}
+
+/* Starts of a list. */
+static int64_t sets_of(const struct sparse_problem *p)
+{
+    return p->quartet ? SPARSE_SETS : 1;
 }
 
 static struct sparse_packed header_of(const struct sparse_problem *p)
 {
     struct sparse_packed h = {.geometry = sparse_geometry_of(p),
                               .rows = p->rows,
+                              .quartet = p->quartet,
                               .count = count_entries(p)};
     size_t groups = (size_t)groups_of(p), count = (size_t)h.count;
     h.starts = align_up(sizeof h);
-    h.run = h.starts + align_up((groups + 1) * sizeof(int32_t));
+    h.run = h.starts +
+            align_up((groups * (size_t)sets_of(p) + 1) * sizeof(int32_t));
     h.bias = h.run + align_up(groups * sizeof(int32_t));
     h.entries = h.bias + align_up(groups * (size_t)p->rows * sizeof(float));
     h.taps = h.entries + align_up(count * entry_bytes(p));
@@ -253,6 +281,70 @@ static bool is_unread(const struct sparse_problem *p, int64_t group)
     return true;
 }
 
+/* Where the entries of every set of a quartet begin; returns their end. */
+static int64_t place_sets(const struct sparse_problem *p, int64_t group,
+                          int64_t kept, int64_t at[SPARSE_SETS],
+                          int32_t *starts)
+{
+    int64_t words[SPARSE_SETS] = {0};
+    for (int64_t i = 0; i < inputs_of(&p->conv); i++) {
+        float value[SPARSE_ROWS];
+        if (weights_at(p, group, i, value))
+            words[sparse_set_of(value)] += units_of(p, value);
+    }
+    for (int set = 0; set < SPARSE_SETS; set++) {
+        at[set] = kept;
+        kept += words[set];
+        starts[set] = (int32_t)kept;
+    }
+    return kept;
+}
+
+/* Writes one entry; returns its size in units of the list. */
+static int64_t put_entry(const struct sparse_problem *p, int32_t offset,
+                         const float value[SPARSE_ROWS], int64_t at,
+                         char *entries)
+{
+    entries += (size_t)at * entry_bytes(p);
+    memcpy(entries, &offset, sizeof offset);
+    entries += sizeof offset;
+    for (int k = 0; k < p->rows; k++) {
+        if (p->quartet && value[k] == 0.0F)
+            continue;
+        memcpy(entries, &value[k], sizeof value[k]);
+        entries += sizeof value[k];
+    }
+    return units_of(p, value);
+}
+
+/* Packs the list of one group from entry `kept` on; returns its end. */
+static int64_t pack_list(const struct sparse_problem *p,
+                         const struct sparse_packed *h, int64_t group,
+                         int64_t kept, char *base)
+{
+    const struct conv_spec *c = &p->conv;
+    struct sparse_tap *taps = (struct sparse_tap *)(void *)(base + h->taps);
+    int32_t *starts = (int32_t *)(void *)(base + h->starts);
+    int64_t inputs = inputs_of(c), at[SPARSE_SETS] = {kept};
+    int64_t first = group * p->rows / (c->oc / c->groups) * inputs;
+    starts += group * sets_of(p);
+    starts[0] = (int32_t)kept;
+    if (p->quartet)
+        kept = place_sets(p, group, kept, at, starts);
+    for (int64_t i = 0; i < inputs; i++) {
+        float value[SPARSE_ROWS];
+        if (!weights_at(p, group, i, value))
+            continue;
+        struct sparse_tap tap = tap_of(c, first + i);
+        int64_t pixel = sparse_tap_offset(&h->geometry, c, tap);
+        int64_t *to = &at[p->quartet ? sparse_set_of(value) : 0];
+        taps[*to] = tap;
+        *to += put_entry(p, (int32_t)(pixel * h->geometry.unit), value, *to,
+                         base + h->entries);
+    }
+    return p->quartet ? kept : at[0];
+}
+
 static void problem_pack(const struct sparse_problem *p, void *packed)
 {
     const struct conv_spec *c = &p->conv;
@@ -260,40 +352,17 @@ static void problem_pack(const struct sparse_problem *p, void *packed)
     char *base = packed;
     int32_t *starts = (int32_t *)(void *)(base + h.starts);
     float *bias = (float *)(void *)(base + h.bias);
-    struct sparse_entry *one =
-        (struct sparse_entry *)(void *)(base + h.entries);
-    struct sparse_entry4 *four =
-        (struct sparse_entry4 *)(void *)(base + h.entries);
-    struct sparse_tap *taps = (struct sparse_tap *)(void *)(base + h.taps);
     int32_t *run = (int32_t *)(void *)(base + h.run);
-    int64_t inputs = inputs_of(c), kept = 0;
+    int64_t kept = 0;
     for (int64_t group = 0; group < groups_of(p); group++)
         if (!is_unread(p, group))
             run[h.run_count++] = (int32_t)group;
     memcpy(packed, &h, sizeof h);
     for (int64_t o = 0; o < groups_of(p) * p->rows; o++)
         bias[o] = c->bias != NULL && o < c->oc ? c->bias[o] : 0.0F;
-    for (int64_t group = 0; group < groups_of(p); group++) {
-        int64_t first = group * p->rows / (c->oc / c->groups) * inputs;
-        starts[group] = (int32_t)kept;
-        for (int64_t i = 0; i < inputs; i++) {
-            float value[SPARSE_ROWS];
-            if (!weights_at(p, group, i, value))
-                continue;
-            struct sparse_tap tap = tap_of(c, first + i);
-            int64_t pixel = sparse_tap_offset(&h.geometry, c, tap);
-            int32_t offset = (int32_t)(pixel * h.geometry.unit);
-            taps[kept] = tap;
-            if (p->rows == 1) {
-                one[kept] = (struct sparse_entry){offset, value[0]};
-            } else {
-                four[kept].offset = offset;
-                memcpy(four[kept].value, value, sizeof value);
-            }
-            kept++;
-        }
-    }
-    starts[groups_of(p)] = (int32_t)kept;
+    for (int64_t group = 0; group < groups_of(p); group++)
+        kept = pack_list(p, &h, group, kept, packed);
+    starts[groups_of(p) * sets_of(p)] = (int32_t)kept;
 }
 
 static bool strided(const struct sparse_geometry *g, int rows, int64_t count,
@@ -352,7 +421,8 @@ static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
                     enum layout layout, int rows)
 {
     sparse_problem_of(p, spec, layout);
-    p->rows = rows;
+    p->quartet = rows == QUARTET;
+    p->rows = p->quartet ? SPARSE_ROWS : rows;
 }
 
 #define FACES(method, kernel, where, rows)                                     \
@@ -388,6 +458,8 @@ static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
 
 FACES(conv_plane, KERNEL_CONV, LAYOUT_PLANE, 1)
 FACES(conv_plane_rows4, KERNEL_CONV, LAYOUT_PLANE, SPARSE_ROWS)
+FACES(conv_plane_quartet, KERNEL_CONV, LAYOUT_PLANE, QUARTET)
+FACES(conv_plane_quartet_chunk, KERNEL_CONV, LAYOUT_PLANE, QUARTET)
 FACES(conv_image16, KERNEL_CONV, LAYOUT_IMAGE16, 1)
 FACES(conv_image16_rows4, KERNEL_CONV, LAYOUT_IMAGE16, SPARSE_ROWS)
 FACES(product_plain, KERNEL_PRODUCT, LAYOUT_PLAIN, 1)

@@ -21,14 +21,15 @@
 
 #include <stddef.h>
 
-enum { SPARSE_BLOCK = 16, SPARSE_ROWS = 4 };
+enum { SPARSE_BLOCK = 16, SPARSE_ROWS = 4, SPARSE_SETS = 1 << SPARSE_ROWS };
 
 /* Spans a product (1x1 over 1x1 planes) and a convolution. */
 struct sparse_problem {
     struct conv_spec conv;
     bool transposed; /* weight is (ic, oc): a product stored by inputs */
     int unit;
-    int rows; /* output channels that share entries: 1 or SPARSE_ROWS */
+    int rows;     /* output channels that share entries: 1 or SPARSE_ROWS */
+    bool quartet; /* entries hold the kept weights of four, sorted by set */
 };
 
 /* A kept weight: its source element, relative to that of output 0, and its
@@ -43,6 +44,13 @@ struct sparse_entry4 {
     int32_t offset;
     float value[SPARSE_ROWS];
 };
+
+/* A quartet's entries are words of four bytes: an offset, then a float for each
+ * of the four channels that keeps its weight. They are sorted by which these
+ * are (a set: a bit for each), so that every set has a loop of its own. */
+
+/* Which of four channels keep their weight. */
+unsigned sparse_set_of(const float value[SPARSE_ROWS]);
 
 /* Where an entry's weight was: input channel, and how far its tap is from the
  * kernel's first in source rows and columns. */
@@ -65,11 +73,14 @@ struct sparse_geometry {
 /* Packed weights: this header, then starts (a list per output channel or per
  * group of them, and the end), run (which lists are: those that somebody
  * reads), bias (oc, rounded up to groups), entries and taps (one each), every
- * part 64-byte aligned. */
+ * part 64-byte aligned. A quartet has SPARSE_SETS starts: where its sets end,
+ * in words, that of the empty set where the first begins; its taps lie where
+ * the offsets do. */
 struct sparse_packed {
     struct sparse_geometry geometry;
-    int rows;                                /* as the problem's */
-    int64_t count;                           /* entries */
+    int rows; /* as the problem's */
+    bool quartet;
+    int64_t count;                           /* entries; words of a quartet */
     int64_t run_count;                       /* lists that are run */
     size_t starts, run, bias, entries, taps; /* bytes from the header */
 };
@@ -107,6 +118,8 @@ bool sparse_runs_strided(const struct sparse_packed *packed,
 SPARSE_FACES(conv_plane)
 SPARSE_FACES(conv_image16)
 SPARSE_FACES(conv_plane_rows4)
+SPARSE_FACES(conv_plane_quartet)
+SPARSE_FACES(conv_plane_quartet_chunk)
 SPARSE_FACES(conv_image16_rows4)
 SPARSE_FACES(product_plain)
 SPARSE_FACES(product_image16)

@@ -10,18 +10,7 @@
 #define KERNEL_SPARSE_QUARTET_H
 
 #include "kernel/sparse_rows16_tile.h"
-
-enum { MOST_QUARTET = 7 };
-
-/* Loads into a register; the compiler would rather load for each use. */
-ALWAYS_INLINE vec load_once(const float *p)
-{
-    vec x = vec_load(p);
-#if defined(SPARSE_AVX512)
-    __asm__("" : "+v"(x));
-#endif
-    return x;
-}
+#include "kernel/sparse_tile_quartet.h"
 
 /* yes ? a : b without a jump, which would often be guessed wrong. */
 ALWAYS_INLINE const float *either(bool yes, const float *a, const float *b)
@@ -98,7 +87,7 @@ ALWAYS_INLINE void run_quartet(const struct row_tile *t, const int32_t *ends,
         sum[j] = slice > 0 ? vec_load(waiting + j * LANES)
                            : vec_all(r->bias[quartet * SPARSE_ROWS + j / n]);
 #pragma GCC unroll 16
-    for (unsigned set = 1; set < ROWS16_SETS; set++)
+    for (unsigned set = 1; set < SPARSE_SETS; set++)
         add_entries(t, ends, sum, n, step, set);
     if (slice < t->slices - 1) {
 #pragma GCC unroll 28
@@ -126,7 +115,7 @@ ALWAYS_INLINE void run_quartets(const struct row_tile *tile, const int n,
         for (int64_t slice = 0; slice < t.slices; slice++)
             for (int64_t q = begin; q < end; q++) {
                 const int32_t *ends =
-                    t.starts + (slice * t.lists + q) * ROWS16_SETS;
+                    t.starts + (slice * t.lists + q) * SPARSE_SETS;
                 float *waiting = t.waiting + q * SPARSE_ROWS * n * LANES;
                 fetch_source(t.ahead);
                 run_quartet(&t, ends, slice, q, waiting, n, step);

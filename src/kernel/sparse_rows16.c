@@ -163,15 +163,6 @@ static int32_t offset_of(const struct conv_spec *c, int64_t channel, int64_t ky,
     return (int32_t)(pixel * SPARSE_BLOCK);
 }
 
-/* Which of the channels keep their weight. */
-static unsigned set_of(const float value[MOST_WEIGHTS])
-{
-    unsigned set = 0;
-    for (int k = 0; k < SPARSE_ROWS; k++)
-        set |= (unsigned)(value[k] != 0.0F) << k;
-    return set;
-}
-
 /* Words of all entries of a kind; a quartet's differ. */
 static const int64_t words_of[] = {
     [ROWS16_SINGLE] = sizeof(struct sparse_entry) / sizeof(int32_t),
@@ -201,16 +192,17 @@ static void put_entry(enum rows16_kind kind, int32_t offset, int32_t count,
 /* The words of the entries of every set in one list; those that are no
  * quartets have one set. */
 static void count_list(const struct conv_spec *c, const struct list *l,
-                       enum rows16_kind kind, int64_t words[ROWS16_SETS])
+                       enum rows16_kind kind, int64_t words[SPARSE_SETS])
 {
-    memset(words, 0, ROWS16_SETS * sizeof *words);
+    memset(words, 0, SPARSE_SETS * sizeof *words);
     for (int64_t i = l->first; i < l->last; i += l->inputs)
         for (int64_t ky = l->taps.first; ky < l->taps.last; ky++)
             for (int64_t kx = 0; kx < c->kw; kx++) {
                 float value[MOST_WEIGHTS];
                 if (!weights_at(c, l, i, ky * c->kw + kx, value))
                     continue;
-                unsigned set = kind == ROWS16_QUARTET ? set_of(value) : 0;
+                unsigned set =
+                    kind == ROWS16_QUARTET ? sparse_set_of(value) : 0;
                 words[set] += entry_words(kind, set);
             }
 }
@@ -219,7 +211,7 @@ static void count_list(const struct conv_spec *c, const struct list *l,
  * [first, last) of its group and the kernel rows of a class. at: where those
  * of each set go, moved on. */
 static void pack_list(const struct conv_spec *c, const struct list *l,
-                      enum rows16_kind kind, int64_t at[ROWS16_SETS],
+                      enum rows16_kind kind, int64_t at[SPARSE_SETS],
                       int32_t *entries)
 {
     int64_t channels = c->ic / c->groups;
@@ -230,7 +222,8 @@ static void pack_list(const struct conv_spec *c, const struct list *l,
                 float value[MOST_WEIGHTS];
                 if (!weights_at(c, l, i, ky * c->kw + kx, value))
                     continue;
-                unsigned set = kind == ROWS16_QUARTET ? set_of(value) : 0;
+                unsigned set =
+                    kind == ROWS16_QUARTET ? sparse_set_of(value) : 0;
                 int64_t count = l->rows * smaller(l->inputs, l->last - i);
                 put_entry(kind,
                           offset_of(c, group + i, ky, kx) | misses_of(c, kx),
@@ -271,7 +264,7 @@ static int64_t header_of(const struct conv_spec *c, struct rows16_packed *h,
     h->classes = find_classes(c, classes, NULL);
     h->rows = kind == ROWS16_SHARED || kind == ROWS16_QUARTET ? SPARSE_ROWS : 1;
     h->inputs = kind == ROWS16_CHUNK ? ROWS16_CHUNK_INPUTS : 1;
-    h->sets = kind == ROWS16_QUARTET ? ROWS16_SETS : 1;
+    h->sets = kind == ROWS16_QUARTET ? SPARSE_SETS : 1;
     h->lists = ceil_divide(c->oc, h->rows);
     choose_tile(c, h);
     size_t starts = (size_t)(lists_of(h) * h->sets + 1);
@@ -280,7 +273,7 @@ static int64_t header_of(const struct conv_spec *c, struct rows16_packed *h,
     h->bias = h->starts + align_up(starts * sizeof(int32_t));
     h->entries =
         h->bias + align_up((size_t)(h->lists * h->rows) * sizeof(float));
-    int64_t all = 0, words[ROWS16_SETS];
+    int64_t all = 0, words[SPARSE_SETS];
     for (int64_t i = 0; i < lists_of(h); i++) {
         struct list l = list_at(c, h, classes, i);
         count_list(c, &l, kind, words);
@@ -315,7 +308,7 @@ static void rows16_pack(const struct kernel_spec *spec, enum rows16_kind kind,
         bias[o] = c->bias != NULL && o < c->oc ? c->bias[o] : 0.0F;
     int64_t end = 0, unit = words_of[kind];
     for (int64_t i = 0; i < lists_of(&h); i++) {
-        int64_t words[ROWS16_SETS], at[ROWS16_SETS];
+        int64_t words[SPARSE_SETS], at[SPARSE_SETS];
         struct list l = list_at(c, &h, classes, i);
         count_list(c, &l, kind, words);
         starts[i * h.sets] = (int32_t)(end / unit);

@@ -32,7 +32,6 @@ enum {
     ROWS16_MISSES_FIRST = 1,
     ROWS16_MISSES_LAST = 2,
     ROWS16_PIXELS = 14,
-    ROWS16_SETS = 1 << SPARSE_ROWS,
     ROWS16_CHUNK_INPUTS = 16
 };
 
@@ -52,7 +51,7 @@ struct rows16_chunk {
 
 /* Entries are ordered by (class, slice, output channel or group of them, set,
  * tap); starts holds where each of these lists begins and the end. A quartet
- * has ROWS16_SETS of them, where its sets end, in words of four bytes; that of
+ * has SPARSE_SETS of them, where its sets end, in words of four bytes; that of
  * the empty set is where the first begins. */
 struct rows16_packed {
     enum rows16_kind kind;

@@ -15,7 +15,7 @@
 #include "kernel/sparse.h"
 #include "kernel/sparse_copy.h"
 #include "kernel/sparse_strided.h"
-#include "kernel/sparse_tile.h"
+#include "kernel/sparse_strip.h"
 
 #include <math.h>
 
@@ -70,25 +70,47 @@ static int64_t lists_before(const struct run *r, int64_t count, int64_t list)
     return low;
 }
 
+/* Where a tap reads in the planes of a run. */
+static inline int32_t moved_offset(const struct run *r, int32_t begin,
+                                   const struct sparse_tap *tap)
+{
+    return begin + tap->channel * (int32_t)r->geometry.plane +
+           tap->y * (int32_t)r->geometry.pitch + tap->x;
+}
+
+/* A quartet's entries: words of which the first of each is an offset. */
+static void move_quartet(const struct run *r, const int32_t *ends,
+                         int32_t begin, const struct sparse_tap *taps,
+                         int32_t *moved)
+{
+    for (int set = 1; set < SPARSE_SETS; set++) {
+        int32_t words = 1 + __builtin_popcount((unsigned)set);
+        for (int32_t i = ends[set - 1]; i < ends[set]; i += words) {
+            moved[i] = moved_offset(r, begin, &taps[i]);
+            for (int32_t k = 1; k < words; k++)
+                moved[i + k] = r->words[i + k];
+        }
+    }
+}
+
 /* The entries for planes with another border than they were packed for. */
 static void move_entries(struct run *r, const struct sparse_packed *packed,
                          void *memory)
 {
     struct sparse_entry *moved = memory;
     struct sparse_entry4 *moved4 = memory;
-    int32_t from = r->starts[r->first / r->rows];
-    int32_t to = r->starts[(r->last + r->rows - 1) / r->rows];
+    int64_t from = r->first / r->rows;
+    int64_t to = (r->last + r->rows - 1) / r->rows;
     const char *base = (const char *)packed;
     const struct sparse_tap *taps =
         (const struct sparse_tap *)(const void *)(base + packed->taps);
     const struct sparse_tap origin = {0};
     const int32_t begin =
         (int32_t)sparse_tap_offset(&r->geometry, r->conv, origin);
-    const int32_t plane = (int32_t)r->geometry.plane;
-    const int32_t pitch = (int32_t)r->geometry.pitch;
-    for (int32_t i = from; i < to; i++) {
-        int32_t offset =
-            begin + taps[i].channel * plane + taps[i].y * pitch + taps[i].x;
+    for (int64_t g = from; r->quartet && g < to; g++)
+        move_quartet(r, r->starts + g * SPARSE_SETS, begin, taps, memory);
+    for (int32_t i = r->starts[from]; !r->quartet && i < r->starts[to]; i++) {
+        int32_t offset = moved_offset(r, begin, &taps[i]);
         if (r->rows == 1) {
             moved[i] = (struct sparse_entry){offset, r->entries[i].value};
         } else {
@@ -98,6 +120,7 @@ static void move_entries(struct run *r, const struct sparse_packed *packed,
     }
     r->entries = moved;
     r->entries4 = moved4;
+    r->words = memory;
 }
 
 /* How one call finds its operands. */
@@ -200,7 +223,9 @@ static inline void run_problem(const struct sparse_problem *problem,
         .entries4 =
             (const struct sparse_entry4 *)(const void *)(base +
                                                          packed->entries),
+        .words = (const int32_t *)(const void *)(base + packed->entries),
         .rows = packed->rows,
+        .quartet = packed->quartet,
         .starts = (const int32_t *)(const void *)(base + packed->starts),
         .run = (const int32_t *)(const void *)(base + packed->run),
         .bias = (const float *)(const void *)(base + packed->bias),
@@ -265,6 +290,7 @@ static inline void run_problem(const struct sparse_problem *problem,
                              .src_border = bordered ? src_border : 0};         \
         sparse_problem_of(&p, spec, layout);                                   \
         p.rows = ((const struct sparse_packed *)packed)->rows;                 \
+        p.quartet = ((const struct sparse_packed *)packed)->quartet;           \
         run_problem(&p, packed, &o, bordered ? dst_border : 0, epilogue,       \
                     scratch, part);                                            \
     }

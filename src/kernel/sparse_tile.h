@@ -22,7 +22,9 @@ struct run {
     struct sparse_geometry geometry; /* of the planes that are read */
     const struct sparse_entry *entries;
     const struct sparse_entry4 *entries4; /* instead, where rows share */
+    const int32_t *words;                 /* instead, of quartets */
     int rows;
+    bool quartet;
     const int32_t *starts;
     const int32_t *run; /* the lists that are run, */
     int64_t begin, end; /* which of them */
@@ -325,60 +327,6 @@ static void finish_slowly(const struct run *r, const struct strip *s,
                 vec_store_first(s->dst + to + i, v, length - i);
         }
         p = (y + 1) * pitch;
-    }
-}
-
-/* Vectors per tile such that what a tile reads of all channels stays in the
- * first-level cache, but not so few that entries cost more than sums. */
-static int64_t vectors_per_tile(const struct run *r)
-{
-    enum { CACHE_BYTES = 24 * 1024, FEWEST = 7 };
-    const struct conv_spec *c = r->conv;
-    const struct sparse_geometry *g = &r->geometry;
-    int64_t reach = (c->kh - 1) * c->dh / g->sh * g->pitch * g->unit;
-    int64_t floats = CACHE_BYTES / (int64_t)sizeof(float) /
-                     (c->ic / c->groups * g->sh * g->sw);
-    int64_t vectors = (floats - reach) / LANES;
-    if (vectors < FEWEST)
-        return FEWEST;
-    return vectors < MOST_VECTORS ? vectors : MOST_VECTORS;
-}
-
-/* Cuts the strip's run into tiles of nearly equal size. */
-static void run_strip(const struct run *r, struct strip *s)
-{
-    int64_t vectors = (s->length + LANES - 1) / LANES;
-    int64_t most = r->rows > 1 ? MOST_SHARED : vectors_per_tile(r);
-    tile_function *const *functions = r->rows > 1 ? tiles4 : tiles;
-    int64_t count = (vectors + most - 1) / most;
-    int64_t done = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t next = vectors * (i + 1) / count;
-        s->at = done * LANES;
-        functions[next - done](r, s);
-        done = next;
-    }
-}
-
-/* Which lanes or vectors of a run of `rows` output rows are outputs. */
-static void fill_table(const struct run *r, int64_t rows)
-{
-    int64_t unit = r->geometry.unit, pitch = r->geometry.pitch;
-    int64_t ow = r->conv->ow;
-    int64_t length = ((rows - 1) * pitch + ow) * unit;
-    int64_t vectors = (length + LANES - 1) / LANES;
-    if (r->finish == FINISH_FLAT) {
-        memset(r->keep, 0xff, (size_t)vectors * sizeof *r->keep);
-        for (int64_t y = 0; y + 1 < rows; y++)
-            for (int64_t p = y * pitch + ow; p < (y + 1) * pitch; p++)
-                r->keep[p / LANES] &= (uint16_t) ~(1u << p % LANES);
-    } else if (r->finish == FINISH_BLOCKS) {
-        int64_t parts = unit / LANES, row = pitch * parts;
-        for (int64_t v = 0; v < vectors; v++) {
-            int64_t y = v / row, x = v - y * row;
-            int64_t at = y * r->dst_pitch + x * LANES;
-            r->place[v] = (int32_t)(x < ow * parts ? at : -1);
-        }
     }
 }
 

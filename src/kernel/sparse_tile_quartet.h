@@ -1,0 +1,94 @@
+/*
+ * Tiles for four output channels of which each keeps other weights: a vector of
+ * the source is loaded once for all of the four that want it. In planes most
+ * loads span two cache lines and cost twice what a multiplication does. Part of
+ * sparse_strip.h; 16 registers are too few.
+ */
+#ifndef KERNEL_SPARSE_TILE_QUARTET_H
+#define KERNEL_SPARSE_TILE_QUARTET_H
+
+#include "kernel/sparse_tile.h"
+
+enum { MOST_QUARTET = 7 };
+
+/* Loads into a register; the compiler would rather load for each use. */
+ALWAYS_INLINE vec load_once(const float *p)
+{
+    vec x = vec_load(p);
+#if defined(SPARSE_AVX512)
+    __asm__("" : "+v"(x));
+#endif
+    return x;
+}
+
+/* One entry: n vectors for the channels of `set`. */
+ALWAYS_INLINE void add_kept(const int32_t *entry, const float *src, vec *sum,
+                            const int n, const unsigned set)
+{
+    const float *from = src + entry[0];
+    vec w[SPARSE_ROWS];
+    int at = 1;
+#pragma GCC unroll 4
+    for (int k = 0; k < SPARSE_ROWS; k++)
+        if ((set >> k & 1) != 0) {
+            float value;
+            memcpy(&value, entry + at++, sizeof value);
+            w[k] = vec_all(value);
+        }
+#pragma GCC unroll 7
+    for (int j = 0; j < n; j++) {
+        vec x = load_once(from + j * LANES);
+#pragma GCC unroll 4
+        for (int k = 0; k < SPARSE_ROWS; k++)
+            if ((set >> k & 1) != 0)
+                sum[k * n + j] = vec_multiply_add(w[k], x, sum[k * n + j]);
+    }
+}
+
+/* A tile of n vectors for all quartets. */
+ALWAYS_INLINE void run_tile_quartet(const struct run *r, const struct strip *s,
+                                    const int n)
+{
+    const float *src = s->src + s->at;
+    for (int64_t i = r->begin; i < r->end; i++) {
+        int64_t group = r->run[i];
+        const int32_t *ends = r->starts + group * SPARSE_SETS;
+        const int32_t *e = r->words + ends[0];
+        vec sum[SPARSE_ROWS * MOST_QUARTET];
+#pragma GCC unroll 28
+        for (int j = 0; j < SPARSE_ROWS * n; j++)
+            sum[j] = vec_all(r->bias[group * SPARSE_ROWS + j / n]);
+#pragma GCC unroll 16
+        for (unsigned set = 1; set < SPARSE_SETS; set++)
+            for (const int32_t *end = r->words + ends[set]; e < end;
+                 e += 1 + __builtin_popcount(set))
+                add_kept(e, src, sum, n, set);
+#pragma GCC unroll 4
+        for (int k = 0; k < SPARSE_ROWS; k++) {
+            int64_t channel = group * SPARSE_ROWS + k;
+            if (channel >= r->first && channel < r->last)
+                finish_tile(r, s, channel, sum + k * n, n);
+        }
+    }
+}
+
+#define TILE_QUARTET(n)                                                        \
+    static void tile_quartet_##n(const struct run *r, const struct strip *s)   \
+    {                                                                          \
+        run_tile_quartet(r, s, n);                                             \
+    }
+TILE_QUARTET(1)
+TILE_QUARTET(2)
+TILE_QUARTET(3)
+TILE_QUARTET(4)
+TILE_QUARTET(5)
+TILE_QUARTET(6)
+TILE_QUARTET(7)
+#undef TILE_QUARTET
+
+static tile_function *const tiles_quartet[MOST_QUARTET + 1] = {
+    NULL,           tile_quartet_1, tile_quartet_2, tile_quartet_3,
+    tile_quartet_4, tile_quartet_5, tile_quartet_6, tile_quartet_7,
+};
+
+#endif
