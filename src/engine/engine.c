@@ -244,6 +244,7 @@ int engine_create(struct engine **out, const struct session *session,
     pthread_mutex_init(&engine->mutex, NULL);
     wait_condition_init(&engine->work);
     wait_condition_init(&engine->changed);
+    keeper_init(&engine->keeper);
     engine->dense = variant_retain(session_variant(session, 0));
     if (setup_init(&engine->setup, session, options, err) < 0 ||
         forecast_init(&engine->forecast, err) < 0 ||
@@ -292,6 +293,7 @@ void engine_destroy(struct engine *engine)
     pthread_cond_broadcast(&engine->work);
     pthread_mutex_unlock(&engine->mutex);
     thread_join(&engine->thread);
+    keeper_release(&engine->keeper);
     if (engine->setup.options.calibration)
         calibration_store_watch(engine->setup.options.calibration, NULL);
     pool_destroy(engine->pool);

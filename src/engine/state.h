@@ -6,6 +6,7 @@
 #include "base/thread.h"
 #include "engine/flipped.h"
 #include "engine/forecast.h"
+#include "engine/keeper.h"
 #include "engine/pool.h"
 #include "engine/rivals.h"
 #include "engine/robustness_known.h"
@@ -124,6 +125,7 @@ struct engine {
     struct addressee addressee;     /* of the running job */
     struct export_state export;
     struct work work_state;
+    struct keeper keeper;             /* of its checkpoints; its own mutex */
     struct rivals rivals;             /* count 0: none yet */
     bool scan_wanted;                 /* read what is known */
     const struct scan_snapshot *scan; /* retained; NULL: nothing yet */

@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "engine/keeper.h"
 #include "engine/pool.h"
 #include "engine/setup.h"
 #include "engine/tune_check.h"
@@ -20,10 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PRUNE_STEPS = 40 };
+enum { PRUNE_STEPS = 40, KEEPER_WAIT_MS = 20 };
 
-/* Within an epoch checkpoints are at least so far apart; everywhere they cost
- * a twentieth of the time at most. */
+/* Within an epoch checkpoints are at least so far apart; everywhere a thread
+ * writes them for a twentieth of the time at most. */
 static const int64_t keep_every_ns = INT64_C(20000000000);
 enum { KEEP_COST = 20 };
 
@@ -41,7 +42,7 @@ struct tuning {
     struct tune_progress progress;
     double from;  /* share that is gone at the beginning */
     double ended; /* epochs, when the user ended it; 0: to the end */
-    int64_t start_ns, start_images, saved_ns, save_cost_ns;
+    int64_t start_ns, start_images, saved_ns;
 };
 
 /* --- what is known of it --- */
@@ -140,19 +141,22 @@ static struct tune_checkpoint checkpoint_of(struct tuning *t)
 static int save(struct tuning *t, struct error *err)
 {
     const struct tune_checkpoint checkpoint = checkpoint_of(t);
-    int64_t begin = clock_now_ns();
+    struct npz copy;
     if (!t->path)
         return 0;
-    int code = tune_checkpoint_write(&checkpoint, t->path, err);
+    if (tune_checkpoint_copy(&checkpoint, &copy, err) < 0)
+        return error_prefix(err, "%s", t->path);
     t->saved_ns = clock_now_ns();
-    t->save_cost_ns = t->saved_ns - begin;
-    return code;
+    return keeper_put(work_keeper(t->work), t->path, &copy, err);
 }
 
 static int save_sometimes(struct tuning *t, bool epoch, struct error *err)
 {
     int64_t since = clock_now_ns() - t->saved_ns;
-    bool due = since >= KEEP_COST * t->save_cost_ns;
+    int64_t cost = keeper_cost_ns(work_keeper(t->work));
+    bool due = cost >= 0 && since >= KEEP_COST * cost;
+    if (keeper_check(work_keeper(t->work), err) < 0)
+        return -1;
     return due && (epoch || since > keep_every_ns) ? save(t, err) : 0;
 }
 
@@ -321,6 +325,9 @@ static int read_kept(struct tuning *t, struct error *err)
 {
     const struct session *session = work_setup(t->work)->session;
     struct words words;
+    while (!keeper_wait(work_keeper(t->work), KEEPER_WAIT_MS))
+        if (work_step(t->work, "writing its checkpoint", 0, 1, err) < 0)
+            return -1;
     if (!t->path || !file_exists(t->path))
         return error_set(
             err, ERROR_USAGE, "no tune that was interrupted is kept%s%s",

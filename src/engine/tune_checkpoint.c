@@ -65,8 +65,8 @@ static int add_progress(struct writer *w, const struct tune_progress *progress,
                    h->count * ROW_NUMBERS, h->rows, err);
 }
 
-int tune_checkpoint_write(const struct tune_checkpoint *checkpoint,
-                          const char *path, struct error *err)
+int tune_checkpoint_copy(const struct tune_checkpoint *checkpoint,
+                         struct npz *npz, struct error *err)
 {
     struct writer w = {0};
     char hash[40];
@@ -82,10 +82,8 @@ int tune_checkpoint_write(const struct tune_checkpoint *checkpoint,
     if (code == 0 && checkpoint->prunes)
         code = add_masks(&w, checkpoint->masks, err);
     if (code < 0)
-        error_prefix(err, "%s", path);
-    else
-        code = npz_write(path, w.npz.arrays, w.npz.count, err);
-    npz_release(&w.npz);
+        npz_release(&w.npz);
+    *npz = w.npz;
     return code;
 }
 

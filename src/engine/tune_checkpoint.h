@@ -28,9 +28,13 @@ struct tune_checkpoint {
     struct tune_progress *progress;
 };
 
-/* Atomic. Errors "PATH: ...". */
-int tune_checkpoint_write(const struct tune_checkpoint *checkpoint,
-                          const char *path, struct error *err);
+/*
+ * A copy of everything, ready to be written.
+ * npz  owned by the caller (npz_release): three to five times the weights that
+ *      are trained (moments, the best epoch)
+ */
+int tune_checkpoint_copy(const struct tune_checkpoint *checkpoint,
+                         struct npz *npz, struct error *err);
 
 /*
  * The line of an opened checkpoint, owned by the caller.

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const struct work_kind *const work_kinds[] = {
     &work_tune, &work_budget,   &work_reconstruct, &work_robustness,
@@ -211,7 +210,7 @@ static void forget(const struct work *work)
 {
     char *path = work_checkpoint_path(work);
     if (path)
-        unlink(path);
+        keeper_forget(&work->engine->keeper, path);
     free(path);
 }
 
@@ -235,7 +234,7 @@ void engine_work_adopted(struct engine *engine)
 const char *engine_work_interrupted(struct engine *engine)
 {
     char *path = work_checkpoint_path(&engine->work_state);
-    bool found = path && file_exists(path);
+    bool found = path && keeper_holds(&engine->keeper, path);
     free(path);
     return found ? "tune resume" : NULL;
 }
@@ -291,6 +290,11 @@ const struct setup *work_setup(const struct work *work)
 struct engine *work_engine(struct work *work)
 {
     return work->engine;
+}
+
+struct keeper *work_keeper(struct work *work)
+{
+    return &work->engine->keeper;
 }
 
 struct pool *work_pool(struct work *work)

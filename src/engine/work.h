@@ -55,10 +55,13 @@ extern const struct work_kind work_robustness;
 /* --- for kinds, on the engine thread --- */
 
 struct setup;
+struct keeper;
 struct pool;
 struct trial;
 const struct setup *work_setup(const struct work *work);
 struct pool *work_pool(struct work *work); /* NULL: no data */
+/* Who writes what is kept of it. */
+struct keeper *work_keeper(struct work *work);
 const struct variant *work_variant(const struct work *work);
 const void *work_options(const struct work *work);
 /* Raised when the user cancels; polled by long loops. */
