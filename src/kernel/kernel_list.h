@@ -30,10 +30,12 @@
     X(conv_chunk, CONV, NHWC, INPUT16, isa, cpu_isa)                           \
     X(product_chunk, PRODUCT, PLAIN, INPUT16, isa, cpu_isa)
 
-/* Four output channels that share loads want 32 registers. Elsewhere it is
- * finding where each entry reads that costs, and 1x16 blocks share that. */
+/* Four output channels that share loads: in blocks of images that wants 32
+ * registers. Elsewhere it is finding where each entry reads that costs, and
+ * 1x16 blocks share that. */
 #define SPARSE_QUARTET(X, isa, cpu_isa)                                        \
-    X(conv_quartet, CONV, IMAGE16, LANES, isa, cpu_isa)                        \
+    X(conv_quartet, CONV, IMAGE16, LANES, isa, cpu_isa)
+#define SPARSE_PLANE_QUARTET(X, isa, cpu_isa)                                  \
     X(conv_plane_quartet, CONV, PLANE, LANES, isa, cpu_isa)                    \
     X(conv_plane_quartet_chunk, CONV, PLANE, INPUT16, isa, cpu_isa)
 #define SPARSE_CHUNK(X, isa, cpu_isa)                                          \
@@ -48,10 +50,12 @@
 #define SPARSE_KERNELS(X)                                                      \
     SPARSE_PORTABLE(X)                                                         \
     SPARSE_RUN_METHODS(X, avx2, AVX2)                                          \
+    SPARSE_PLANE_QUARTET(X, avx2, AVX2)                                        \
     SPARSE_CHUNK(X, avx2, AVX2)                                                \
     X(product_plain, PRODUCT, PLAIN, ANY, avx2, AVX2)                          \
     SPARSE_RUN_METHODS(X, avx512, AVX512)                                      \
     SPARSE_QUARTET(X, avx512, AVX512)                                          \
+    SPARSE_PLANE_QUARTET(X, avx512, AVX512)                                    \
     X(conv_quartet_chunk, CONV, IMAGE16, INPUT16, avx512, AVX512)              \
     X(product_lookup, PRODUCT, PLAIN, ANY, avx512, AVX512)
 #elif defined(__aarch64__)
@@ -59,6 +63,7 @@
     SPARSE_PORTABLE(X)                                                         \
     SPARSE_RUN_METHODS(X, neon, NEON)                                          \
     SPARSE_QUARTET(X, neon, NEON)                                              \
+    SPARSE_PLANE_QUARTET(X, neon, NEON)                                        \
     SPARSE_CHUNK(X, neon, NEON)                                                \
     X(product_plain, PRODUCT, PLAIN, ANY, neon, NEON)
 #else

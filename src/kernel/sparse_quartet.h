@@ -4,7 +4,7 @@
  * A channel alone pays a load for every multiplication; here a vector of the
  * source is loaded once for all of four channels that want it. Where a block
  * of images is several vectors, they are run one after another: a tile has as
- * many pixels as registers can sum for four channels; 16 registers are too few.
+ * many pixels as registers can sum for four channels.
  */
 #ifndef KERNEL_SPARSE_QUARTET_H
 #define KERNEL_SPARSE_QUARTET_H
@@ -19,66 +19,42 @@ ALWAYS_INLINE const float *either(bool yes, const float *a, const float *b)
     return (const float *)(y ^ ((x ^ y) & -(uintptr_t)yes));
 }
 
-/* As pixels_of: a set has too few entries for jumps to be guessed. */
-ALWAYS_INLINE struct row_pixels set_pixels(const struct row_tile *t,
+/* As pixels_of: a set has too few entries for jumps to be guessed. Most tiles
+ * touch no edge. */
+ALWAYS_INLINE struct set_source set_pixels(const struct row_tile *t,
                                            int32_t offset, const int n,
-                                           const int step)
+                                           const int step, const bool edges)
 {
     const float *from = t->src + (offset & ~(SPARSE_BLOCK - 1));
+    const float *end = from + (n - 1) * step * SPARSE_BLOCK;
+    if (!edges)
+        return (struct set_source){from, from, end};
     int32_t misses = offset & t->misses;
     bool first = (misses & ROWS16_MISSES_FIRST) != 0;
     bool last = (misses & ROWS16_MISSES_LAST) != 0;
-    return (struct row_pixels){
+    return (struct set_source){
         .from = from,
         .first = either(n == 1 ? misses != 0 : first, row_zeros, from),
-        .last = either(last, row_zeros, from + (n - 1) * step * SPARSE_BLOCK)};
-}
-
-/* One entry: n pixels for the channels of `set`. */
-ALWAYS_INLINE void add_set(const struct row_tile *t, const char *entry,
-                           vec *sum, const int n, const int step,
-                           const unsigned set)
-{
-    int32_t offset;
-    vec w[SPARSE_ROWS];
-    size_t at = sizeof offset;
-    memcpy(&offset, entry, sizeof offset);
-    const struct row_pixels p = set_pixels(t, offset, n, step);
-#pragma GCC unroll 4
-    for (int k = 0; k < SPARSE_ROWS; k++)
-        if ((set >> k & 1) != 0) {
-            float value;
-            memcpy(&value, entry + at, sizeof value);
-            w[k] = vec_all(value);
-            at += sizeof value;
-        }
-#pragma GCC unroll 7
-    for (int j = 0; j < n; j++) {
-        vec x = load_once(pixel_at(&p, j, n, step));
-#pragma GCC unroll 4
-        for (int k = 0; k < SPARSE_ROWS; k++)
-            if ((set >> k & 1) != 0)
-                sum[k * n + j] = vec_multiply_add(w[k], x, sum[k * n + j]);
-    }
+        .last = either(last, row_zeros, end)};
 }
 
 /* All entries of one set. */
 ALWAYS_INLINE void add_entries(const struct row_tile *t, const int32_t *ends,
                                vec *sum, const int n, const int step,
-                               const unsigned set)
+                               const bool edges, const unsigned set)
 {
-    const size_t words = 1 + (size_t)__builtin_popcount(set);
-    const char *entries = t->entries;
-    const char *e = entries + (size_t)ends[set - 1] * sizeof(float);
-    const char *end = entries + (size_t)ends[set] * sizeof(float);
-    for (; e < end; e += words * sizeof(float))
-        add_set(t, e, sum, n, step, set);
+    const int32_t *words = t->entries;
+    const int32_t *e = words + ends[set - 1], *end = words + ends[set];
+    for (; e < end; e += 1 + __builtin_popcount(set)) {
+        const struct set_source x = set_pixels(t, e[0], n, step, edges);
+        add_set(e + 1, &x, sum, n, step * SPARSE_BLOCK, set);
+    }
 }
 
 /* One vector of each of n pixels. */
 ALWAYS_INLINE void run_quartet(const struct row_tile *t, const int32_t *ends,
                                int64_t slice, int64_t quartet, float *waiting,
-                               const int n, const int step)
+                               const int n, const int step, const bool edges)
 {
     const struct run *r = t->run;
     vec sum[SPARSE_ROWS * MOST_QUARTET];
@@ -88,7 +64,7 @@ ALWAYS_INLINE void run_quartet(const struct row_tile *t, const int32_t *ends,
                            : vec_all(r->bias[quartet * SPARSE_ROWS + j / n]);
 #pragma GCC unroll 16
     for (unsigned set = 1; set < SPARSE_SETS; set++)
-        add_entries(t, ends, sum, n, step, set);
+        add_entries(t, ends, sum, n, step, edges, set);
     if (slice < t->slices - 1) {
 #pragma GCC unroll 28
         for (int j = 0; j < SPARSE_ROWS * n; j++)
@@ -118,7 +94,10 @@ ALWAYS_INLINE void run_quartets(const struct row_tile *tile, const int n,
                     t.starts + (slice * t.lists + q) * SPARSE_SETS;
                 float *waiting = t.waiting + q * SPARSE_ROWS * n * LANES;
                 fetch_source(t.ahead);
-                run_quartet(&t, ends, slice, q, waiting, n, step);
+                if (t.misses == 0)
+                    run_quartet(&t, ends, slice, q, waiting, n, step, false);
+                else
+                    run_quartet(&t, ends, slice, q, waiting, n, step, true);
             }
         t.src += LANES;
         t.dst += LANES;
@@ -142,12 +121,20 @@ ALWAYS_INLINE void run_quartets(const struct row_tile *tile, const int n,
 TILE(1)
 TILE(2)
 TILE(3)
+#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
 TILE(4)
 TILE(5)
 TILE(6)
 TILE(7)
+#endif
 static pixels_function *const quartet_functions[MOST_QUARTET + 1][2] = {
-    {NULL, NULL}, ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6), ROW(7)};
+    {NULL, NULL}, ROW(1), ROW(2),
+    ROW(3),
+#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
+    ROW(4),       ROW(5), ROW(6),
+    ROW(7)
+#endif
+};
 #undef TILE
 #undef ROW
 

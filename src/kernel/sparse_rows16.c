@@ -266,6 +266,8 @@ static int64_t header_of(const struct conv_spec *c, struct rows16_packed *h,
     h->inputs = kind == ROWS16_CHUNK ? ROWS16_CHUNK_INPUTS : 1;
     h->sets = kind == ROWS16_QUARTET ? SPARSE_SETS : 1;
     h->lists = ceil_divide(c->oc, h->rows);
+    for (int64_t kx = 0; kx < c->kw; kx++)
+        h->misses |= misses_of(c, kx);
     choose_tile(c, h);
     size_t starts = (size_t)(lists_of(h) * h->sets + 1);
     h->row_class = align_up(sizeof *h);

@@ -60,6 +60,7 @@ struct rows16_packed {
     int64_t inputs;      /* input channels of an entry */
     int64_t sets;        /* starts of a list */
     int64_t pixels;      /* of a tile, at most ROWS16_PIXELS */
+    int32_t misses;      /* of all taps */
     size_t row_class;    /* oh bytes: the class of every output row */
     size_t starts, bias, entries;
 };

@@ -27,7 +27,7 @@ static const struct row_way {
 
 /* Cuts an output row into tiles of nearly equal size. */
 static inline void run_row(struct row_tile *t, const struct row_way *way,
-                           int64_t most)
+                           int64_t most, int32_t misses)
 {
     const struct conv_spec *c = t->run->conv;
     const float *src = t->src, *other = t->other;
@@ -38,8 +38,8 @@ static inline void run_row(struct row_tile *t, const struct row_way *way,
         t->src = src + done * c->sw * SPARSE_BLOCK;
         t->dst = dst + done * SPARSE_BLOCK;
         t->other = other != NULL ? other + done * SPARSE_BLOCK : NULL;
-        t->misses = (done == 0 ? ROWS16_MISSES_FIRST : 0) |
-                    (next == c->ow ? ROWS16_MISSES_LAST : 0);
+        t->misses = misses & ((done == 0 ? ROWS16_MISSES_FIRST : 0) |
+                              (next == c->ow ? ROWS16_MISSES_LAST : 0));
         way->functions[next - done][c->sw - 1](t);
         done = next;
     }
@@ -91,7 +91,7 @@ static inline void run_rows16(const struct conv_spec *c,
         t.src = src + from * c->iw * SPARSE_BLOCK;
         t.dst = dst + to;
         t.other = other != NULL ? other + to : NULL;
-        run_row(&t, way, most);
+        run_row(&t, way, most, h->misses);
     }
 }
 

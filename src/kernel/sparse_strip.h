@@ -5,9 +5,7 @@
 #define KERNEL_SPARSE_STRIP_H
 
 #include "kernel/sparse_tile.h"
-#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
 #include "kernel/sparse_tile_quartet.h"
-#endif
 
 /* Vectors per tile such that what a tile reads of all channels stays in the
  * first-level cache, but not so few that entries cost more than sums. */
@@ -33,10 +31,8 @@ struct tile_way {
 
 static struct tile_way way_of(const struct run *r)
 {
-#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
     if (r->quartet)
         return (struct tile_way){tiles_quartet, MOST_QUARTET};
-#endif
     if (r->rows > 1)
         return (struct tile_way){tiles4, MOST_SHARED};
     return (struct tile_way){tiles, vectors_per_tile(r)};
