@@ -25,8 +25,8 @@ void do_export(struct app *app, int unused)
 
 void do_quit(struct app *app, int sure)
 {
-    bool tunes = app->view.working && app->view.work_steerable;
-    if (sure || (!app->view.unsaved && !tunes))
+    bool busy = app->view.working || app->state.form.running;
+    if (sure || (!app->view.unsaved && !busy))
         app->quit = true;
     else
         app->state.overlay = OVERLAY_QUIT;

@@ -228,10 +228,15 @@ static void poll_work(struct explorer *e)
         return;
     }
     bool news = status.finished && !e->work_seen;
+    const char *kept = news ? engine_work_interrupted(e->engine) : NULL;
     e->work_seen = status.finished;
     if (news && engine_work_take(e->engine, &outcome, NULL, &err) < 0) {
-        app_say(app, err.code == ERROR_CANCELLED ? ROLE_WARN : ROLE_ERROR,
-                "%s: %s", status.line, err.message);
+        if (err.code != ERROR_CANCELLED)
+            app_say(app, ROLE_ERROR, "%s: %s", status.line, err.message);
+        else
+            app_say(app, ROLE_WARN, "stopped: %s%s%s%s", status.line,
+                    kept ? " - ':" : "", kept ? kept : "",
+                    kept ? "' goes on" : "");
     } else if (news) {
         int here = session_current(e->session)->id;
         int id = session_adopt(e->session, status.variant, status.line,
@@ -433,7 +438,7 @@ static int open_session(struct explorer *e,
                               &leftover) &&
         leftover.commands > 0) {
         resume = ask_resume(e, &leftover);
-        /* Asked once: who says no finds the journal with `replay`. */
+        /* Asked once: who says no opens it by its path later. */
         if (e->app.answer == 'n')
             session_discard(leftover.path, NULL);
     }
@@ -448,6 +453,17 @@ static int open_session(struct explorer *e,
     }
     session_leftover_release(&leftover);
     return status;
+}
+
+/* What the last program did not bring to its end. */
+static void tell_interrupted(struct explorer *e)
+{
+    const char *order = engine_work_unfinished(e->engine);
+    if (e->app.view.interrupted != NULL)
+        app_say(&e->app, ROLE_WARN, "a tune was interrupted: ':%s' goes on",
+                e->app.view.interrupted);
+    else if (order != NULL)
+        app_say(&e->app, ROLE_WARN, "not brought to its end: ':%s'", order);
 }
 
 static int start(struct explorer *e, const struct engine_options *options)
@@ -466,9 +482,7 @@ static int start(struct explorer *e, const struct engine_options *options)
     const char *summary = session_current(e->session)->summary;
     if (strstr(summary, "not zero") != NULL)
         app_say(app, ROLE_WARN, "%s", summary);
-    if (app->view.interrupted != NULL)
-        app_say(app, ROLE_WARN, "a tune was interrupted: ':%s' goes on",
-                app->view.interrupted);
+    tell_interrupted(e);
     app->answer = 0;
     e->synced = false;
     return 0;
@@ -476,9 +490,7 @@ static int start(struct explorer *e, const struct engine_options *options)
 
 static void finish(struct explorer *e)
 {
-    /* What was asked about and left is not kept for a session that ends. */
-    if (e->engine != NULL && !e->hung_up && e->session != NULL)
-        engine_work_discard(e->engine);
+    /* Work that is under way is cut short here and keeps what it can. */
     engine_destroy(e->engine);
     report_drop(e->report);
     ahead_release(&e->ahead);
@@ -490,6 +502,19 @@ static void finish(struct explorer *e)
     term_close(e->term);
     surface_release(&e->surface);
     app_release(&e->app);
+}
+
+/* What is left to do in a session that the user leaves; NULL: nothing. */
+static const char *reason_to_go_on(struct explorer *e)
+{
+    poll_work(e); /* what came to its end just now counts */
+    const struct view *view = &e->app.view;
+    bool cut = view->working && view->work_rest == WORK_REST_WHOLE;
+    if (cut || engine_work_interrupted(e->engine) != NULL)
+        return "the tune (:tune resume)";
+    if (view->working && view->work_rest == WORK_REST_ORDER)
+        return "what was under way";
+    return session_unsaved(e->session) ? "what was not exported" : NULL;
 }
 
 int ui_main(const struct session_options *session,
@@ -521,13 +546,14 @@ int ui_main(const struct session_options *session,
     bool left = e->app.quit && !e->hung_up; /* the user wanted to */
     struct error error = e->error;
     char kept[PATH_MAX] = "";
-    if (left && e->session != NULL && e->app.view.unsaved)
+    const char *why = left && e->engine != NULL ? reason_to_go_on(e) : NULL;
+    if (why != NULL)
         snprintf(kept, sizeof kept, "%s", session_path(e->session));
     finish(e);
     free(e);
     if (status != 0 && !left)
         fprintf(stderr, "espalier: %s\n", error.message);
     if (kept[0] != '\0')
-        printf("to go on with what was not exported:\n  espalier %s\n", kept);
+        printf("to go on with %s:\n  espalier %s\n", why, kept);
     return left || status == 0 ? 0 : 1;
 }

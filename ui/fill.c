@@ -368,6 +368,7 @@ static void fill_work(struct view *view, struct engine *engine)
     view->work_left = status.kind ? status.seconds_left : NAN;
     view->work_name = status.kind ? status.kind->name : NULL;
     view->work_steerable = status.kind && status.kind->steerable;
+    view->work_rest = status.kind ? status.kind->rest : WORK_REST_NONE;
     snprintf(view->work_line, sizeof view->work_line, "%s",
              status.line ? status.line : "");
     snprintf(view->work_note, sizeof view->work_note, "%s", status.note);

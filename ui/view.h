@@ -195,9 +195,10 @@ struct view {
     double work_seconds, work_left; /* left NAN: by the share done */
     char work_line[96];             /* that ordered it */
     char work_note[WORK_NOTE_BYTES];
-    bool work_steerable;     /* ends with its best, goes on for more */
-    const char *interrupted; /* the line that goes on with it; NULL: none */
-    const char *work_name;   /* static; NULL: there was none yet */
+    bool work_steerable;      /* ends with its best, goes on for more */
+    enum work_rest work_rest; /* what is left of it when the program ends */
+    const char *interrupted;  /* the line that goes on with it; NULL: none */
+    const char *work_name;    /* static; NULL: there was none yet */
     const char *const *work_series; /* static names of its curves, or NULL */
     struct work_point *work_points; /* owned */
     size_t work_point_count;

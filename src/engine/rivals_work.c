@@ -231,6 +231,7 @@ bool engine_rivals(struct engine *engine, struct rivals *out)
 const struct work_kind work_criteria = {
     .name = "criteria",
     .needs_data = true,
+    .rest = WORK_REST_NONE,
     .parse = parse,
     .free_options = free,
     .run = run,

@@ -272,6 +272,7 @@ static int run(struct work *work, struct error *err)
 const struct work_kind work_robustness = {
     .name = "robustness",
     .needs_data = true,
+    .rest = WORK_REST_NONE,
     .parse = parse,
     .free_options = free_wish,
     .run = run,

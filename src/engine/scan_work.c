@@ -271,6 +271,7 @@ static int run(struct work *work, struct error *err)
 const struct work_kind work_scan = {
     .name = "scan",
     .needs_data = true,
+    .rest = WORK_REST_POINTS,
     .parse = parse,
     .free_options = free_wish,
     .run = run,

@@ -262,7 +262,10 @@ static int train(struct tuning *t, struct error *err)
 {
     t->start_ns = t->saved_ns = clock_now_ns();
     t->start_images = tune_images(t->tune);
-    int code = loop(t, err);
+    /* From here on nothing is lost, whatever ends the program. */
+    int code = t->read_order ? 0 : save(t, err);
+    if (code == 0)
+        code = loop(t, err);
     if (code < 0 && err->code == ERROR_CANCELLED) {
         struct error unsaid = {0};
         save(t, &unsaid); /* it can go on later */
@@ -492,6 +495,7 @@ const struct work_kind work_tune = {
     .series = series,
     .needs_data = true,
     .steerable = true,
+    .rest = WORK_REST_WHOLE,
     .parse = tune_order_parse,
     .free_options = free,
     .run = run,

@@ -125,7 +125,8 @@ int tune_checkpoint_line(char **line, const struct npz *npz,
     bool same = !variant || !strncmp(hash, expected, 16);
     if (!same)
         error_set(err, ERROR_MISMATCH,
-                  "was kept of another variant (then #%s, now #%d)",
+                  "was kept of another variant, #%s; found #%d: 'goto' that "
+                  "one first",
                   hash + strcspn(hash, " ") + (strlen(hash) > 17), variant->id);
     free(hash);
     if (!same)

@@ -239,6 +239,18 @@ const char *engine_work_interrupted(struct engine *engine)
     return found ? "tune resume" : NULL;
 }
 
+const char *engine_work_unfinished(const struct engine *engine)
+{
+    const char *line = session_unfinished(engine->setup.session);
+    char name[32] = "";
+    if (line)
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(line, " "), line);
+    const struct work_kind *kind = find_kind(name);
+    bool decides = kind && (kind->rest == WORK_REST_ORDER ||
+                            kind->rest == WORK_REST_WHOLE);
+    return decides ? line : NULL;
+}
+
 bool engine_work_poll(struct engine *engine, struct work_status *status)
 {
     pthread_mutex_lock(&engine->mutex);

@@ -22,6 +22,14 @@ struct work_point {
 
 struct work;
 
+/* What is left of work that the end of the program cuts short. */
+enum work_rest {
+    WORK_REST_ORDER,  /* its line, in the journal */
+    WORK_REST_NONE,   /* nothing: it measures, and decides nothing */
+    WORK_REST_POINTS, /* what it found so far, in a file */
+    WORK_REST_WHOLE,  /* all: it goes on from its checkpoint */
+};
+
 struct work_kind {
     const char *name; /* of the command */
     /* Names of curves, NULL-terminated; NULL: none. The first is drawn first.
@@ -31,6 +39,7 @@ struct work_kind {
     /* Ends early with what it has, and grows, when the user asks for it
      * (work_asked). */
     bool steerable;
+    enum work_rest rest;
     /* Reads the words behind the name (options owned: free_options). Must not
      * read files: it answers while the user types Enter. NULL: no words. */
     int (*parse)(void **options, const struct session *session, size_t count,
@@ -153,6 +162,10 @@ void engine_work_adopted(struct engine *engine);
 /* Whether work was interrupted and can go on: the line that does so, else
  * NULL. Of the session's own checkpoint; static text. */
 const char *engine_work_interrupted(struct engine *engine);
+/* Whether the session that goes on had ordered work that came to no outcome
+ * (killed, or stopped): the line that orders it again, else NULL. Borrowed
+ * from the session. */
+const char *engine_work_unfinished(const struct engine *engine);
 /* A copy of how it stands; false when there was no work yet. */
 bool engine_work_poll(struct engine *engine, struct work_status *status);
 /* Takes the outcome of finished work, once. data may be NULL (then it is

@@ -23,6 +23,7 @@ struct session {
     struct calibrator calibrator;
     struct journal journal; /* descriptor -1: none */
     int journaled;          /* lines in the journal behind its head */
+    char *unfinished;       /* order of work without an outcome; NULL: none */
 };
 
 /*

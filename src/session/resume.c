@@ -115,9 +115,8 @@ static bool is_torn(const char *rest)
     return *rest == '-' && end && strlen(end + 5) == 6;
 }
 
-/* Removes what lies beside a journal and serves nobody: torn writes, and
- * where `tune` what a tune kept. */
-static void sweep(const char *path, bool tune)
+/* Removes what lies beside a journal and serves nobody: torn writes. */
+static void sweep(const char *path)
 {
     char *folder = path_folder(path);
     DIR *directory = folder ? opendir(folder) : NULL;
@@ -126,7 +125,7 @@ static void sweep(const char *path, bool tune)
     while (directory && (entry = readdir(directory))) {
         const char *name = entry->d_name, *rest = name + stem;
         if (strlen(name) <= stem || memcmp(name, path_name(path), stem) != 0 ||
-            !(is_torn(rest) || (tune && !strcmp(rest, SESSION_TUNE_SUFFIX))))
+            !is_torn(rest))
             continue;
         char *gone = path_join(folder, name);
         if (gone)
@@ -149,7 +148,7 @@ int session_discard(const char *path, struct error *err)
         result = text.closed ? 0 : journal_append(&journal, "close\n", err);
         journal_close(&journal);
         if (is_journal_name(path_name(path)))
-            sweep(path, true);
+            sweep(path);
     }
     journal_text_release(&text);
     return result;
@@ -169,25 +168,36 @@ static int replay_saved(struct state *state, const char *line,
     return 0;
 }
 
+/* Ordered work is not done again: its outcome follows as an adoption, unless
+ * something cut it short. */
+static int replay_line(struct session *session, const char *path,
+                       const char *line, struct error *err)
+{
+    struct command_result result = {0};
+    bool adopts = session_is_adoption(line);
+    int status = 0;
+    if (adopts)
+        status = session_replay_adoption(session, path, line, err);
+    else if (!is_own_line(line))
+        status = state_execute(&session->state, line, &result, err);
+    else if (strcmp(line, "close"))
+        status = replay_saved(&session->state, line, err);
+    if (adopts || result.effect == COMMAND_WORK) {
+        free(session->unfinished);
+        session->unfinished = result.argument;
+        result.argument = NULL;
+    }
+    command_result_release(&result);
+    return status;
+}
+
 static int replay(struct session *session, const struct journal_text *text,
                   const char *path, struct error *err)
 {
-    /* Ordered work is not done again: its outcome follows as an adoption. */
     session->state.check = NULL;
-    for (size_t i = 0; i < text->count; i++) {
-        const char *line = text->lines[i];
-        struct command_result result = {0};
-        int status = 0;
-        if (!is_own_line(line))
-            status = state_execute(&session->state, line, &result, err);
-        else if (session_is_adoption(line))
-            status = session_replay_adoption(session, path, line, err);
-        else if (strcmp(line, "close"))
-            status = replay_saved(&session->state, line, err);
-        command_result_release(&result);
-        if (status < 0)
+    for (size_t i = 0; i < text->count; i++)
+        if (replay_line(session, path, text->lines[i], err) < 0)
             return error_prefix(err, "%s:%zu", path, text->numbers[i]);
-    }
     session->state.check = &session->check;
     session->journaled = (int)text->count;
     return 0;
@@ -261,7 +271,7 @@ int session_resume(struct session **out, const char *path, bool go_on,
     else
         session_leave(session);
     if (!result && go_on && is_journal_name(path_name(path)))
-        sweep(path, false);
+        sweep(path);
     free(folder);
     journal_text_release(&text);
     return result;

@@ -407,6 +407,7 @@ void session_leave(struct session *session)
     if (session->journal.descriptor >= 0 && !session->journaled)
         unlink(session->journal.path);
     journal_close(&session->journal);
+    free(session->unfinished);
     if (session->state.variants)
         state_release(&session->state);
     layer_table_release(&session->layers);
@@ -550,6 +551,11 @@ int session_masks(const struct session *session, const struct variant *variant,
 bool session_unsaved(const struct session *session)
 {
     return state_current(&session->state)->hash != session->state.at.saved_hash;
+}
+
+const char *session_unfinished(const struct session *session)
+{
+    return session->unfinished;
 }
 
 const struct criterion *session_criterion(const struct session *session)

@@ -107,6 +107,9 @@ bool session_can_redo(const struct session *session);
 int session_snapshot(const struct session *session, const char *name);
 /* Whether anything was decided since the last export (quit asks). */
 bool session_unsaved(const struct session *session);
+/* Of a session that goes on: the last work that was ordered and came to no
+ * outcome, as its line; NULL: none. Borrowed. */
+const char *session_unfinished(const struct session *session);
 /* An export succeeded: of the variant that the last `export` line spoke of,
  * else of the current one. */
 void session_mark_saved(struct session *session);

@@ -131,6 +131,7 @@ static void tuning_is_two_curves(void **state)
     view->work_total = 1872;
     view->work_seconds = 90;
     view->work_steerable = true;
+    view->work_rest = WORK_REST_WHOLE;
     snprintf(view->work_line, sizeof view->work_line,
              "tune 3 epochs lr 0.03 distill");
     snprintf(view->work_note, sizeof view->work_note,
@@ -141,6 +142,18 @@ static void tuning_is_two_curves(void **state)
     press("Esc");
     assert_drawn("draw-tune-discard-80x24", 24, 80);
     press("n");
+    press("q");
+    assert_drawn("draw-quit-tune-80x24", 24, 80);
+    press("n");
+    view->unsaved = false;
+    view->work_rest = WORK_REST_ORDER;
+    snprintf(view->work_line, sizeof view->work_line, "reconstruct 90%%");
+    app.state.form.running = true;
+    press("q");
+    assert_drawn("draw-quit-reconstruct-80x24", 24, 80);
+    press("n");
+    app.state.form.running = false;
+    view->unsaved = true;
     view->working = false;
     view->interrupted = "tune resume";
     assert_drawn("draw-tune-interrupted-80x24", 24, 80);

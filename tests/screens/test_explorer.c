@@ -378,6 +378,55 @@ static void left_session_goes_on_by_its_file(void **state)
     remove_folder(folder);
 }
 
+/* The user leaves, or the line drops: the tune goes on all the same. */
+static void a_tune_that_is_left_goes_on(void **state)
+{
+    (void)state;
+    for (int drops = 0; drops < 2; drops++) {
+        char folder[] = "/tmp/espalier-tune-XXXXXX", path[300] = "";
+        assert_non_null(mkdtemp(folder));
+        struct terminal_options options = {.rows = 24,
+                                           .columns = 80,
+                                           .arguments = mlp,
+                                           .state_folder = folder};
+        terminal = terminal_start(&options);
+        terminal_idle(terminal);
+        terminal_press(terminal, "L");
+        terminal_send(terminal, ":tune 900 epochs\r");
+        terminal_expect(terminal, "tune: loss");
+        terminal_send(terminal, "q");
+        terminal_expect(terminal, "':tune resume' goes on with it");
+        if (drops)
+            terminal_kill(terminal, SIGHUP);
+        else
+            terminal_send(terminal, "y");
+        terminal_wait_exit(terminal);
+        if (!drops)
+            assert_shows("to go on with the tune (:tune resume)");
+        terminal_stop(terminal);
+        glob_t found;
+        snprintf(path, sizeof path, "%s/espalier/*.session", folder);
+        assert_int_equal(glob(path, 0, NULL, &found), 0);
+        const char *session[] = {found.gl_pathv[0], NULL};
+        options.arguments = drops ? mlp : session;
+        terminal = terminal_start(&options);
+        terminal_idle(terminal);
+        if (drops)
+            terminal_press(terminal, "y");
+        terminal_expect(terminal, "a tune was interrupted: ':tune resume'");
+        terminal_send(terminal, ":tune resume\r");
+        terminal_expect(terminal, "tune: loss");
+        terminal_send(terminal, "5\r"); /* ends it with the best epoch */
+        terminal_expect(terminal, "tuned");
+        terminal_send(terminal, ":q!\r");
+        terminal_wait_exit(terminal);
+        terminal_stop(terminal);
+        terminal = NULL;
+        globfree(&found);
+        remove_folder(folder);
+    }
+}
+
 /* --- terminals --- */
 
 static void resize_relays_out_and_too_small_says_so(void **state)
@@ -530,6 +579,7 @@ int main(void)
         TEST(quit_asks_when_something_is_unsaved),
         TEST(killed_session_is_offered_and_resumed),
         TEST(left_session_goes_on_by_its_file),
+        TEST(a_tune_that_is_left_goes_on),
         TEST(resize_relays_out_and_too_small_says_so),
         TEST(suspend_gives_the_terminal_back_and_fg_redraws),
         TEST(crash_restores_the_terminal),

@@ -274,6 +274,37 @@ static void outcomes_survive_a_crash(void **state)
     folder_remove(folder);
 }
 
+static void work_cut_short_is_known_to_the_session_that_goes_on(void **state)
+{
+    (void)state;
+    static const char *const orders[] = {"reconstruct fc1", "tune 1 epoch"};
+    char folder[40];
+    folder_make(folder);
+    struct session *session = session_fixture_open(folder);
+    struct error err = {0};
+    char *path = strdup(session_path(session));
+    for (size_t i = 0; i < ARRAY_LENGTH(orders); i++) {
+        struct session_outcome outcome = {0};
+        session_fixture_run(session, "set fc1 50%");
+        session->state.check = NULL; /* nobody works here */
+        session_fixture_run(session, orders[i]);
+        session_leave(session);
+        if (session_resume(&session, path, true, NULL, &err) < 0)
+            fail_msg("%s", err.message);
+        assert_string_equal(session_unfinished(session), orders[i]);
+        int id = session_current(session)->id;
+        halve(session, session_current(session), &outcome);
+        assert_true(session_adopt(session, id, "halve", &outcome, NULL) > id);
+        session_outcome_release(&outcome);
+        session_close(session);
+        assert_int_equal(session_resume(&session, path, true, NULL, &err), 0);
+        assert_null(session_unfinished(session));
+    }
+    session_close(session);
+    free(path);
+    folder_remove(folder);
+}
+
 static int worker_run(void *context, const struct session *session,
                       const struct variant *variant, const char *line,
                       struct session_outcome *outcome, struct error *err)
@@ -352,6 +383,7 @@ int main(void)
         cmocka_unit_test(an_engine_that_ends_cancels_its_work),
         cmocka_unit_test(paused_work_waits),
         cmocka_unit_test(outcomes_survive_a_crash),
+        cmocka_unit_test(work_cut_short_is_known_to_the_session_that_goes_on),
         cmocka_unit_test(a_missing_checkpoint_is_done_again),
         cmocka_unit_test(a_recipe_says_work_between_edits),
         cmocka_unit_test(resetting_all_goes_back_to_the_models_own_weights),
