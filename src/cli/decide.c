@@ -1,8 +1,10 @@
 /* What commands that change a model share: decisions from --recipe and --set,
  * and writing the outcome. */
+#include "base/strbuf.h"
 #include "cli/run.h"
+#include "session/amount.h"
+#include "session/words.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,38 +17,71 @@ static bool names_structure(const char *word)
            why.code != ERROR_NAME;
 }
 
-/* LAYER=AMOUNT[:STRUCTURE[:CRITERION]] or LAYER=STRUCTURE[:CRITERION], of a
- * structure that has an amount of its own, as a line of the command language.
- * A structure may itself hold ':' (2:4), so a criterion is what the last
- * part names. */
-static char *line_of_set(const char *word)
+static bool is_amount(const char *word)
 {
+    struct amount amount;
+    return amount_parse(&amount, word, NULL) == 0;
+}
+
+/* Where AMOUNT ends in AMOUNT:STRUCTURE; NULL: it is one word of `set`, a
+ * structure (2:4) or STRUCTURE:AMOUNT (channel:8, 2:4:100). */
+static char *end_of_amount(char *words)
+{
+    char *first = strchr(words, ':'), *last = strrchr(words, ':');
+    if (!first || names_structure(words))
+        return NULL;
+    *last = '\0';
+    bool whole = names_structure(words) && is_amount(last + 1);
+    *last = ':';
+    *first = '\0';
+    bool split =
+        is_amount(words) && (!whole || structure_find(first + 1) != NULL);
+    *first = ':';
+    return split ? first : NULL;
+}
+
+/* Adds what stands behind '=' as words of the command language. */
+static void add_parts(struct strbuf *line, char *words)
+{
+    char *last = strrchr(words, ':');
+    bool criterion = last && criterion_find(last + 1);
+    if (criterion)
+        *last = '\0';
+    char *end = end_of_amount(words);
+    if (end)
+        *end = '\0';
+    strbuf_addf(line, " %s", words);
+    if (end && end[1])
+        strbuf_addf(line, " %s", end + 1);
+    if (criterion)
+        strbuf_addf(line, " %s", last + 1);
+}
+
+char *run_set_line(const char *word)
+{
+    struct strbuf line = {0};
     const char *equals = strrchr(word, '=');
-    const char *rest = strchr(equals, ':'), *last = strrchr(equals, ':');
-    const char *amount = equals + 1;
-    size_t bytes = strlen(word) + 16;
-    bool criterion = rest && criterion_find(last + 1);
-    size_t length = criterion ? (size_t)(last - amount) : strlen(amount);
-    char *line = malloc(bytes), *body = strndup(amount, length);
-    if (!line || !body) {
-        free(line);
-        line = NULL;
-    } else {
-        bool whole = !rest || rest == amount + length || names_structure(body);
-        size_t first = whole ? length : (size_t)(rest - amount);
-        snprintf(line, bytes, "set %.*s %.*s%s%s%s%s", (int)(equals - word),
-                 word, (int)first, body, whole ? "" : " ",
-                 whole ? "" : body + first + 1, criterion ? " " : "",
-                 criterion ? last + 1 : "");
+    char *layer = strndup(word, (size_t)(equals - word));
+    char *rest = strdup(equals + 1), *made = NULL;
+    strbuf_add(&line, "set");
+    if (layer && rest) {
+        words_add(&line, layer);
+        if (strchr(rest, ' '))
+            strbuf_addf(&line, " %s", rest);
+        else
+            add_parts(&line, rest);
+        made = strbuf_take(&line);
     }
-    free(body);
-    return line;
+    strbuf_release(&line);
+    free(layer);
+    free(rest);
+    return made;
 }
 
 static int execute_set(struct session *session, const char *word,
                        struct error *err)
 {
-    char *line = line_of_set(word);
+    char *line = run_set_line(word);
     if (!line)
         return error_memory(err, strlen(word));
     struct command_result result = {0};

@@ -237,7 +237,8 @@ static int take_set(struct cli_options *o, const char *t, struct error *e)
     if (!equals || equals == t || !equals[1])
         return error_set(e, ERROR_USAGE,
                          "found '%s', expected "
-                         "LAYER=AMOUNT[:STRUCTURE[:CRITERION]]",
+                         "LAYER=AMOUNT[:STRUCTURE[:CRITERION]] or what "
+                         "'set' takes behind a layer",
                          t);
     o->sets[o->set_count++] = t;
     return 0;

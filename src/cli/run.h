@@ -50,6 +50,13 @@ int run_evaluate(struct engine *engine, const struct session *session,
 int run_work(const struct session *session, const struct variant *variant,
              const char *line, const struct cli_options *options,
              struct session_outcome *outcome, void **data, struct error *err);
+/*
+ * LAYER=WORDS, what `set` takes behind the layer with ':' or blanks between
+ * (80%:block:4x1:lamp, channel:8, "50% channel/8"), as a line of the command
+ * language; owned by the caller, NULL: no memory.
+ * word  holds a '='
+ */
+char *run_set_line(const char *word);
 /* Decisions as --recipe and --set say. */
 int run_decide(struct session *session, const struct cli_options *options,
                struct error *err);

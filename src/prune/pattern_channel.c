@@ -68,6 +68,8 @@ static int parse_multiple(const char *name, struct structure *out,
     const char *digit = name + length + 1;
     for (; *digit >= '0' && *digit <= '9' && number < LARGEST; digit++)
         number = number * 10 + (*digit - '0');
+    if (*digit == ':') /* an amount follows: channel/8:50% */
+        return 0;
     number = *digit || number > LARGEST ? 0 : number;
     if (number < 1)
         return error_set(err, ERROR_RANGE,

@@ -1,5 +1,9 @@
 #include "cli/command.h"
 #include "cli/print.h"
+#include "cli/run.h"
+#include "session_fixture.h"
+
+#include "base/array.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -165,6 +169,95 @@ static void figures_are_readable(void **state)
                         "50.00 %  [40.00, 60.00]");
 }
 
+/* What a line of `set` and a word of --set decide; 0: refused. */
+static uint64_t decided(struct session *session, const char *line)
+{
+    struct command_result result = {0};
+    struct error err = {0};
+    uint64_t hash = 0;
+    if (session_execute(session, line, &result, &err) == 0) {
+        hash = session_current(session)->hash;
+        command_result_release(&result);
+        session_fixture_run(session, "undo");
+    }
+    return hash;
+}
+
+static void assert_set(struct session *session, const char *layer,
+                       const char *word, const char *words)
+{
+    char option[120], line[120];
+    snprintf(option, sizeof option, "%s=%s", layer, word);
+    snprintf(line, sizeof line, "set %s %s", layer, words);
+    char *made = run_set_line(option);
+    uint64_t expected = decided(session, line);
+    if (!expected)
+        fail_msg("'%s' is refused", line);
+    if (decided(session, made) != expected)
+        fail_msg("--set %s became '%s', expected '%s'", option, made, line);
+    free(made);
+}
+
+/* A prunable layer that the structure fits. */
+static const char *layer_for(const struct session *session,
+                             const struct structure *structure)
+{
+    const struct layer_table *layers = session_layers(session);
+    for (size_t i = 0; i < layers->count; i++)
+        if (structure_most(structure, &layers->layers[i]) > 1)
+            return layers->layers[i].name;
+    return NULL;
+}
+
+static void every_way_of(struct session *session, const char *name)
+{
+    const struct structure *structure = structure_find(name);
+    assert_non_null(structure);
+    const char *layer = layer_for(session, structure);
+    if (!layer) /* heads, blocks of layers: other models have them */
+        layer = structure_most(structure, session_layers(session)->layers)
+                    ? session_layers(session)->layers[0].name
+                    : NULL;
+    if (!layer)
+        return;
+    static const char *const forms[][2] = {{"50%%:%s", "50%% %s"},
+                                           {"1:%s", "1 %s"},
+                                           {"50%%:%s:l2", "50%% %s l2"},
+                                           {"+1%%:%s", "+1%% %s"},
+                                           {"%s:50%%", "%s:50%%"},
+                                           {"%s:1", "%s:1"},
+                                           {"%s:1:l2", "%s:1 l2"},
+                                           {"50%% %s l2", "50%% %s l2"},
+                                           {"%s", "%s"},
+                                           {"%s:l2", "%s l2"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(forms); i++) {
+        char word[80], words[80];
+        bool own = forms[i][0][0] == '%' && !strchr(forms[i][0], '1') &&
+                   !strchr(forms[i][0], '5');
+        if (own && !structure->natural)
+            continue;
+        snprintf(word, sizeof word, forms[i][0], name);
+        snprintf(words, sizeof words, forms[i][1], name);
+        assert_set(session, layer, word, words);
+    }
+}
+
+static void set_takes_what_the_language_takes(void **state)
+{
+    (void)state;
+    static const char *const members[] = {
+        "1:4", "4:8p", "block:2x2", "block:1x16", "channel/2", "channel/4"};
+    struct session *session = session_fixture_load("data/resnet20.onnx");
+    for (size_t i = 0; structures[i]; i++)
+        every_way_of(session, structures[i]->name);
+    for (size_t i = 0; i < ARRAY_LENGTH(members); i++)
+        every_way_of(session, members[i]);
+    assert_set(session, "layers.*", "50% channel/8", "50% channel/8");
+    assert_set(session, "layers.*", "70%::random", "70% random");
+    assert_set(session, "@3", "12", "12");
+    session_close(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +268,7 @@ int main(void)
         cmocka_unit_test(every_command_takes_json_and_says_what_it_does),
         cmocka_unit_test(numbers_print_as_they_are_read),
         cmocka_unit_test(figures_are_readable),
+        cmocka_unit_test(set_takes_what_the_language_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
