@@ -2,6 +2,7 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
+#include "base/suggest.h"
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/run.h"
@@ -74,6 +75,16 @@ static enum cli_status print_command_help(const struct cli_command *command)
     return print_finish(&err) < 0 ? complain(&err, NULL) : CLI_DONE;
 }
 
+static void unknown_command(const char *word, struct error *err)
+{
+    struct suggestion near = {.word = word};
+    for (size_t i = 0; cli_commands[i]; i++)
+        suggest_offer(&near, cli_commands[i]->name);
+    error_set(err, ERROR_USAGE, "unknown command '%.100s'%s%s%s", word,
+              near.best ? ", nearest is '" : ", 'espalier help' lists them",
+              near.best ? near.best : "", near.best ? "'" : "");
+}
+
 /* "help" and "help COMMAND", as people try first. */
 static enum cli_status help_on(int count, char **words)
 {
@@ -83,7 +94,7 @@ static enum cli_status help_on(int count, char **words)
         return print_command_help(command);
     if (!count)
         return print_help();
-    error_set(&err, ERROR_USAGE, "unknown command '%s'", words[0]);
+    unknown_command(words[0], &err);
     return complain(&err, NULL);
 }
 
@@ -209,7 +220,7 @@ static enum cli_status open_explorer(
     }
     if (options->argument_count && !file_exists(words[0]) &&
         !strpbrk(words[0], "./")) {
-        error_set(&err, ERROR_USAGE, "unknown command '%s'", words[0]);
+        unknown_command(words[0], &err);
         return complain(&err, NULL);
     }
     if (options->argument_count && !file_exists(words[0])) {

@@ -101,7 +101,7 @@ static void add_classes(cJSON *document, const struct side *a,
         json_integer(object, "class", label);
         json_integer(object, "samples", c->samples);
         add_figures(object, c);
-        json_number(object, "p_value", c->p_value, 9);
+        json_probability(object, "p_value", c->p_value);
         cJSON_AddItemToArray(list, object);
     }
 }
@@ -122,7 +122,7 @@ static int print_json(const struct side *a, const struct side *b,
     cJSON *flips = cJSON_AddObjectToObject(document, "flips");
     json_integer(flips, "a_only", c->before_only);
     json_integer(flips, "b_only", c->after_only);
-    json_number(document, "p_value", c->p_value, 9);
+    json_probability(document, "p_value", c->p_value);
     add_classes(document, a, paired);
     trust_flips_json(document, found, options);
     cJSON_AddItemToObject(document, "preprocess",

@@ -24,7 +24,7 @@ void figures_json(cJSON *document, const struct session *session,
     json_estimate(document, &result->accuracy);
     cJSON *difference = cJSON_AddObjectToObject(document, "difference");
     json_estimate(difference, &result->difference);
-    json_number(difference, "p_value", result->p_value, 6);
+    json_probability(difference, "p_value", result->p_value);
     if (report->has_baseline) {
         cJSON *baseline = cJSON_AddObjectToObject(document, "baseline");
         json_estimate(baseline, &report->baseline.accuracy);

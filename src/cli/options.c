@@ -1,7 +1,9 @@
 #include "cli/options.h"
 
 #include "base/array.h"
+#include "base/suggest.h"
 #include "cli/options_device.h"
+#include "cli/options_pixels.h"
 #include "cli/options_search.h"
 #include "cli/options_trust.h"
 #include "engine/calibration.h"
@@ -92,79 +94,6 @@ static int take_crop(struct cli_options *o, const char *t, struct error *e)
 static int take_channels(struct cli_options *o, const char *t, struct error *e)
 {
     return picture_shape_word(&o->shape, "channels", t, e);
-}
-
-/* "a", "a,b,c": one number for all channels or one each. */
-static int number_list(double *list, int *count, const char *text,
-                       struct error *err)
-{
-    const char *p = text;
-    for (int n = 0; n < 4; n++) {
-        char *end;
-        list[n] = strtod(p, &end);
-        if (end == p || !isfinite(list[n]) || (*end && *end != ','))
-            break;
-        if (!*end) {
-            *count = n + 1;
-            return 0;
-        }
-        p = end + 1;
-    }
-    return error_set(err, ERROR_USAGE,
-                     "found '%s', expected up to 4 numbers with commas", text);
-}
-
-/* Makes mean and std equally long; -1 when both have several and differ. */
-static int join_channels(struct transform *t, int count, struct error *err)
-{
-    if (t->channels > 1 && count > 1 && t->channels != count)
-        return error_set(err, ERROR_USAGE,
-                         "--mean and --std differ in their number of channels");
-    if (count > t->channels)
-        t->channels = count;
-    return 0;
-}
-
-static void spread(double *list, int count)
-{
-    for (int i = count; i < 4 && count == 1; i++)
-        list[i] = list[0];
-}
-
-static int take_mean(struct cli_options *o, const char *t, struct error *e)
-{
-    int count;
-    if (number_list(o->transform.mean, &count, t, e) < 0)
-        return -1;
-    spread(o->transform.mean, count);
-    o->user_pixels = true;
-    return join_channels(&o->transform, count, e);
-}
-
-static int take_std(struct cli_options *o, const char *t, struct error *e)
-{
-    int count;
-    if (number_list(o->transform.std, &count, t, e) < 0)
-        return -1;
-    for (int i = 0; i < count; i++)
-        if (o->transform.std[i] <= 0)
-            return error_set(e, ERROR_USAGE,
-                             "found '%s', expected numbers above 0", t);
-    spread(o->transform.std, count);
-    o->user_pixels = true;
-    return join_channels(&o->transform, count, e);
-}
-
-static int take_scale(struct cli_options *o, const char *t, struct error *e)
-{
-    char *end;
-    double scale = strtod(t, &end);
-    if (end == t || *end || !isfinite(scale) || scale <= 0)
-        return error_set(e, ERROR_USAGE,
-                         "found '%s', expected a number above 0", t);
-    o->transform.scale = scale;
-    o->user_pixels = o->user_scale = true;
-    return 0;
 }
 
 static int take_preprocess(struct cli_options *o, const char *t,
@@ -430,11 +359,11 @@ static const struct option_row rows[] = {
      "find the pixels' normalisation (default) or take them raw",
      take_preprocess},
     {"mean", 0, "a,b,c", OPTION_PIXELS,
-     "subtract a mean: (pixel / scale - mean) / std", take_mean},
+     "subtract a mean: (pixel / scale - mean) / std", options_take_mean},
     {"std", 0, "a,b,c", OPTION_PIXELS, "divide by a standard deviation",
-     take_std},
+     options_take_std},
     {"scale", 0, "X", OPTION_PIXELS,
-     "divide pixels by X first (default: 255 for images)", take_scale},
+     "divide pixels by X first (default: 255 for images)", options_take_scale},
     {"seed", 0, "N", OPTION_ENGINE | OPTION_PIXELS,
      "of the order of samples and of all that is random (default: 0)",
      take_seed},
@@ -478,6 +407,23 @@ static const struct option_row *find_row(unsigned groups, const char *word,
     return NULL;
 }
 
+static int unknown_option(unsigned groups, const char *word, size_t length,
+                          struct error *err)
+{
+    char name[64] = "";
+    struct suggestion near = {.word = name};
+    if (length > 3 && length < sizeof name)
+        memcpy(name, word + 2, length - 2);
+    for (const struct option_row *row = rows; row->long_name; row++)
+        if (row->groups & groups)
+            suggest_offer(&near, row->long_name);
+    return near.best ? error_set(err, ERROR_USAGE,
+                                 "unknown option '%.*s', nearest is '--%s'",
+                                 (int)length, word, near.best)
+                     : error_set(err, ERROR_USAGE, "unknown option '%.*s'",
+                                 (int)length, word);
+}
+
 /* One option at words[*i]; moves *i to its last word. */
 static bool is_masks_file(const char *word)
 {
@@ -494,8 +440,7 @@ static int parse_option(struct cli_options *options, unsigned groups, int *i,
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
     const struct option_row *row = find_row(groups, word, length);
     if (!row)
-        return error_set(err, ERROR_USAGE, "unknown option '%.*s'", (int)length,
-                         word);
+        return unknown_option(groups, word, length, err);
     const char *value = equals ? equals + 1 : NULL;
     if (!row->value && value)
         return error_set(err, ERROR_USAGE, "option '%.*s' takes no value",

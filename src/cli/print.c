@@ -23,6 +23,16 @@ void json_number(cJSON *object, const char *key, double value, int digits)
     cJSON_AddNumberToObject(object, key, rounded == 0 ? 0 : rounded);
 }
 
+void json_probability(cJSON *object, const char *key, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.6g", value);
+    if (isfinite(value))
+        cJSON_AddNumberToObject(object, key, strtod(text, NULL));
+    else
+        cJSON_AddNullToObject(object, key);
+}
+
 void json_integer(cJSON *object, const char *key, int64_t value)
 {
     cJSON_AddNumberToObject(object, key, (double)value);

@@ -8,6 +8,8 @@
 
 /* Adds a number rounded to `digits` behind the point; NAN becomes null. */
 void json_number(cJSON *object, const char *key, double value, int digits);
+/* Adds six significant digits of it, however small; NAN becomes null. */
+void json_probability(cJSON *object, const char *key, double value);
 void json_integer(cJSON *object, const char *key, int64_t value);
 void json_string(cJSON *object, const char *key, const char *value);
 /* "value", "low", "high" of an estimate. */

@@ -73,7 +73,7 @@ static void add_difference(cJSON *object, const struct estimate *difference,
 {
     cJSON *one = cJSON_AddObjectToObject(object, "difference");
     json_estimate(one, difference);
-    json_number(one, "p_value", p_value, 9);
+    json_probability(one, "p_value", p_value);
 }
 
 /* A class's difference from what was lost and won in it. */

@@ -1,6 +1,7 @@
 #include "prune/layer.h"
 #include "base/array.h"
 #include "base/map.h"
+#include "base/suggest.h"
 #include "op/instance.h"
 #include "prune/block.h"
 #include "prune/group.h"
@@ -285,43 +286,23 @@ void layer_table_release(struct layer_table *table)
 
 /* --- patterns --- */
 
-enum { DISTANCE_MAX = 128 };
-
-/* Levenshtein distance of the first DISTANCE_MAX characters. */
-static size_t distance(const char *a, const char *b)
+static void no_layer(const struct layer_table *table, const char *name,
+                     struct error *err)
 {
-    size_t row[DISTANCE_MAX + 1];
-    size_t m = strnlen(a, DISTANCE_MAX), n = strnlen(b, DISTANCE_MAX);
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= m; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
-static const char *nearest(const struct layer_table *table, const char *name)
-{
-    const char *best = NULL;
-    size_t least = 0;
-    for (size_t i = 0; i < table->count; i++) {
-        size_t d = distance(name, table->layers[i].name);
-        if (!best || d < least) {
-            best = table->layers[i].name;
-            least = d;
-        }
-    }
-    return best;
+    struct suggestion near = {.word = name};
+    for (size_t i = 0; i < table->count; i++)
+        suggest_offer(&near, table->layers[i].name);
+    if (!table->count)
+        error_set(err, ERROR_NAME, "no layer '%.100s': there are none", name);
+    else if (near.best)
+        error_set(err, ERROR_NAME, "no layer '%.100s', the nearest is '%s'",
+                  name, near.best);
+    else
+        error_set(err, ERROR_NAME,
+                  "no layer '%.100s' among %zu from '%s' to '%s' ('inspect' "
+                  "lists them)",
+                  name, table->count, table->layers[0].name,
+                  table->layers[table->count - 1].name);
 }
 
 static size_t match_row(const struct layer_table *table, const char *pattern,
@@ -355,11 +336,7 @@ size_t layer_match(const struct layer_table *table, const char *pattern,
     for (size_t i = 0; i < table->count; i++)
         if (fnmatch(pattern, table->layers[i].name, 0) == 0)
             rows[count++] = i;
-    if (!count && !table->count)
-        error_set(err, ERROR_NAME, "no layer '%.100s': there are none",
-                  pattern);
-    else if (!count)
-        error_set(err, ERROR_NAME, "no layer '%.100s', the nearest is '%s'",
-                  pattern, nearest(table, pattern));
+    if (!count)
+        no_layer(table, pattern, err);
     return count;
 }

@@ -6,7 +6,8 @@
 #include "session/command.h"
 
 #include "base/array.h"
-#include "session/suggest.h"
+#include "base/strbuf.h"
+#include "base/suggest.h"
 #include "session/words.h"
 
 #include <stdlib.h>
@@ -41,13 +42,20 @@ const struct edit_command *edit_command_find(const char *name)
 
 static int unknown_command(const char *name, struct error *err)
 {
-    size_t best = 0;
-    for (size_t i = 1; i < ARRAY_LENGTH(commands); i++)
-        if (suggest_distance(name, commands[i].name) <
-            suggest_distance(name, commands[best].name))
-            best = i;
-    return error_set(err, ERROR_NAME, "unknown command '%s', nearest is '%s'",
-                     name, commands[best].name);
+    struct suggestion near = {.word = name};
+    struct strbuf list = {0};
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
+        suggest_offer(&near, commands[i].name);
+        strbuf_addf(&list, "%s%s", i ? ", " : "", commands[i].name);
+    }
+    if (near.best)
+        error_set(err, ERROR_NAME, "unknown command '%.100s', nearest is '%s'",
+                  name, near.best);
+    else
+        error_set(err, ERROR_NAME, "unknown command '%.100s', expected %s",
+                  name, strbuf_text(&list));
+    strbuf_release(&list);
+    return -1;
 }
 
 void command_result_release(struct command_result *result)

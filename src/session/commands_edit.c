@@ -1,10 +1,11 @@
 /* The commands that change decisions: set, global, reset; and the defaults
  * that they take: criterion, structure. */
 #include "base/array.h"
+#include "base/strbuf.h"
+#include "base/suggest.h"
 #include "prune/apply.h"
 #include "session/amount.h"
 #include "session/command.h"
-#include "session/suggest.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -76,19 +77,24 @@ static int rows_match_all(struct rows *rows, const struct layer_table *layers,
 
 static int unknown_method(const char *word, struct error *err)
 {
-    const char *best = criteria[0]->name;
-    for (size_t i = 0; criteria[i]; i++)
-        if (suggest_distance(word, criteria[i]->name) <
-            suggest_distance(word, best))
-            best = criteria[i]->name;
-    for (size_t i = 0; structures[i]; i++)
-        if (suggest_distance(word, structures[i]->name) <
-            suggest_distance(word, best))
-            best = structures[i]->name;
-    return error_set(err, ERROR_NAME,
-                     "'%s' is neither a structure nor a criterion, nearest is "
-                     "'%s'",
-                     word, best);
+    struct suggestion near = {.word = word};
+    struct strbuf list = {0};
+    for (size_t i = 0; structures[i]; i++) {
+        suggest_offer(&near, structures[i]->name);
+        strbuf_addf(&list, "%s%s", i ? ", " : "", structures[i]->name);
+    }
+    for (size_t i = 0; criteria[i]; i++) {
+        suggest_offer(&near, criteria[i]->name);
+        strbuf_addf(&list, "%s%s", i ? ", " : "; ", criteria[i]->name);
+    }
+    error_set(err, ERROR_NAME,
+              near.best ? "'%.100s' is neither a structure nor a criterion, "
+                          "nearest is '%s'"
+                        : "'%.100s' is neither a structure nor a criterion, "
+                          "expected %s",
+              word, near.best ? near.best : strbuf_text(&list));
+    strbuf_release(&list);
+    return -1;
 }
 
 /* What a set line says besides the layers; NULL: not said. */

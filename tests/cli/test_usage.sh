@@ -29,6 +29,10 @@ cp "$work/out" "$work/help"
 run help eval
 same 'help on a command' "$status $(cat "$work/out")" "0 $(cat "$work/help")"
 refuse 'help on nothing' 2 "unknown command 'frobnicate'" help frobnicate
+refuse 'a slip' 2 "unknown command 'evla', nearest is 'eval'" evla
+refuse 'no slip' 2 "'espalier help' lists them" frobnicate
+refuse 'a slip in an option' 2 "'--sampels', nearest is '--samples'" eval a b \
+	--sampels 3
 
 # What is read is never overwritten, and what cannot be written is said before
 # the work.

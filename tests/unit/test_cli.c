@@ -144,10 +144,13 @@ static void numbers_print_as_they_are_read(void **state)
     json_number(object, "third", 1.0 / 3, 4);
     json_number(object, "nothing", NAN, 4);
     json_number(object, "small", -1e-9, 4);
+    json_probability(object, "p", 1.23456789e-31);
+    json_probability(object, "none", NAN);
     json_integer(object, "many", 1234567890123);
     char *text = cJSON_PrintUnformatted(object);
     assert_string_equal(text, "{\"accuracy\":0.8976,\"third\":0.3333,"
                               "\"nothing\":null,\"small\":0,"
+                              "\"p\":1.23457e-31,\"none\":null,"
                               "\"many\":1234567890123}");
     cJSON_free(text);
     cJSON_Delete(object);
@@ -220,24 +223,22 @@ static void every_way_of(struct session *session, const char *name)
                     : NULL;
     if (!layer)
         return;
-    static const char *const forms[][2] = {{"50%%:%s", "50%% %s"},
-                                           {"1:%s", "1 %s"},
-                                           {"50%%:%s:l2", "50%% %s l2"},
-                                           {"+1%%:%s", "+1%% %s"},
-                                           {"%s:50%%", "%s:50%%"},
-                                           {"%s:1", "%s:1"},
-                                           {"%s:1:l2", "%s:1 l2"},
-                                           {"50%% %s l2", "50%% %s l2"},
-                                           {"%s", "%s"},
-                                           {"%s:l2", "%s l2"}};
-    for (size_t i = 0; i < ARRAY_LENGTH(forms); i++) {
+    /* What stands before and behind the name, in the option and in a line. */
+    static const char *const forms[][4] = {{"50%:", "", "50% ", ""},
+                                           {"1:", "", "1 ", ""},
+                                           {"50%:", ":l2", "50% ", " l2"},
+                                           {"+1%:", "", "+1% ", ""},
+                                           {"", ":50%", "", ":50%"},
+                                           {"", ":1", "", ":1"},
+                                           {"", ":1:l2", "", ":1 l2"},
+                                           {"50% ", " l2", "50% ", " l2"},
+                                           {"", "", "", ""},
+                                           {"", ":l2", "", " l2"}};
+    size_t count = ARRAY_LENGTH(forms) - (structure->natural ? 0 : 2);
+    for (size_t i = 0; i < count; i++) {
         char word[80], words[80];
-        bool own = forms[i][0][0] == '%' && !strchr(forms[i][0], '1') &&
-                   !strchr(forms[i][0], '5');
-        if (own && !structure->natural)
-            continue;
-        snprintf(word, sizeof word, forms[i][0], name);
-        snprintf(words, sizeof words, forms[i][1], name);
+        snprintf(word, sizeof word, "%s%s%s", forms[i][0], name, forms[i][1]);
+        snprintf(words, sizeof words, "%s%s%s", forms[i][2], name, forms[i][3]);
         assert_set(session, layer, word, words);
     }
 }

@@ -1,11 +1,11 @@
 #include "base/array.h"
+#include "base/suggest.h"
 #include "base/file.h"
 #include "base/rng.h"
 #include "prune/criteria.h"
 #include "prune_fixture.h"
 #include "session/amount.h"
 #include "session/command.h"
-#include "session/suggest.h"
 #include "session/words.h"
 
 #include <setjmp.h>
@@ -276,6 +276,15 @@ static void failing_lines_change_nothing(void **state)
     fails(bench, "set fc 5% magnitud", ERROR_NAME,
           "set: 'magnitud' is neither a structure nor a criterion, nearest is "
           "'magnitude'");
+    fails(bench, "bake a cake", ERROR_NAME,
+          "unknown command 'bake', expected set, global, budget, reset, "
+          "criterion, structure, reconstruct, scan, criteria, robustness, "
+          "undo, redo, older, newer, goto, snapshot, tune, masks, export");
+    fails(bench, "set fc 5% wishful", ERROR_NAME,
+          "set: 'wishful' is neither a structure nor a criterion, expected "
+          "weight, 2:4, 2:4p, block:4x1, kernel, channel, head, layer; "
+          "magnitude, lamp, l2, normalised, wanda, taylor, snip, fisher, obs, "
+          "bn-scale, fpgm, apoz, mean-activation, random");
     fails(bench, "set fc 5% magnitude random", ERROR_USAGE,
           "set: found a second criterion 'random'");
     fails(bench, "set fc weight:5% weight", ERROR_USAGE,
@@ -286,7 +295,9 @@ static void failing_lines_change_nothing(void **state)
           "undo: found '0', expected how many steps");
     fails(bench, "export ''", ERROR_USAGE, "export: found an empty path");
     fails(bench, "set fc 50%; criterion random; snapshot B; undo; set x 1%",
-          ERROR_NAME, "set: no layer 'x', the nearest is 'fc'");
+          ERROR_NAME,
+          "set: no layer 'x' among 6 from 'conv1' to 'fc' ('inspect' lists "
+          "them)");
     fails(bench, "export a.onnx; undo", ERROR_USAGE,
           "'undo' after export or work, which must come last");
     fails(bench, "set 'fc 5%", ERROR_USAGE, "a quote (') is not closed");
@@ -384,6 +395,28 @@ static void distance_counts_edits(void **state)
     assert_int_equal(suggest_distance("undo", "redo"), 2);
     assert_int_equal(suggest_distance("udno", "undo"), 1);
     assert_int_equal(suggest_distance("kitten", "sitting"), 3);
+    assert_int_equal(suggest_distance("FC", "fc"), 0);
+}
+
+static const char *nearest(const char *word, const char *a, const char *b)
+{
+    struct suggestion near = {.word = word};
+    suggest_offer(&near, a);
+    suggest_offer(&near, b);
+    return near.best ? near.best : "";
+}
+
+static void only_what_is_near_is_suggested(void **state)
+{
+    (void)state;
+    assert_string_equal(nearest("unod", "redo", "undo"), "undo");
+    assert_string_equal(nearest("fd", "stem", "fc"), "fc");
+    assert_string_equal(nearest("x", "stem", "fc"), "");
+    assert_string_equal(nearest("", "a", "fc"), "");
+    assert_string_equal(nearest("nosuch", "stem", "layers.0.conv1"), "");
+    assert_string_equal(nearest("layer0.conv1", "layers.0.conv1", "stem"),
+                        "layers.0.conv1");
+    assert_string_equal(nearest("bake", "base", "take"), "base");
 }
 
 /* Walks that never end anywhere else than a full retelling would. */
@@ -444,6 +477,7 @@ int main(void)
         cmocka_unit_test(every_command_has_its_row),
         cmocka_unit_test(manual_describes_every_word),
         cmocka_unit_test(distance_counts_edits),
+        cmocka_unit_test(only_what_is_near_is_suggested),
         WITH(random_lines_keep_the_tree_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

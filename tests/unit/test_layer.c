@@ -355,6 +355,8 @@ static void patterns_name_rows(void **state)
         {"layer.0.conv1",
          "no layer 'layer.0.conv1', the nearest is 'layers.0.conv1'"},
         {"FC", "no layer 'FC', the nearest is 'fc'"},
+        {"encoder", "no layer 'encoder' among 22 from 'stem' to 'fc' "
+                    "('inspect' lists them)"},
         {"@0", "no row '@0', expected @1 to @22"},
         {"@23", "no row '@23', expected @1 to @22"},
         {"@", "no row '@', expected @1 to @22"},
