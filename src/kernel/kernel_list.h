@@ -41,8 +41,12 @@
 #define SPARSE_CHUNK(X, isa, cpu_isa)                                          \
     X(conv_rows16_chunk, CONV, IMAGE16, INPUT16, isa, cpu_isa)
 
+#define SPARSE_PICK(X, isa, cpu_isa)                                           \
+    X(conv_rows16_pick, CONV, IMAGE16, LANES, isa, cpu_isa)
+
 #define SPARSE_PORTABLE(X)                                                     \
     SPARSE_RUN_METHODS(X, scalar, SCALAR)                                      \
+    SPARSE_PICK(X, scalar, SCALAR)                                             \
     SPARSE_CHUNK(X, scalar, SCALAR)                                            \
     X(product_plain, PRODUCT, PLAIN, ANY, scalar, SCALAR)
 
@@ -51,6 +55,7 @@
     SPARSE_PORTABLE(X)                                                         \
     SPARSE_RUN_METHODS(X, avx2, AVX2)                                          \
     SPARSE_PLANE_QUARTET(X, avx2, AVX2)                                        \
+    SPARSE_PICK(X, avx2, AVX2)                                                 \
     SPARSE_CHUNK(X, avx2, AVX2)                                                \
     X(product_plain, PRODUCT, PLAIN, ANY, avx2, AVX2)                          \
     SPARSE_RUN_METHODS(X, avx512, AVX512)                                      \

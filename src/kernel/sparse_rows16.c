@@ -90,8 +90,8 @@ static bool rows16_serves(const struct kernel_spec *spec, int64_t rows)
     double source = (double)c->ic * (double)(c->ih * c->iw) * SPARSE_BLOCK;
     double entries = (double)c->oc * (double)(c->ic / c->groups) *
                      (double)(c->kh * c->kw) * MOST_CLASSES;
-    /* A quartet's entry has up to two words for each weight. */
-    return source < INT32_MAX && 2 * entries < INT32_MAX;
+    /* A pick has up to four words for each weight, a quartet two. */
+    return source < INT32_MAX && 4 * entries < INT32_MAX;
 }
 
 /* Pixels of a tile and slices of channels such that what a tile reads of a
@@ -163,30 +163,47 @@ static int32_t offset_of(const struct conv_spec *c, int64_t channel, int64_t ky,
     return (int32_t)(pixel * SPARSE_BLOCK);
 }
 
-/* Words of all entries of a kind; a quartet's differ. */
+/* Words of all entries of a kind; of quartets and picks, whose entries differ,
+ * what starts count. */
 static const int64_t words_of[] = {
     [ROWS16_SINGLE] = sizeof(struct sparse_entry) / sizeof(int32_t),
     [ROWS16_SHARED] = sizeof(struct sparse_entry4) / sizeof(int32_t),
     [ROWS16_QUARTET] = 1,
     [ROWS16_CHUNK] = sizeof(struct rows16_chunk) / sizeof(int32_t),
+    [ROWS16_PICK] = 1,
 };
 
-static int64_t entry_words(enum rows16_kind kind, unsigned set)
+static int64_t kept_of(const float value[MOST_WEIGHTS])
 {
-    return words_of[kind] +
-           (kind == ROWS16_QUARTET ? __builtin_popcount(set) : 0);
+    return sparse_nonzeros(value, MOST_WEIGHTS);
 }
 
-/* Writes one entry of `count` weights. */
+static int64_t entry_words(enum rows16_kind kind,
+                           const float value[MOST_WEIGHTS])
+{
+    if (kind == ROWS16_PICK)
+        return 2 + 2 * kept_of(value);
+    return words_of[kind] + (kind == ROWS16_QUARTET ? kept_of(value) : 0);
+}
+
+/* Writes one entry of `count` weights. plane: floats from one channel to the
+ * next. */
 static void put_entry(enum rows16_kind kind, int32_t offset, int32_t count,
-                      const float value[MOST_WEIGHTS], int32_t *to)
+                      const float value[MOST_WEIGHTS], int64_t plane,
+                      int32_t *to)
 {
     *to++ = offset;
     if (kind == ROWS16_CHUNK)
         *to++ = count;
-    for (int64_t k = 0; k < count; k++)
-        if (kind != ROWS16_QUARTET || value[k] != 0.0F)
-            memcpy(to++, value + k, sizeof *value);
+    if (kind == ROWS16_PICK)
+        *to++ = (int32_t)kept_of(value);
+    for (int64_t k = 0; k < count; k++) {
+        if ((kind == ROWS16_QUARTET || kind == ROWS16_PICK) && value[k] == 0.0F)
+            continue;
+        if (kind == ROWS16_PICK)
+            *to++ = (int32_t)(k * plane);
+        memcpy(to++, value + k, sizeof *value);
+    }
 }
 
 /* The words of the entries of every set in one list; those that are no
@@ -203,7 +220,7 @@ static void count_list(const struct conv_spec *c, const struct list *l,
                     continue;
                 unsigned set =
                     kind == ROWS16_QUARTET ? sparse_set_of(value) : 0;
-                words[set] += entry_words(kind, set);
+                words[set] += entry_words(kind, value);
             }
 }
 
@@ -227,8 +244,9 @@ static void pack_list(const struct conv_spec *c, const struct list *l,
                 int64_t count = l->rows * smaller(l->inputs, l->last - i);
                 put_entry(kind,
                           offset_of(c, group + i, ky, kx) | misses_of(c, kx),
-                          (int32_t)count, value, entries + at[set]);
-                at[set] += entry_words(kind, set);
+                          (int32_t)count, value, c->ih * c->iw * SPARSE_BLOCK,
+                          entries + at[set]);
+                at[set] += entry_words(kind, value);
             }
 }
 
@@ -263,7 +281,8 @@ static int64_t header_of(const struct conv_spec *c, struct rows16_packed *h,
     h->kind = kind;
     h->classes = find_classes(c, classes, NULL);
     h->rows = kind == ROWS16_SHARED || kind == ROWS16_QUARTET ? SPARSE_ROWS : 1;
-    h->inputs = kind == ROWS16_CHUNK ? ROWS16_CHUNK_INPUTS : 1;
+    h->inputs =
+        kind == ROWS16_CHUNK || kind == ROWS16_PICK ? ROWS16_CHUNK_INPUTS : 1;
     h->sets = kind == ROWS16_QUARTET ? SPARSE_SETS : 1;
     h->lists = ceil_divide(c->oc, h->rows);
     for (int64_t kx = 0; kx < c->kw; kx++)
@@ -358,3 +377,4 @@ FACES(conv_quartet, SPARSE_ROWS, ROWS16_QUARTET)
 /* The same once more, so that the planner tries it for blocks of 16 inputs. */
 FACES(conv_quartet_chunk, SPARSE_ROWS, ROWS16_QUARTET)
 FACES(conv_rows16_chunk, 1, ROWS16_CHUNK)
+FACES(conv_rows16_pick, 1, ROWS16_PICK)

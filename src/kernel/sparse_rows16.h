@@ -22,6 +22,9 @@
  * Chunk: 16 weights of one output channel for as many inputs in a row (1x16).
  * An entry for 16 multiplications of each pixel: where it lies and what misses
  * the edges is found once, and a list ends after few of them.
+ *
+ * Pick: the weights that one output channel keeps of 16 inputs in a row. The
+ * same for N:M, where all entries have as many.
  */
 #ifndef KERNEL_SPARSE_ROWS16_H
 #define KERNEL_SPARSE_ROWS16_H
@@ -41,6 +44,7 @@ enum rows16_kind {
     ROWS16_SHARED,  /* struct sparse_entry4: of four, zeros stored */
     ROWS16_QUARTET, /* of four: int32_t offset, a float for each of the set */
     ROWS16_CHUNK,   /* struct rows16_chunk: of one output channel */
+    ROWS16_PICK,    /* of one: int32_t offset, count; for each place, float */
 };
 
 /* Weights for `count` input channels in a row from the offset on. */
@@ -76,6 +80,7 @@ SPARSE_FACES(conv_rows16_rows4)
 SPARSE_FACES(conv_quartet)
 SPARSE_FACES(conv_quartet_chunk)
 SPARSE_FACES(conv_rows16_chunk)
+SPARSE_FACES(conv_rows16_pick)
 #undef SPARSE_FACES
 
 #endif

@@ -22,6 +22,7 @@ static const struct row_way {
 #endif
 #if !defined(SPARSE_AVX512)
     [ROWS16_CHUNK] = {chunks_functions, MOST_PIXELS},
+    [ROWS16_PICK] = {picks_functions, MOST_PIXELS},
 #endif
 };
 

@@ -118,6 +118,55 @@ ALWAYS_INLINE void add_chunks(const struct row_tile *t, int64_t list, vec *sum,
     }
 }
 
+/* The weights of one pick. Pixels that miss the source stay zeros. */
+ALWAYS_INLINE void add_pick(const int32_t *e, const struct row_pixels *base,
+                            int32_t first, int32_t last, vec *sum, const int n,
+                            const int step)
+{
+    float weight;
+    const struct row_pixels p = {.from = base->from + e[0],
+                                 .first = base->first + (e[0] & first),
+                                 .last = base->last + (e[0] & last)};
+    memcpy(&weight, e + 1, sizeof weight);
+    add_weight(&p, weight, sum, n, step);
+}
+
+/* All weights of one pick. */
+ALWAYS_INLINE void add_pick_of(const int32_t *e, int32_t count,
+                               const struct row_pixels *p, int32_t first,
+                               int32_t last, vec *sum, const int n,
+                               const int step, const int sets)
+{
+    for (; sets > 1 && count >= sets; count -= sets)
+#pragma GCC unroll 4
+        for (int k = 0; k < sets; k++, e += 2)
+            add_pick(e, p, first, last, sum + k * n * PARTS, n, step);
+    for (; count > 0; count--, e += 2)
+        add_pick(e, p, first, last, sum, n, step);
+}
+
+ALWAYS_INLINE void add_row_picks(const struct row_tile *t, int64_t list,
+                                 vec *sum, const int n, const int step,
+                                 const int sets)
+{
+    const int32_t *words = t->entries;
+    const int32_t *e = words + t->starts[list];
+    const int32_t *end = words + t->starts[list + 1];
+    for (; e < end; e += 2 + 2 * e[1]) {
+        int32_t misses = e[0] & t->misses;
+        if (misses == 0) {
+            const float *from = t->src + (e[0] & ~(SPARSE_BLOCK - 1));
+            const struct row_pixels p = {from, from,
+                                         from + (n - 1) * step * SPARSE_BLOCK};
+            add_pick_of(e + 2, e[1], &p, -1, -1, sum, n, step, sets);
+            continue;
+        }
+        const struct row_pixels p = pixels_of(t, e[0], n, step);
+        add_pick_of(e + 2, e[1], &p, p.first == row_zeros ? 0 : -1,
+                    p.last == row_zeros ? 0 : -1, sum, n, step, sets);
+    }
+}
+
 /* Writes sums whose places are `stride` numbers apart. */
 ALWAYS_INLINE void finish_pixels(const struct row_tile *t, int64_t channel,
                                  const vec *sum, const int count,
@@ -144,7 +193,8 @@ ALWAYS_INLINE void finish_pixels(const struct row_tile *t, int64_t channel,
 
 /* All channels of a tile of n pixels. */
 ALWAYS_INLINE void run_pixels(const struct row_tile *t, const int n,
-                              const int step, const int sets, const bool chunks)
+                              const int step, const int sets,
+                              const enum rows16_kind kind)
 {
     const struct run *r = t->run;
     const int vectors = n * PARTS;
@@ -161,8 +211,10 @@ ALWAYS_INLINE void run_pixels(const struct row_tile *t, const int n,
 #pragma GCC unroll 14
             for (int j = vectors; j < vectors * sets; j++)
                 sum[j] = vec_all(0.0F);
-            if (chunks)
+            if (kind == ROWS16_CHUNK)
                 add_chunks(t, list, sum, n, step, sets);
+            else if (kind == ROWS16_PICK)
+                add_row_picks(t, list, sum, n, step, sets);
             else
                 add_singles(t, list, sum, n, step, sets);
 #pragma GCC unroll 14
@@ -234,52 +286,62 @@ ALWAYS_INLINE void run_pixels4(const struct row_tile *t, const int n,
 
 typedef void pixels_function(const struct row_tile *t);
 
-#define PIXELS(method, n, sets, chunks)                                        \
+#define PIXELS(method, n, sets, kind)                                          \
     static void method##_##n##_step_1(const struct row_tile *t)                \
     {                                                                          \
-        run_pixels(t, n, 1, sets, chunks);                                     \
+        run_pixels(t, n, 1, sets, kind);                                       \
     }                                                                          \
     static void method##_##n##_step_2(const struct row_tile *t)                \
     {                                                                          \
-        run_pixels(t, n, 2, sets, chunks);                                     \
+        run_pixels(t, n, 2, sets, kind);                                       \
     }
 #if defined(SPARSE_AVX512)
-PIXELS(pixels, 1, 4, false)
-PIXELS(pixels, 2, 4, false)
-PIXELS(pixels, 3, 4, false)
-PIXELS(pixels, 4, 2, false)
-PIXELS(pixels, 5, 1, false)
-PIXELS(pixels, 6, 1, false)
-PIXELS(pixels, 7, 1, false)
-PIXELS(pixels, 8, 1, false)
-PIXELS(pixels, 9, 1, false)
-PIXELS(pixels, 10, 1, false)
-PIXELS(pixels, 11, 1, false)
-PIXELS(pixels, 12, 1, false)
-PIXELS(pixels, 13, 1, false)
-PIXELS(pixels, 14, 1, false)
+PIXELS(pixels, 1, 4, ROWS16_SINGLE)
+PIXELS(pixels, 2, 4, ROWS16_SINGLE)
+PIXELS(pixels, 3, 4, ROWS16_SINGLE)
+PIXELS(pixels, 4, 2, ROWS16_SINGLE)
+PIXELS(pixels, 5, 1, ROWS16_SINGLE)
+PIXELS(pixels, 6, 1, ROWS16_SINGLE)
+PIXELS(pixels, 7, 1, ROWS16_SINGLE)
+PIXELS(pixels, 8, 1, ROWS16_SINGLE)
+PIXELS(pixels, 9, 1, ROWS16_SINGLE)
+PIXELS(pixels, 10, 1, ROWS16_SINGLE)
+PIXELS(pixels, 11, 1, ROWS16_SINGLE)
+PIXELS(pixels, 12, 1, ROWS16_SINGLE)
+PIXELS(pixels, 13, 1, ROWS16_SINGLE)
+PIXELS(pixels, 14, 1, ROWS16_SINGLE)
 #elif defined(SPARSE_AVX2)
-PIXELS(pixels, 1, 4, false)
-PIXELS(pixels, 2, 2, false)
-PIXELS(pixels, 3, 1, false)
-PIXELS(pixels, 4, 1, false)
-PIXELS(pixels, 5, 1, false)
-PIXELS(pixels, 6, 1, false)
-PIXELS(pixels, 7, 1, false)
-PIXELS(chunks, 1, 4, true)
-PIXELS(chunks, 2, 2, true)
-PIXELS(chunks, 3, 1, true)
-PIXELS(chunks, 4, 1, true)
-PIXELS(chunks, 5, 1, true)
-PIXELS(chunks, 6, 1, true)
-PIXELS(chunks, 7, 1, true)
+PIXELS(pixels, 1, 4, ROWS16_SINGLE)
+PIXELS(pixels, 2, 2, ROWS16_SINGLE)
+PIXELS(pixels, 3, 1, ROWS16_SINGLE)
+PIXELS(pixels, 4, 1, ROWS16_SINGLE)
+PIXELS(pixels, 5, 1, ROWS16_SINGLE)
+PIXELS(pixels, 6, 1, ROWS16_SINGLE)
+PIXELS(pixels, 7, 1, ROWS16_SINGLE)
+PIXELS(chunks, 1, 4, ROWS16_CHUNK)
+PIXELS(chunks, 2, 2, ROWS16_CHUNK)
+PIXELS(chunks, 3, 1, ROWS16_CHUNK)
+PIXELS(chunks, 4, 1, ROWS16_CHUNK)
+PIXELS(chunks, 5, 1, ROWS16_CHUNK)
+PIXELS(chunks, 6, 1, ROWS16_CHUNK)
+PIXELS(chunks, 7, 1, ROWS16_CHUNK)
+PIXELS(picks, 1, 4, ROWS16_PICK)
+PIXELS(picks, 2, 2, ROWS16_PICK)
+PIXELS(picks, 3, 1, ROWS16_PICK)
+PIXELS(picks, 4, 1, ROWS16_PICK)
+PIXELS(picks, 5, 1, ROWS16_PICK)
+PIXELS(picks, 6, 1, ROWS16_PICK)
+PIXELS(picks, 7, 1, ROWS16_PICK)
 #else
-PIXELS(pixels, 1, 2, false)
-PIXELS(pixels, 2, 1, false)
-PIXELS(pixels, 3, 1, false)
-PIXELS(chunks, 1, 2, true)
-PIXELS(chunks, 2, 1, true)
-PIXELS(chunks, 3, 1, true)
+PIXELS(pixels, 1, 2, ROWS16_SINGLE)
+PIXELS(pixels, 2, 1, ROWS16_SINGLE)
+PIXELS(pixels, 3, 1, ROWS16_SINGLE)
+PIXELS(chunks, 1, 2, ROWS16_CHUNK)
+PIXELS(chunks, 2, 1, ROWS16_CHUNK)
+PIXELS(chunks, 3, 1, ROWS16_CHUNK)
+PIXELS(picks, 1, 2, ROWS16_PICK)
+PIXELS(picks, 2, 1, ROWS16_PICK)
+PIXELS(picks, 3, 1, ROWS16_PICK)
 #endif
 #undef PIXELS
 
@@ -305,6 +367,8 @@ static pixels_function *const pixels_functions[][2] = {{NULL, NULL},
 #if !defined(SPARSE_AVX512)
 static pixels_function *const chunks_functions[][2] = {{NULL, NULL},
                                                        ROWS(chunks)};
+static pixels_function *const picks_functions[][2] = {{NULL, NULL},
+                                                      ROWS(picks)};
 #endif
 #undef ROWS
 #undef ROW
