@@ -4,9 +4,11 @@
  * those it names.
  */
 #include "base/array.h"
+#include "op/backward.h"
 #include "op/support.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_INPUTS = 8, MAX_LETTERS = 64, ELLIPSIS = 1 };
@@ -290,6 +292,63 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* One step of all loops; the last runs fastest. */
+static void turn_on(const struct einsum *e, int64_t *at, int64_t *offsets)
+{
+    for (int l = e->count - 1; l >= 0; l--) {
+        const struct loop *loop = &e->loops[l];
+        bool again = ++at[l] == loop->size;
+        for (int i = 0; i < e->inputs; i++)
+            offsets[i] +=
+                again ? (1 - loop->size) * loop->strides[i] : loop->strides[i];
+        if (!again)
+            return;
+        at[l] = 0;
+    }
+}
+
+/* Every factor gets the product of the others and of the result's gradient. */
+static void sum_gradient(const struct einsum *e, const struct op_call *call,
+                         const float *dy, int input, double *sums)
+{
+    int64_t at[MAX_LETTERS] = {0}, offsets[MAX_INPUTS] = {0};
+    int64_t outer = turns(e, 0, e->outputs);
+    int64_t inner = turns(e, e->outputs, e->count);
+    for (int64_t i = 0; i < outer; i++)
+        for (int64_t j = 0; j < inner; j++) {
+            double product = dy[i];
+            for (int k = 0; k < e->inputs; k++)
+                if (k != input)
+                    product *=
+                        ((const float *)call->inputs[k]->data)[offsets[k]];
+            sums[offsets[input]] += product;
+            turn_on(e, at, offsets);
+        }
+}
+
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    struct einsum e;
+    const float *dy = op_gradient_of(gradient, 0);
+    if (einsum_of(&e, call, err) < 0)
+        return -1;
+    for (int k = 0; k < e.inputs; k++) {
+        float *dx = op_gradient_to(gradient, k);
+        size_t count = (size_t)tensor_elements(call->inputs[k]);
+        double *sums = dx ? array_create(count, sizeof *sums) : NULL;
+        if (!dx)
+            continue;
+        if (!sums)
+            return error_memory(err, count * sizeof *sums);
+        sum_gradient(&e, call, dy, k, sums);
+        for (size_t i = 0; i < count; i++)
+            dx[i] = (float)sums[i];
+        free(sums);
+    }
+    return 0;
+}
+
 static void cost(const struct op_call *call, struct op_cost *cost)
 {
     struct einsum e;
@@ -328,5 +387,6 @@ const struct op op_einsum = {
     .infer = infer,
     .cost = cost,
     .run = run,
+    .gradient = gradient,
     .mixes_samples = mixes_samples,
 };

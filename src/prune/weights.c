@@ -2,6 +2,7 @@
 
 #include "base/array.h"
 #include "base/hash.h"
+#include "op/instance.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -193,8 +194,8 @@ int weights_apply(struct graph **out, const struct graph *graph,
                   const struct weights *weights, struct error *err)
 {
     if (weights)
-        return graph_with_constants(out, graph, weights->count, weights->ids,
-                                    weights->tensors, err);
+        return op_with_constants(out, graph, weights->count, weights->ids,
+                                 weights->tensors, err);
     *out = graph_retain(graph);
     return 0;
 }

@@ -472,7 +472,10 @@ static int add_node(struct network *network, int id, struct error *err)
     network->steps[step].kind = STEP_KERNEL;
     if (add_uses(network, step, err) < 0)
         return -1;
-    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+    /* What begins with a constant has no kernel. */
+    const int first = network->instance->nodes[id].inputs[0];
+    bool known = first >= 0 && network->value_slots[first] < 0;
+    for (size_t i = known ? 3 : 0; i < ARRAY_LENGTH(kinds); i++) {
         if (i == 3)
             network->steps[step].kind = STEP_PLAIN;
         int served = kinds[i](network, step, err);

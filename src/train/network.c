@@ -38,8 +38,8 @@ static int init(struct network *network, struct error *err)
     if (onednn_engine_open(&network->engine) < 0)
         return error_set(err, ERROR_MEMORY, "no compute engine");
     onednn_set_threads(1);
-    if (program_build(network, err) < 0 || program_plan(network, err) < 0 ||
-        program_bind(network, err) < 0)
+    if (program_unfold(network, err) < 0 || program_build(network, err) < 0 ||
+        program_plan(network, err) < 0 || program_bind(network, err) < 0)
         return -1;
     return network_refresh(network, err);
 }
@@ -127,6 +127,8 @@ void network_destroy(struct network *network)
     free(network->pieces);
     free(network->value_slots);
     free(network->done);
+    free(network->unfolded);
+    free(network->closed);
     onednn_engine_close(&network->engine);
     graph_drop(network->instance);
     graph_drop(network->model);

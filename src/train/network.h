@@ -41,7 +41,7 @@ struct parameter {
     int id;
     int64_t count;
     float *value, *gradient; /* (count), the network's */
-    bool is_weight;          /* of two dimensions or more: may decay */
+    bool is_weight;          /* of a convolution, product or table: decays */
 };
 
 /* A batch norm's running statistics, as the file stores them. */

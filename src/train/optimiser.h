@@ -15,7 +15,7 @@ struct optimiser_options {
     enum optimiser_kind kind;
     double momentum; /* of SGD; AdamW's first beta */
     bool nesterov;
-    double decay; /* of weights (two dimensions or more), kept ones only */
+    double decay;          /* of weights (struct parameter), kept ones only */
     double beta2, epsilon; /* AdamW */
 };
 

@@ -174,6 +174,8 @@ struct network {
 
     int *value_slots; /* the first slot of each value; STEP_NONE */
     bool *done;       /* nodes that another step does as well */
+    bool *unfolded;   /* nodes that were folded, until parameters moved them */
+    bool *closed;     /* values that somebody reads who hands no gradient on */
     int loss_slot;
     int64_t shard_floats, spare_floats, use_spare_floats, lane_floats;
     size_t scratch_bytes;
@@ -187,6 +189,11 @@ struct network {
     bool wants_gradients;
 };
 
+/* unfold.c: makes steps of constants that parameters are in, before building;
+ * whether an operand of such a node is a parameter */
+int program_unfold(struct network *network, struct error *err);
+bool unfolded_use(const struct network *network, const struct node *node,
+                  int operand);
 /* build.c */
 int program_build(struct network *network, struct error *err);
 /* memory.c: gradients, arenas, bindings */

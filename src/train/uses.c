@@ -25,8 +25,7 @@ static int find_parameter(struct network *network, int id, struct error *err)
         .id = id,
         .count = count,
         .value = array_create((size_t)count, sizeof(float)),
-        .gradient = array_create((size_t)count, sizeof(float)),
-        .is_weight = constant->shape.rank >= 2};
+        .gradient = array_create((size_t)count, sizeof(float))};
     network->parameter_count++;
     if (!parameter->value || !parameter->gradient)
         return error_memory(err, (size_t)count * sizeof(float));
@@ -122,6 +121,22 @@ static bool is_trained(const struct node *node, int operand,
     return false;
 }
 
+/* Weights decay; what is added or scales does not: biases, embeddings of
+ * places, class tokens, scales of layers. */
+static bool decays(const struct network *network, const struct step *step,
+                   const struct tensor *constant)
+{
+    static const char *const types[] = {"Conv", "ConvTranspose", "Gemm",
+                                        "MatMul", "Gather"};
+    const struct node *node = &network->instance->nodes[step->node];
+    bool looked_up =
+        network->unfolded[step->node] && !strcmp(node->type, "Gather");
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+        if (!strcmp(node->type, types[i]))
+            return constant->shape.rank >= 2 && !looked_up;
+    return false;
+}
+
 static bool is_stored(const struct graph *graph, int id)
 {
     const struct value *value = &graph->values[id];
@@ -137,12 +152,17 @@ int use_add(struct network *network, int step, int operand, int value,
     const struct node *node = &graph->nodes[network->steps[step].node];
     const struct tensor *constant = &graph->values[value].constant;
     int stored = graph_stored(graph, value);
-    if (!is_trained(node, operand, constant) || !is_stored(graph, stored) ||
+    bool trained = network->unfolded[network->steps[step].node]
+                       ? unfolded_use(network, node, operand)
+                       : is_trained(node, operand, constant);
+    if (!trained || !is_stored(graph, stored) ||
         graph->values[stored].constant.dtype != DTYPE_FLOAT32)
         return 0;
     int parameter = find_parameter(network, stored, err);
     if (parameter < 0)
         return -1;
+    if (decays(network, &network->steps[step], &graph->values[stored].constant))
+        network->parameters[parameter].is_weight = true;
     if (array_reserve(&network->uses, &network->use_capacity,
                       network->use_count + 1, sizeof *network->uses) < 0)
         return error_memory(err, sizeof *network->uses);
@@ -224,6 +244,22 @@ static int reduce_use(struct network *network, struct use *use,
     return 0;
 }
 
+/* The name under which a parameter is read: that of an Identity of it, else
+ * its own; what turns or reshapes it is no name. */
+static int name_of(const struct graph *graph, int value)
+{
+    int name = graph_stored(graph, value);
+    for (int id = value; graph->values[id].producer >= 0;) {
+        const struct node *node = &graph->nodes[graph->values[id].producer];
+        if (!view_is(node))
+            break;
+        if (strcmp(node->type, "Identity") == 0)
+            name = id;
+        id = node->inputs[0];
+    }
+    return name;
+}
+
 /*
  * Exporters store equal tensors once and put an Identity before every other
  * reader: batch norms whose shift has only ever seen the same gradients. They
@@ -236,9 +272,10 @@ static float share_of(const struct network *network, int parameter)
     for (size_t i = 0; i < network->use_count; i++) {
         const struct use *use = &network->uses[i];
         bool first = use->parameter == parameter;
+        int name = first ? name_of(network->instance, use->value) : 0;
         for (size_t j = 0; j < i && first; j++)
             first = network->uses[j].parameter != parameter ||
-                    network->uses[j].value != use->value;
+                    name_of(network->instance, network->uses[j].value) != name;
         copies += first;
     }
     return copies ? 1 / (float)copies : 1;
