@@ -84,7 +84,7 @@ struct export_form {
     struct editor path, confirm;
     bool masks, recipe, report, verify;
     int field;
-    bool exists; /* the file is there: "yes" must be typed */
+    char present[256]; /* names that exist: "yes" must be typed; "": none */
     bool running;
     struct engine_export_result result; /* of the last export */
     char error[256];
@@ -189,6 +189,9 @@ struct backend {
     int (*write_scan)(struct app *app, const char *path, struct error *err);
     void (*refresh)(struct app *app); /* fill the view again */
     bool (*file_exists)(struct app *app, const char *path);
+    /* Names of the files that an export would replace, cut to `bytes`. */
+    void (*existing)(struct app *app, const struct engine_export *request,
+                     char *names, size_t bytes);
     bool (*calibrating)(
         struct app *app); /* what an edit asked for is to come */
 };

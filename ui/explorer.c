@@ -137,6 +137,14 @@ static bool backend_file_exists(struct app *app, const char *path)
     return path[0] != '\0' && file_exists(path);
 }
 
+static void backend_existing(struct app *app,
+                             const struct engine_export *request, char *names,
+                             size_t bytes)
+{
+    (void)app;
+    engine_export_existing(request, names, bytes);
+}
+
 static void refresh(struct app *app)
 {
     struct explorer *e = of(app);
@@ -188,6 +196,7 @@ static const struct backend backend = {
     .write_scan = write_scan,
     .refresh = refresh,
     .file_exists = backend_file_exists,
+    .existing = backend_existing,
 };
 
 /* --- what happens behind the screen --- */
@@ -205,7 +214,7 @@ static void poll_export(struct explorer *e)
     form->running = false;
     engine_export_result_release(&form->result);
     form->result = result;
-    form->exists = false;
+    form->present[0] = '\0';
     if (result.failed) {
         app_say(&e->app, ROLE_ERROR, "export: %s", result.error.message);
         return;

@@ -15,18 +15,31 @@ enum field {
     FIELD_RECIPE,
     FIELD_REPORT,
     FIELD_VERIFY,
-    FIELD_CONFIRM, /* only when the file is there */
+    FIELD_CONFIRM, /* only when a file is there */
     FIELD_CANCEL,
     FIELD_EXPORT,
     FIELD_COUNT,
 };
 
-static void check_path(struct app *app)
+static struct engine_export request_of(struct export_form *form)
+{
+    return (struct engine_export){form->path.text, form->masks, form->recipe,
+                                  form->report, form->verify};
+}
+
+/* What would be replaced; a "yes" counts for the files that it was said to. */
+static void check_files(struct app *app)
 {
     struct export_form *form = &app->state.form;
-    form->exists = app->backend->file_exists != NULL &&
-                   app->backend->file_exists(app, form->path.text);
-    form->error[0] = '\0';
+    const struct engine_export request = request_of(form);
+    char before[sizeof form->present];
+    memcpy(before, form->present, sizeof before);
+    form->present[0] = form->error[0] = '\0';
+    if (app->backend->existing != NULL && form->path.length > 0)
+        app->backend->existing(app, &request, form->present,
+                               sizeof form->present);
+    if (strcmp(before, form->present) != 0)
+        editor_set(&form->confirm, "");
 }
 
 /* MODEL-s61.onnx, from the file's name and the sparsity. */
@@ -56,7 +69,7 @@ void export_open(struct app *app, const char *path)
     form->result = (struct engine_export_result){0};
     editor_set(&form->confirm, "");
     form->field = FIELD_PATH;
-    check_path(app);
+    check_files(app);
 }
 
 /* --- drawing --- */
@@ -168,13 +181,16 @@ static void draw_verdict(struct app *app, struct surface *surface,
                      result->verified
                          ? "written; the file answers exactly as shown here"
                          : "written");
-    } else if (form->exists) {
-        int used =
-            surface_text(surface, row, column, width, ROLE_WARN,
-                         "! the file exists: type \"yes\" to overwrite ");
-        int at = editor_draw(&form->confirm, surface, row, column + used, 8);
+    } else if (form->present[0] != '\0') {
+        char text[sizeof form->present + 16];
+        snprintf(text, sizeof text, "! there: %s", form->present);
+        widget_clip(surface, row, column, width, ROLE_WARN, text);
+        int used = surface_text(surface, row + 1, column, width, ROLE_WARN,
+                                "  type \"yes\" to replace ");
+        int at =
+            editor_draw(&form->confirm, surface, row + 1, column + used, 8);
         if (form->field == FIELD_CONFIRM) {
-            app->cursor_row = row;
+            app->cursor_row = row + 1;
             app->cursor_column = at;
         }
     }
@@ -217,13 +233,12 @@ static void start(struct app *app)
 {
     struct export_form *form = &app->state.form;
     struct error err = {0};
-    check_path(app);
-    if (form->exists && strcmp(form->confirm.text, "yes") != 0) {
+    check_files(app);
+    if (form->present[0] != '\0' && strcmp(form->confirm.text, "yes") != 0) {
         form->field = FIELD_CONFIRM;
         return;
     }
-    struct engine_export request = {form->path.text, form->masks, form->recipe,
-                                    form->report, form->verify};
+    const struct engine_export request = request_of(form);
     if (form->path.length == 0)
         snprintf(form->error, sizeof form->error, "a path is needed");
     else if (app->backend->start_export == NULL)
@@ -238,7 +253,7 @@ static void next_field(struct export_form *form, int step)
 {
     do {
         form->field = (form->field + step + FIELD_COUNT) % FIELD_COUNT;
-    } while ((form->field == FIELD_CONFIRM && !form->exists) ||
+    } while ((form->field == FIELD_CONFIRM && form->present[0] == '\0') ||
              (form->result.finished && form->field != FIELD_CANCEL));
 }
 
@@ -250,12 +265,14 @@ static void enter(struct app *app, bool blank)
                                    [FIELD_RECIPE] = &form->recipe,
                                    [FIELD_REPORT] = &form->report,
                                    [FIELD_VERIFY] = &form->verify};
-    if (switches[form->field] != NULL)
+    if (switches[form->field] != NULL) {
         *switches[form->field] = !*switches[form->field];
-    else if (form->field == FIELD_CANCEL || form->result.finished)
+        check_files(app);
+    } else if (form->field == FIELD_CANCEL || form->result.finished) {
         app->state.overlay = OVERLAY_NONE;
-    else if (!blank || form->field == FIELD_EXPORT)
+    } else if (!blank || form->field == FIELD_EXPORT) {
         start(app);
+    }
 }
 
 void export_key(struct app *app, int key)
@@ -276,7 +293,7 @@ void export_key(struct app *app, int key)
         enter(app, false);
     } else if (editor != NULL && !form->result.finished) {
         if (editor_key(editor, key) && editor == &form->path)
-            check_path(app);
+            check_files(app);
     } else if (key == ' ') {
         enter(app, true);
     }

@@ -236,6 +236,7 @@ FLAG(version)
 FLAG(json)
 FLAG(progress)
 FLAG(report)
+FLAG(force)
 FLAG(write_recipe)
 FLAG(merge)
 FLAG(restart)
@@ -276,6 +277,8 @@ static const struct option_row rows[] = {
     {"write-recipe", 0, NULL, OPTION_PRUNE, "also write the recipe (.recipe)",
      take_write_recipe},
     {"report", 0, NULL, OPTION_PRUNE, "also write a report (.md)", take_report},
+    {"force", 0, NULL, OPTION_PRUNE,
+     "replace masks, recipe or report that exist beside OUT", take_force},
     {"outputs", 0, "FILE.npz", OPTION_EVAL,
      "also write the model's outputs on every sample", take_outputs},
     {"holdout", 0, "SHARE|DATA", OPTION_EXAM,

@@ -50,7 +50,7 @@ struct cli_options {
     const char *output, *outputs, *recipe;
     const char **sets; /* owned array of borrowed LAYER=AMOUNT… */
     size_t set_count;
-    bool masks, report, write_recipe;
+    bool masks, report, write_recipe, force;
     const char *masks_file; /* to keep */
 
     double *amounts; /* owned; shares 0…1, ascending */

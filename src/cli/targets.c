@@ -1,7 +1,12 @@
 /* What a command will write, looked at before it works. */
 #include "base/array.h"
 #include "base/file.h"
+#include "base/strbuf.h"
 #include "cli/run.h"
+#include "export/export.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* `what` is how the user named it: "-o". */
 static int refuse_same(const char *what, const char *target, const char *read,
@@ -32,9 +37,39 @@ static int check_target(const struct cli_options *options, const char *what,
     return file_check_target(target, err);
 }
 
+/* -o is the user's own word; what is written beside it is named by us, and
+ * replaces nothing unasked. */
+static int check_companions(const struct cli_options *options,
+                            struct error *err)
+{
+    const struct export_request wanted = {.path = options->output,
+                                          .masks = options->masks,
+                                          .recipe = options->write_recipe,
+                                          .report = options->report};
+    struct strbuf names = {0};
+    int result = 0;
+    for (const struct export_output *o = export_outputs; o->name; o++) {
+        char *path = options->output && o->wanted(&wanted)
+                         ? export_companion(options->output, o->suffix)
+                         : NULL;
+        if (path && result == 0 && strcmp(o->suffix, ".onnx") != 0)
+            result = check_target(options, "-o", path, err);
+        free(path);
+    }
+    if (result == 0 && options->output && !options->force &&
+        export_existing(&wanted, false, &names))
+        result = error_set(err, ERROR_USAGE,
+                           "%s: beside it %s would be replaced, --force "
+                           "allows that",
+                           options->output, strbuf_text(&names));
+    strbuf_release(&names);
+    return result;
+}
+
 int run_check_targets(const struct cli_options *options, struct error *err)
 {
     if (check_target(options, "-o", options->output, err) < 0 ||
+        check_companions(options, err) < 0 ||
         check_target(options, "--outputs", options->outputs, err) < 0)
         return -1;
     return check_target(options, "--checkpoint", options->checkpoint, err);

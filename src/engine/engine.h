@@ -150,6 +150,10 @@ struct engine_export_result {
     struct exam exam;          /* not taken unless session_options.holdout */
 };
 
+/* The names of the files that this would replace, with ", " between, cut to
+ * `bytes`; "" when there are none. */
+void engine_export_existing(const struct engine_export *request, char *names,
+                            size_t bytes);
 /* Queues an export of `variant`; strings are copied. One at a time. */
 int engine_export_start(struct engine *engine, const struct variant *variant,
                         const struct engine_export *request, struct error *err);

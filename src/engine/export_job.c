@@ -8,6 +8,7 @@
 #include "export/export.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct watcher {
@@ -177,6 +178,19 @@ static void requeue_export(struct engine *engine, struct job *job)
 
 const struct job_kind job_export = {"export", take_export, run_export,
                                     requeue_export};
+
+void engine_export_existing(const struct engine_export *request, char *names,
+                            size_t bytes)
+{
+    const struct export_request wanted = {.path = request->path,
+                                          .masks = request->masks,
+                                          .recipe = request->recipe,
+                                          .report = request->report};
+    struct strbuf found = {0};
+    export_existing(&wanted, true, &found);
+    snprintf(names, bytes, "%s", strbuf_text(&found));
+    strbuf_release(&found);
+}
 
 int engine_export_start(struct engine *engine, const struct variant *variant,
                         const struct engine_export *request, struct error *err)

@@ -83,16 +83,36 @@ int export_check(const struct session *session, const char *path,
                                                : file_check_target(path, err);
 }
 
+/* Owned by the caller. */
+static char *path_of(const struct export_output *output, const char *path)
+{
+    return output->write == export_onnx
+               ? strdup(path)
+               : export_companion(path, output->suffix);
+}
+
+size_t export_existing(const struct export_request *request, bool model,
+                       struct strbuf *names)
+{
+    size_t count = 0;
+    for (const struct export_output *o = export_outputs; o->name; o++) {
+        if (!o->wanted(request) || (o->write == export_onnx && !model))
+            continue;
+        char *path = path_of(o, request->path);
+        if (path && file_exists(path))
+            strbuf_addf(names, "%s%s", count++ ? ", " : "", path_name(path));
+        free(path);
+    }
+    return count;
+}
+
 int export_write(const struct session *session,
                  const struct export_request *request, struct error *err)
 {
-
     for (const struct export_output *o = export_outputs; o->name; o++) {
         if (!o->wanted(request))
             continue;
-        bool model = o->write == export_onnx;
-        char *path = model ? strdup(request->path)
-                           : export_companion(request->path, o->suffix);
+        char *path = path_of(o, request->path);
         if (!path)
             return error_memory(err, strlen(request->path));
         int result = refuse_read(session, path, err);

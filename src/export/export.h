@@ -9,6 +9,7 @@
 #ifndef EXPORT_EXPORT_H
 #define EXPORT_EXPORT_H
 
+#include "base/strbuf.h"
 #include "session/result.h"
 #include "session/session.h"
 
@@ -44,6 +45,15 @@ int export_check(const struct session *session, const char *path,
  */
 int export_write(const struct session *session,
                  const struct export_request *request, struct error *err);
+
+/*
+ * What writing would replace: adds the names of those files that exist, with
+ * ", " between; returns how many.
+ * request  path and switches count
+ * model    whether the ONNX file itself counts
+ */
+size_t export_existing(const struct export_request *request, bool model,
+                       struct strbuf *names);
 
 /* PATH with its ".onnx" replaced by `suffix`; owned by the caller. */
 char *export_companion(const char *path, const char *suffix);

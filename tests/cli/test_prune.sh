@@ -61,6 +61,19 @@ ok 'structure and criterion' prune data/mlp.onnx $data \
 	--set 'fc*=10%:weight:magnitude' -o "$out"
 grep -q 'verified    yes' "$work/out" || fail 'text: verified'
 
+# What is written beside OUT replaces nothing unasked.
+echo mine >"$work/notes.md"
+refuse 'a file that is there' 2 'notes.onnx: .* notes.md would be replaced' \
+	prune data/mlp.onnx $data --set fc1=10% --report -o "$work/notes.onnx"
+same 'my notes' "$(cat "$work/notes.md") $(ls "$work" | grep -c notes)" 'mine 1'
+ok 'when told' prune data/mlp.onnx $data --set fc1=10% --report --force \
+	--samples 100 -o "$work/notes.onnx"
+grep -q fc1 "$work/notes.md" || fail 'force: no report'
+echo 'set fc1 10%' >"$work/mine.recipe"
+refuse 'the recipe that is read' 2 'overwrite what is read' prune \
+	data/mlp.onnx $data --recipe "$work/mine.recipe" --write-recipe --force \
+	-o "$work/mine.onnx"
+
 old=$(cksum <"$out")
 refuse 'unknown layer' 1 'nosuch' prune data/mlp.onnx $data \
 	--set nosuch=10% -o "$out"

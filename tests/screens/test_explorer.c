@@ -2,7 +2,6 @@
 #include "golden.h"
 #include "terminal.h"
 
-#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -282,7 +281,14 @@ static void export_is_verified_and_then_quit_does_not_ask(void **state)
     terminal_press(terminal, "\033");
     terminal_press(terminal, "w");
     terminal_press(terminal, keys); /* now it exists */
-    assert_shows("type \"yes\" to overwrite");
+    assert_shows("! there: out.recipe, out.onnx");
+    assert_shows("type \"yes\" to replace");
+    remove(path);
+    terminal_press(terminal, "\033");
+    terminal_press(terminal, "w");
+    terminal_press(terminal, keys); /* what is written beside counts, too */
+    assert_shows("! there: out.recipe ");
+    assert_shows("type \"yes\" to replace");
     terminal_press(terminal, "\033");
     terminal_send(terminal, "q");
     int status = terminal_wait_exit(terminal);
@@ -305,126 +311,6 @@ static void quit_asks_when_something_is_unsaved(void **state)
     terminal_send(terminal, "y");
     int status = terminal_wait_exit(terminal);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-static void remove_folder(const char *folder)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        execlp("rm", "rm", "-rf", folder, (char *)NULL);
-        _exit(127);
-    }
-    waitpid(child, NULL, 0);
-}
-
-static void killed_session_is_offered_and_resumed(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/espalier-resume-XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    struct terminal_options options = {
-        .rows = 24, .columns = 80, .arguments = mlp, .state_folder = folder};
-    terminal = terminal_start(&options);
-    terminal_idle(terminal);
-    terminal_press(terminal, "LLL");
-    terminal_kill(terminal, SIGKILL);
-    terminal_wait_exit(terminal);
-    terminal_stop(terminal);
-    terminal = terminal_start(&options);
-    assert_shows("did not end");
-    assert_shows("3 edits");
-    terminal_press(terminal, "y");
-    terminal_expect(terminal, "30%");
-    assert_shows("#3");
-    char command[64];
-    snprintf(command, sizeof command, "%s/espalier", folder);
-    struct stat info;
-    assert_int_equal(stat(command, &info), 0);
-    terminal_send(terminal, ":q!\r");
-    terminal_wait_exit(terminal);
-    remove_folder(folder);
-}
-
-/* What was left without an export is named, and its file opens it again. */
-static void left_session_goes_on_by_its_file(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/espalier-left-XXXXXX", path[300] = "";
-    assert_non_null(mkdtemp(folder));
-    struct terminal_options options = {
-        .rows = 24, .columns = 80, .arguments = mlp, .state_folder = folder};
-    terminal = terminal_start(&options);
-    terminal_idle(terminal);
-    terminal_press(terminal, "LLLq");
-    terminal_send(terminal, "y");
-    terminal_wait_exit(terminal);
-    assert_shows("to go on with what was not exported");
-    terminal_stop(terminal);
-    glob_t found;
-    snprintf(path, sizeof path, "%s/espalier/*.session", folder);
-    assert_int_equal(glob(path, 0, NULL, &found), 0);
-    assert_int_equal(found.gl_pathc, 1);
-    const char *session[] = {found.gl_pathv[0], NULL};
-    options.arguments = session;
-    terminal = terminal_start(&options);
-    terminal_idle(terminal);
-    terminal_expect(terminal, "30%");
-    assert_shows("[+] #3");
-    terminal_press(terminal, "u");
-    assert_shows("#2");
-    terminal_send(terminal, ":q!\r");
-    terminal_wait_exit(terminal);
-    globfree(&found);
-    remove_folder(folder);
-}
-
-/* The user leaves, or the line drops: the tune goes on all the same. */
-static void a_tune_that_is_left_goes_on(void **state)
-{
-    (void)state;
-    for (int drops = 0; drops < 2; drops++) {
-        char folder[] = "/tmp/espalier-tune-XXXXXX", path[300] = "";
-        assert_non_null(mkdtemp(folder));
-        struct terminal_options options = {.rows = 24,
-                                           .columns = 80,
-                                           .arguments = mlp,
-                                           .state_folder = folder};
-        terminal = terminal_start(&options);
-        terminal_idle(terminal);
-        terminal_press(terminal, "L");
-        terminal_send(terminal, ":tune 900 epochs\r");
-        terminal_expect(terminal, "tune: loss");
-        terminal_send(terminal, "q");
-        terminal_expect(terminal, "':tune resume' goes on with it");
-        if (drops)
-            terminal_kill(terminal, SIGHUP);
-        else
-            terminal_send(terminal, "y");
-        terminal_wait_exit(terminal);
-        if (!drops)
-            assert_shows("to go on with the tune (:tune resume)");
-        terminal_stop(terminal);
-        glob_t found;
-        snprintf(path, sizeof path, "%s/espalier/*.session", folder);
-        assert_int_equal(glob(path, 0, NULL, &found), 0);
-        const char *session[] = {found.gl_pathv[0], NULL};
-        options.arguments = drops ? mlp : session;
-        terminal = terminal_start(&options);
-        terminal_idle(terminal);
-        if (drops)
-            terminal_press(terminal, "y");
-        terminal_expect(terminal, "a tune was interrupted: ':tune resume'");
-        terminal_send(terminal, ":tune resume\r");
-        terminal_expect(terminal, "tune: loss");
-        terminal_send(terminal, "5\r"); /* ends it with the best epoch */
-        terminal_expect(terminal, "tuned");
-        terminal_send(terminal, ":q!\r");
-        terminal_wait_exit(terminal);
-        terminal_stop(terminal);
-        terminal = NULL;
-        globfree(&found);
-        remove_folder(folder);
-    }
 }
 
 /* --- terminals --- */
@@ -577,9 +463,6 @@ int main(void)
         TEST(mouse_selects_opens_sorts_and_presses_the_bar),
         TEST(export_is_verified_and_then_quit_does_not_ask),
         TEST(quit_asks_when_something_is_unsaved),
-        TEST(killed_session_is_offered_and_resumed),
-        TEST(left_session_goes_on_by_its_file),
-        TEST(a_tune_that_is_left_goes_on),
         TEST(resize_relays_out_and_too_small_says_so),
         TEST(suspend_gives_the_terminal_back_and_fg_redraws),
         TEST(crash_restores_the_terminal),

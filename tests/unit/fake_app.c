@@ -66,6 +66,14 @@ static bool fake_exists(struct app *a, const char *path)
     return strcmp(path, "there.onnx") == 0;
 }
 
+static void fake_existing(struct app *a, const struct engine_export *request,
+                          char *names, size_t bytes)
+{
+    bool there = fake_exists(a, request->path);
+    snprintf(names, bytes, "%s%s", there ? request->path : "",
+             there && request->report ? ", there.md" : "");
+}
+
 static int fake_export(struct app *a, const struct engine_export *request,
                        struct error *err)
 {
@@ -84,6 +92,7 @@ static const struct backend backend = {
     .refresh = fake_refresh,
     .complete = fake_complete,
     .file_exists = fake_exists,
+    .existing = fake_existing,
     .start_export = fake_export,
 };
 

@@ -101,6 +101,31 @@ static bool has_companion(const char *path, const char *suffix)
     return there;
 }
 
+static void what_would_be_replaced_is_named(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/espalier-there-XXXXXX", path[60], notes[60];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/a.onnx", folder);
+    snprintf(notes, sizeof notes, "%s/a.md", folder);
+    struct export_request request = {.path = path, .masks = true};
+    struct strbuf names = {0};
+    assert_int_equal(export_existing(&request, true, &names), 0);
+    assert_int_equal(file_write(notes, "x", 1, NULL), 0);
+    assert_int_equal(file_write(path, "x", 1, NULL), 0);
+    assert_int_equal(export_existing(&request, false, &names), 0);
+    request.report = true;
+    assert_int_equal(export_existing(&request, true, &names), 2);
+    assert_string_equal(strbuf_text(&names), "a.md, a.onnx");
+    strbuf_release(&names);
+    assert_int_equal(export_existing(&request, false, &names), 1);
+    assert_string_equal(strbuf_text(&names), "a.md");
+    strbuf_release(&names);
+    remove(path);
+    remove(notes);
+    remove(folder);
+}
+
 static int64_t count_zeros(const struct tensor *tensor)
 {
     int64_t zeros = 0;
@@ -391,6 +416,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(companions_share_the_stem),
+        cmocka_unit_test(what_would_be_replaced_is_named),
         WITH_FOLDER(dense_model_is_exported_as_it_is),
         WITH_FOLDER(what_the_session_reads_is_never_overwritten),
         WITH_FOLDER(exported_model_has_exactly_the_zeros_asked_for),

@@ -126,6 +126,16 @@ static void export_overwrites_only_after_a_typed_yes(void **state)
     assert_string_equal(fake.exported, "");
     press("Backspace Backspace");
     type("yes");
+    /* Other files are in the way: "yes" was said to those. */
+    assert_string_equal(fake.app.state.form.present, "there.onnx, there.md");
+    fake.app.state.form.field = 3; /* the report */
+    press("Space");
+    assert_string_equal(fake.app.state.form.present, "there.onnx");
+    assert_string_equal(fake.app.state.form.confirm.text, "");
+    fake.app.state.form.field = 7; /* [ Export ] */
+    press("Enter");
+    assert_string_equal(fake.exported, "");
+    type("yes");
     press("Enter");
     assert_string_equal(fake.exported, "there.onnx masks verify");
 }
