@@ -402,8 +402,7 @@ static void paint_opening(struct explorer *e, const char *path)
         return;
     e->surface.ascii = e->app.state.ascii;
     surface_text(&e->surface, 0, 1, -1, ROLE_TITLE, "espalier");
-    surface_printf(&e->surface, rows / 2, 1, -1, ROLE_TEXT, "opening %s …",
-                   path);
+    surface_printf(&e->surface, rows / 2, 1, -1, ROLE_TEXT, "opening %s", path);
     surface_text(&e->surface, rows / 2 + 1, 1, -1, ROLE_DIM,
                  "reading the model, finding how it wants its data");
     surface_text(&e->surface, rows - 1, 1, -1, ROLE_DIM, "^C leaves");

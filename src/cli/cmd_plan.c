@@ -272,18 +272,24 @@ static int plan(struct session *session, const struct cli_options *options,
 }
 
 /* Structures are mixed for a latency of this machine wherever there is
- * something to calibrate on and nobody says how to plan. */
-static bool can_mix(const struct session *session,
-                    const struct cli_options *options,
-                    const struct planning_request *request)
+ * something to calibrate on and nobody says how to plan. Data that the user
+ * named and that cannot be read are an error. */
+static int choose_mix(struct planning_request *request,
+                      const struct session *session,
+                      const struct cli_options *options, struct error *err)
 {
     struct dataset *opened = NULL;
     const struct dataset *data;
-    if (!planning_may_mix(request) || options->device)
-        return false;
-    bool found = training_data(&data, &opened, session, NULL) == 0;
+    struct error why = {0};
+    bool may = planning_may_mix(request) && !options->device;
+    if (!may && !options->train)
+        return 0;
+    bool found = training_data(&data, &opened, session, &why) == 0;
     dataset_close(opened);
-    return found;
+    if (!found && options->train)
+        return error_set(err, why.code, "%s", why.message);
+    request->mix |= may && found;
+    return 0;
 }
 
 static int run(const struct cli_options *options, struct error *err)
@@ -294,8 +300,9 @@ static int run(const struct cli_options *options, struct error *err)
         run_open(&session, options, options->arguments[0],
                  options->arguments[1], err) < 0)
         return -1;
-    request.mix = request.mix || can_mix(session, options, &request);
-    int code = plan(session, options, &request, err);
+    int code = choose_mix(&request, session, options, err);
+    if (code == 0)
+        code = plan(session, options, &request, err);
     session_close(session);
     return code;
 }

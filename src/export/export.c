@@ -94,13 +94,18 @@ static char *path_of(const struct export_output *output, const char *path)
 size_t export_existing(const struct export_request *request, bool model,
                        struct strbuf *names)
 {
-    size_t count = 0;
+    size_t count = model && file_exists(request->path);
+    if (count)
+        strbuf_add(names, path_name(request->path));
     for (const struct export_output *o = export_outputs; o->name; o++) {
-        if (!o->wanted(request) || (o->write == export_onnx && !model))
+        if (!o->wanted(request) || o->write == export_onnx)
             continue;
         char *path = path_of(o, request->path);
-        if (path && file_exists(path))
-            strbuf_addf(names, "%s%s", count++ ? ", " : "", path_name(path));
+        if (path && file_exists(path)) {
+            strbuf_add(names, count ? ", " : "");
+            strbuf_add(names, count ? o->suffix : path_name(path));
+            count++;
+        }
         free(path);
     }
     return count;

@@ -47,8 +47,8 @@ int export_write(const struct session *session,
                  const struct export_request *request, struct error *err);
 
 /*
- * What writing would replace: adds the names of those files that exist, with
- * ", " between; returns how many.
+ * What writing would replace: adds the first name in full and the other
+ * suffixes of those files that exist, with ", " between; returns how many.
  * request  path and switches count
  * model    whether the ONNX file itself counts
  */

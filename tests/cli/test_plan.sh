@@ -21,7 +21,7 @@ same 'the accuracy that was measured' "$(value value)" "$measured"
 
 for allocator in uniform uniform+ erk global lamp sensitivity hull knapsack; do
 	ok "$allocator" plan data/mlp.onnx $data --budget macs=60% \
-		--allocator $allocator -o "$recipe" --json
+		--allocator $allocator -o "$recipe" --samples 200 --json
 	same "$allocator" "$(value allocator)" "\"$allocator\""
 	same "$allocator: met" "$(value met)" true
 done
@@ -80,6 +80,8 @@ refuse 'nothing asked' 2 'budget' plan data/mlp.onnx $data
 refuse 'unknown kind' 2 'cake=50%' plan data/mlp.onnx $data --budget cake=50%
 refuse 'no share' 2 "'latency='" plan data/mlp.onnx $data --budget latency=
 refuse 'above all' 2 '150%' plan data/mlp.onnx $data --budget latency=150%
+refuse 'calibration data that are not there' 1 '/no/such' plan data/mlp.onnx \
+	$data --budget latency=60% --train /no/such -o "$recipe"
 refuse 'allocator' 2 "'luck'" plan data/mlp.onnx $data --budget macs=50% \
 	--allocator luck
 refuse 'impossible' 1 'cannot be met' plan data/mlp.onnx $data \

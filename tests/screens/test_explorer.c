@@ -281,13 +281,13 @@ static void export_is_verified_and_then_quit_does_not_ask(void **state)
     terminal_press(terminal, "\033");
     terminal_press(terminal, "w");
     terminal_press(terminal, keys); /* now it exists */
-    assert_shows("! there: out.recipe, out.onnx");
+    assert_shows("! there: out.onnx, .masks.npz, .masks.py, .recipe, .md");
     assert_shows("type \"yes\" to replace");
     remove(path);
     terminal_press(terminal, "\033");
     terminal_press(terminal, "w");
     terminal_press(terminal, keys); /* what is written beside counts, too */
-    assert_shows("! there: out.recipe ");
+    assert_shows("! there: out.masks.npz, .masks.py, .recipe, .md");
     assert_shows("type \"yes\" to replace");
     terminal_press(terminal, "\033");
     terminal_send(terminal, "q");
