@@ -37,8 +37,8 @@ static int check_target(const struct cli_options *options, const char *what,
     return file_check_target(target, err);
 }
 
-/* -o is the user's own word; what is written beside it is named by us, and
- * replaces nothing unasked. */
+/* -o is the user's own word, and what lies beside a file that is replaced goes
+ * with it. Beside a new one names are ours: they replace nothing unasked. */
 static int check_companions(const struct cli_options *options,
                             struct error *err)
 {
@@ -56,7 +56,8 @@ static int check_companions(const struct cli_options *options,
             result = check_target(options, "-o", path, err);
         free(path);
     }
-    if (result == 0 && options->output && !options->force &&
+    bool anew = options->output && !file_exists(options->output);
+    if (result == 0 && anew && !options->force &&
         export_existing(&wanted, false, &names))
         result = error_set(err, ERROR_USAGE,
                            "%s: beside it %s would be replaced, --force "

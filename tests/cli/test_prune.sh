@@ -69,6 +69,9 @@ same 'my notes' "$(cat "$work/notes.md") $(ls "$work" | grep -c notes)" 'mine 1'
 ok 'when told' prune data/mlp.onnx $data --set fc1=10% --report --force \
 	--samples 100 -o "$work/notes.onnx"
 grep -q fc1 "$work/notes.md" || fail 'force: no report'
+ok 'the same again' prune data/mlp.onnx $data --set fc1=20% --report \
+	--samples 100 -o "$work/notes.onnx"
+grep -q 'fc1 20%' "$work/notes.md" || fail 'again: no report'
 echo 'set fc1 10%' >"$work/mine.recipe"
 refuse 'the recipe that is read' 2 'overwrite what is read' prune \
 	data/mlp.onnx $data --recipe "$work/mine.recipe" --write-recipe --force \
