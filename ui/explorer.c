@@ -243,7 +243,7 @@ static void poll_work(struct explorer *e)
         if (err.code != ERROR_CANCELLED)
             app_say(app, ROLE_ERROR, "%s: %s", status.line, err.message);
         else
-            app_say(app, ROLE_WARN, "stopped: %s%s%s%s", status.line,
+            app_say(app, ROLE_WARN, "%s: %s%s%s%s", status.line, err.message,
                     kept ? " - ':" : "", kept ? kept : "",
                     kept ? "' goes on" : "");
     } else if (news) {
