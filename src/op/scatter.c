@@ -5,7 +5,9 @@
  */
 #include "op/scatter.h"
 #include "base/array.h"
+#include "op/backward.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct scatter_params {
@@ -216,6 +218,92 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* --- gradient --- */
+
+/* Undoes one joining: *by is of the loss by its result, then by `a`; returns
+ * that by `b`. */
+static float undo(enum scatter_reduction reduction, float a, float b, float *by)
+{
+    float of_result = *by;
+    switch (reduction) {
+    case SCATTER_NONE:
+        *by = 0;
+        return of_result;
+    case SCATTER_ADD:
+        return of_result;
+    case SCATTER_MUL:
+        *by = of_result * b;
+        return of_result * a;
+    case SCATTER_MAX:
+    case SCATTER_MIN:
+        if ((float)join(reduction, (double)a, (double)b) != b)
+            return 0;
+        *by = 0;
+        return of_result;
+    }
+    return 0;
+}
+
+struct scattered {
+    enum scatter_reduction reduction;
+    int64_t rows, size; /* of a slice */
+    int64_t *slices;    /* (rows) */
+    float *values;      /* (data), joined so far */
+    float *befores;     /* (rows, size), what each row was joined to */
+    float *by;          /* (data), of the loss by what is joined so far */
+};
+
+/* Rows are joined in order and undone from the last to the first. */
+static void undo_all(const struct scattered *s, const float *updates,
+                     float *by_updates)
+{
+    int64_t size = s->size;
+    for (int64_t i = 0; i < s->rows * size; i++) {
+        float *value = &s->values[s->slices[i / size] * size + i % size];
+        s->befores[i] = *value;
+        *value = (float)join(s->reduction, (double)*value, (double)updates[i]);
+    }
+    for (int64_t i = s->rows * size; i-- > 0;) {
+        float *by = &s->by[s->slices[i / size] * size + i % size];
+        float found = undo(s->reduction, s->befores[i], updates[i], by);
+        if (by_updates)
+            by_updates[i] = found;
+    }
+}
+
+static int gradient(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    const struct scatter_params *params = call->node->params;
+    const struct tensor *x = call->inputs[0], *indices = call->inputs[1];
+    struct scattered s = {
+        .rows = rows_of(indices),
+        .size = op_product(&x->shape, (int)depth_of(indices), x->shape.rank)};
+    size_t count = (size_t)tensor_elements(x), moved = (size_t)s.rows;
+    float *dx = op_gradient_to(gradient, 0);
+    int result = scatter_reduction_find(params->reduction, &s.reduction, err);
+    s.slices = array_create(moved + 1, sizeof *s.slices);
+    s.values = array_create(count + 1, sizeof *s.values);
+    s.befores = array_create(moved * (size_t)s.size + 1, sizeof *s.befores);
+    s.by = array_create(count + 1, sizeof *s.by);
+    if (result == 0 && (!s.slices || !s.values || !s.befores || !s.by))
+        result = error_memory(err, tensor_bytes(x));
+    for (int64_t row = 0; row < s.rows && result == 0; row++)
+        result = find_slice(&x->shape, indices, row, &s.slices[row], err);
+    if (result == 0) {
+        memcpy(s.values, x->data, tensor_bytes(x));
+        memcpy(s.by, op_gradient_of(gradient, 0), tensor_bytes(x));
+        undo_all(&s, call->inputs[2]->data, op_gradient_to(gradient, 2));
+        if (dx)
+            memcpy(dx, s.by, tensor_bytes(x));
+    }
+    free(s.slices);
+    free(s.values);
+    free(s.befores);
+    free(s.by);
+    return result;
+}
+
 /* Constant indices stay where they were when there are more samples. */
 static bool mixes_samples(const struct op_call *call)
 {
@@ -232,5 +320,6 @@ const struct op op_scatter_nd = {
     .parse = parse,
     .infer = infer,
     .run = run,
+    .gradient = gradient,
     .mixes_samples = mixes_samples,
 };

@@ -8,8 +8,8 @@ the rate, is compared with PyTorch's gradients of the same loss in double
 precision, parameter by parameter: the length of the difference relative to
 the gradient's. Where rounding decides a gate or a maximum, that of PyTorch's
 own single precision is as large: deep networks with random weights amplify
-it. What reaches the network through an operator without a gradient only (Swin
-V2's bias of queries, by ScatterND) is not trained: counted, no failure.
+it. What reaches the network through an operator without a gradient only is not
+trained: counted, no failure.
 Rows: network, parameters that agree, that were compared, the median
 difference, the largest, PyTorch's own largest, outcome.
 """
