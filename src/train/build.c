@@ -463,6 +463,7 @@ static int add_node(struct network *network, int id, struct error *err)
 {
     static int (*const kinds[])(struct network *, int, struct error *) = {
         kernel_step, norm_step, light_step, plain_step};
+    const size_t plain = ARRAY_LENGTH(kinds) - 1;
     struct kernel_spec spec;
     lower(network, id, &spec);
     int step = add_step(network, STEP_PLAIN, id, err);
@@ -473,10 +474,11 @@ static int add_node(struct network *network, int id, struct error *err)
     if (add_uses(network, step, err) < 0)
         return -1;
     /* What begins with a constant has no kernel. */
-    const int first = network->instance->nodes[id].inputs[0];
+    const struct node *node = &network->instance->nodes[id];
+    const int first = node->input_count ? node->inputs[0] : -1;
     bool known = first >= 0 && network->value_slots[first] < 0;
-    for (size_t i = known ? 3 : 0; i < ARRAY_LENGTH(kinds); i++) {
-        if (i == 3)
+    for (size_t i = known ? plain : 0; i <= plain; i++) {
+        if (i == plain)
             network->steps[step].kind = STEP_PLAIN;
         int served = kinds[i](network, step, err);
         if (served)
