@@ -137,9 +137,12 @@ static void a_tune_that_is_left_goes_on(void **state)
         const char *session[] = {found.gl_pathv[0], NULL};
         options.arguments = drops ? mlp : session;
         terminal = terminal_start(&options);
-        terminal_idle(terminal);
-        if (drops)
+        if (drops) {
+            terminal_expect(terminal, "did not end");
             terminal_press(terminal, "y");
+        } else {
+            terminal_idle(terminal);
+        }
         terminal_expect(terminal, "a tune was interrupted: ':tune resume'");
         terminal_send(terminal, ":tune resume\r");
         terminal_expect(terminal, "tune: loss");

@@ -122,9 +122,8 @@ static void a_killed_scan_goes_on_where_it_stopped(void **state)
     terminal_stop(terminal);
     int before = read_points(lines);
     start(24, 80);
-    terminal_idle(terminal);
-    if (terminal_shows(terminal, "did not end"))
-        terminal_press(terminal, "n");
+    terminal_expect(terminal, "did not end");
+    terminal_press(terminal, "n");
     terminal_press(terminal, "4");
     assert_int_equal(gaps_of_stem(), 0);
     terminal_send(terminal, "s");
