@@ -279,3 +279,4 @@ help:  ## this list
 	@echo '  knobs: PREFIX DESTDIR SANITIZE=address,undefined|thread DEBUG=1 V=1 T=name FUZZTIME=s'
 
 -include $(patsubst %.c,$(B)/%.d,$(ALL_C))
+-include $(patsubst %.o,%.d,$(NEON_OBJ)) $(NEON_TESTS:%=build/neon/tests/unit/test_%.d)
