@@ -3,6 +3,9 @@
 #include "key.h"
 #include "screen.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static bool tunes(const struct app *app)
 {
     return app->view.working && app->view.work_steerable;
@@ -31,10 +34,21 @@ void do_steer(struct app *app, int what)
         do_back(app, 0);
 }
 
+/* On the variant that it was interrupted on, wherever the user is now. */
 void do_go_on(struct app *app, int unused)
 {
+    char line[APP_LINE_BYTES];
+    int variant = -1;
     (void)unused;
-    app_command(app, app->view.interrupted);
+    if (app->backend->kept != NULL)
+        variant = app->backend->kept(app, line, sizeof line);
+    if (variant < 0 || variant == app->view.current ||
+        variant >= (int)app->view.point_count)
+        snprintf(line, sizeof line, "%s", app->view.interrupted);
+    else
+        snprintf(line, sizeof line, "goto %d; %s", variant,
+                 app->view.interrupted);
+    app_execute(app, line);
 }
 
 void discard_draw(struct app *app, struct surface *surface)
@@ -59,4 +73,63 @@ void discard_key(struct app *app, int key)
     if (key == 'y' || key == 'k' || key == 'n' || key == KEY_CODE_ESCAPE ||
         key == KEY_CONTROL('C') || !tunes(app))
         app->state.overlay = OVERLAY_NONE;
+}
+
+/* --- a new tune where one was interrupted --- */
+
+bool replace_asks(struct app *app, const char *line)
+{
+    struct state *state = &app->state;
+    const char *resume = app->view.interrupted;
+    char text[sizeof state->kept] = "";
+    size_t name = strcspn(line, " ");
+    if (resume == NULL || strcmp(line, resume) == 0 ||
+        name != strcspn(resume, " ") || strncmp(line, resume, name) != 0)
+        return false;
+    int variant = app->backend->kept != NULL
+                      ? app->backend->kept(app, text, sizeof text)
+                      : -1;
+    if (variant < 0)
+        snprintf(state->kept, sizeof state->kept, "%s", text);
+    else
+        snprintf(state->kept, sizeof state->kept, "#%d  %.140s", variant, text);
+    snprintf(state->ordered, sizeof state->ordered, "%s", line);
+    state->overlay = OVERLAY_REPLACE;
+    return true;
+}
+
+void replace_draw(struct app *app, struct surface *surface)
+{
+    struct rect box = layout_dialog(surface->rows, surface->columns, 10, 66);
+    int column = box.column + 3, width = box.columns - 6;
+    widget_box(surface, box, "Another tune");
+    surface_text(surface, box.row + 2, column, width, ROLE_TEXT,
+                 "A tune was interrupted and can still go on:");
+    widget_clip(surface, box.row + 3, column + 2, width - 2, ROLE_WARN,
+                app->state.kept);
+    surface_text(surface, box.row + 4, column, width, ROLE_TEXT,
+                 "Only one is kept, and the new one would drop it:");
+    widget_clip(surface, box.row + 5, column + 2, width - 2, ROLE_DIM,
+                app->state.ordered);
+    surface_text(surface, box.row + 7, column, width, ROLE_KEY,
+                 "r go on with it    y drop it, begin anew    n neither");
+}
+
+void replace_key(struct app *app, int key)
+{
+    bool leaves =
+        key == 'n' || key == KEY_CODE_ESCAPE || key == KEY_CONTROL('C');
+    if (key != 'r' && key != 'y' && !leaves)
+        return;
+    app->state.overlay = OVERLAY_NONE;
+    if (leaves)
+        app_say(app, ROLE_TEXT, "not begun - the interrupted tune is kept");
+    if (key == 'r')
+        do_go_on(app, 0);
+    if (key == 'y') {
+        steer(app, STEER_DISCARD, "the interrupted tune was dropped");
+        app_work(app, app->state.ordered);
+        if (app->backend->refresh != NULL)
+            app->backend->refresh(app);
+    }
 }

@@ -252,6 +252,13 @@ void app_follow(struct app *app)
         app_say(app, ROLE_GOOD, "calibrated: '%s' can be given now", line);
 }
 
+void app_work(struct app *app, const char *line)
+{
+    struct error err = {0};
+    if (app->backend->work != NULL && app->backend->work(app, line, &err) != 0)
+        app_say(app, ROLE_ERROR, "%s", err.message);
+}
+
 bool app_execute(struct app *app, const char *line)
 {
     struct command_result result = {0};
@@ -276,9 +283,8 @@ bool app_execute(struct app *app, const char *line)
         app->backend->show(app, app_layer(app));
     if (result.effect == COMMAND_EXPORT)
         export_open(app, result.argument);
-    if (result.effect == COMMAND_WORK && app->backend->work != NULL &&
-        app->backend->work(app, result.argument, &err) != 0)
-        app_say(app, ROLE_ERROR, "%s", err.message);
+    if (result.effect == COMMAND_WORK && !replace_asks(app, result.argument))
+        app_work(app, result.argument);
     bool edited = result.effect == COMMAND_EDITED;
     command_result_release(&result);
     if (app->backend->refresh != NULL)

@@ -33,6 +33,7 @@ enum overlay_id {
     OVERLAY_QUIT,
     OVERLAY_RESUME,
     OVERLAY_DISCARD,
+    OVERLAY_REPLACE,
     OVERLAY_COUNT,
 };
 
@@ -157,6 +158,10 @@ struct state {
     char waiting[APP_LINE_BYTES];
     int waiting_variant; /* that it is meant for */
 
+    /* Work that would take the place of what was interrupted, and what that
+     * is; both for the question. */
+    char ordered[EDITOR_BYTES], kept[APP_LINE_BYTES];
+
     struct message messages[APP_MESSAGES];
     int message_count;
     bool message_fresh; /* the newest is on the status line */
@@ -185,6 +190,9 @@ struct backend {
                      void *context);
     int (*work)(struct app *app, const char *line, struct error *err);
     void (*stop_work)(struct app *app);
+    /* What was interrupted and can go on: its line; returns the variant that it
+     * is of, -1: unknown. */
+    int (*kept)(struct app *app, char *line, size_t bytes);
     int (*steer)(struct app *app, enum steering what, struct error *err);
     int (*write_scan)(struct app *app, const char *path, struct error *err);
     void (*refresh)(struct app *app); /* fill the view again */
@@ -229,6 +237,8 @@ void app_say(struct app *app, enum role role, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A command line: executes, says what happened, shows the new variant. */
 bool app_execute(struct app *app, const char *line);
+/* Begins work that was ordered. */
+void app_work(struct app *app, const char *line);
 /* A line typed at the palette: an action's name or a command. */
 void app_command(struct app *app, const char *line);
 

@@ -182,6 +182,15 @@ static int steer(struct app *app, enum steering what, struct error *err)
     return 0;
 }
 
+static int kept(struct app *app, char *line, size_t bytes)
+{
+    int variant;
+    char *found = engine_work_kept(of(app)->engine, &variant);
+    snprintf(line, bytes, "%s", found ? found : "");
+    free(found);
+    return variant;
+}
+
 static const struct backend backend = {
     .execute = execute,
     .show = show,
@@ -192,6 +201,7 @@ static const struct backend backend = {
     .work = start_work,
     .calibrating = calibrating,
     .stop_work = stop_work,
+    .kept = kept,
     .steer = steer,
     .write_scan = write_scan,
     .refresh = refresh,

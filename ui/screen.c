@@ -21,4 +21,5 @@ const struct overlay overlays[OVERLAY_COUNT] = {
     [OVERLAY_QUIT] = {quit_draw, quit_key},
     [OVERLAY_RESUME] = {resume_draw, resume_key},
     [OVERLAY_DISCARD] = {discard_draw, discard_key},
+    [OVERLAY_REPLACE] = {replace_draw, replace_key},
 };

@@ -48,6 +48,10 @@ void resume_draw(struct app *app, struct surface *surface);
 void resume_key(struct app *app, int key);
 void discard_draw(struct app *app, struct surface *surface);
 void discard_key(struct app *app, int key);
+/* Asks first where work would take the place of what was interrupted. */
+bool replace_asks(struct app *app, const char *line);
+void replace_draw(struct app *app, struct surface *surface);
+void replace_key(struct app *app, int key);
 
 /* pane_*.c: parts that several screens show */
 void headline_draw(struct app *app, struct surface *surface);

@@ -130,18 +130,19 @@ static int finish(struct session *session, const struct cli_options *options,
 static int check_kept(const struct cli_options *options, const char *line,
                       bool *resumes, struct error *err)
 {
-    char *kept;
+    struct tune_kept kept;
     *resumes = options->checkpoint && file_exists(options->checkpoint);
     if (!*resumes)
         return 0;
-    if (tune_kept_line(&kept, options->checkpoint, err) < 0)
+    if (tune_kept_read(&kept, options->checkpoint, err) < 0)
         return -1;
-    int code =
-        strcmp(kept, line) == 0
-            ? 0
-            : error_set(err, ERROR_MISMATCH, "%s: was kept by '%s', found '%s'",
-                        options->checkpoint, kept, line);
-    free(kept);
+    int code = strcmp(kept.line, line) == 0
+                   ? 0
+                   : error_set(err, ERROR_MISMATCH,
+                               "%s: was kept by '%s', found '%s': name another "
+                               "file, or remove this one",
+                               options->checkpoint, kept.line, line);
+    tune_kept_release(&kept);
     return code;
 }
 

@@ -180,8 +180,23 @@ static int read_array(struct npz_array *array, const struct member *member,
     return 0;
 }
 
+/* Whether a member is among those wanted; NULL: all are. */
+static bool is_wanted(const struct member *member, const char *const *names)
+{
+    if (!names)
+        return true;
+    for (size_t i = 0; names[i]; i++) {
+        size_t length = strlen(names[i]);
+        if (member->name.count == length + 4 &&
+            !memcmp(member->name.data, names[i], length) &&
+            !memcmp(member->name.data + length, ".npy", 4))
+            return true;
+    }
+    return false;
+}
+
 static int parse_zip(struct npz *npz, const struct bytes *file,
-                     struct error *err)
+                     const char *const *names, struct error *err)
 {
     size_t at = 0, bytes = 0, members = 0;
     if (find_end(file, &at, &bytes, &members, err) < 0)
@@ -192,15 +207,18 @@ static int parse_zip(struct npz *npz, const struct bytes *file,
     npz->arrays = array_create(members, sizeof *npz->arrays);
     if (!npz->arrays)
         return error_memory(err, members * sizeof *npz->arrays);
-    for (; npz->count < members; npz->count++) {
+    for (size_t i = 0; i < members; i++) {
         struct member member = {0};
         struct npz_array *array = &npz->arrays[npz->count];
         if (read_member(&member, file, &at, end, err) < 0)
             return -1;
+        if (!is_wanted(&member, names))
+            continue;
         if (read_array(array, &member, err) < 0) {
             free(array->name);
             return -1;
         }
+        npz->count++;
     }
     return 0;
 }
@@ -215,8 +233,8 @@ static int parse_npy(struct npz *npz, const struct bytes *file,
     return npy_parse(&npz->arrays[0].tensor, file->data, file->count, err);
 }
 
-int npz_parse(struct npz *npz, const void *data, size_t count,
-              struct error *err)
+static int parse(struct npz *npz, const void *data, size_t count,
+                 const char *const *names, struct error *err)
 {
     struct bytes file = {data, count};
     *npz = (struct npz){0};
@@ -226,7 +244,7 @@ int npz_parse(struct npz *npz, const void *data, size_t count,
     else if (count >= 6 && memcmp(data, "\x93NUMPY", 6) == 0)
         result = parse_npy(npz, &file, err);
     else if (count >= 2 && memcmp(data, "PK", 2) == 0)
-        result = parse_zip(npz, &file, err);
+        result = parse_zip(npz, &file, names, err);
     else
         result = error_set(err, ERROR_FORMAT, "neither .npz (zip) nor .npy");
     if (result < 0)
@@ -234,15 +252,27 @@ int npz_parse(struct npz *npz, const void *data, size_t count,
     return result;
 }
 
-int npz_read(struct npz *npz, const char *path, struct error *err)
+int npz_parse(struct npz *npz, const void *data, size_t count,
+              struct error *err)
+{
+    return parse(npz, data, count, NULL, err);
+}
+
+int npz_read_only(struct npz *npz, const char *path, const char *const *names,
+                  struct error *err)
 {
     struct file_map map;
     *npz = (struct npz){0};
     if (file_map_open(&map, path, err) < 0)
         return error_prefix(err, "%s", path);
-    int result = npz_parse(npz, map.data, map.bytes, err);
+    int result = parse(npz, map.data, map.bytes, names, err);
     file_map_close(&map);
     return result < 0 ? error_prefix(err, "%s", path) : 0;
+}
+
+int npz_read(struct npz *npz, const char *path, struct error *err)
+{
+    return npz_read_only(npz, path, NULL, err);
 }
 
 void npz_release(struct npz *npz)

@@ -26,6 +26,10 @@ int npz_read(struct npz *npz, const char *path, struct error *err);
 int npz_parse(struct npz *npz, const void *bytes, size_t count,
               struct error *err);
 void npz_release(struct npz *npz);
+/* Of a zip only the arrays of these names (NULL-terminated) that it has: the
+ * rest costs nothing and is not looked at. */
+int npz_read_only(struct npz *npz, const char *path, const char *const *names,
+                  struct error *err);
 const struct tensor *npz_find(const struct npz *npz, const char *name);
 
 /*

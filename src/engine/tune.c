@@ -362,6 +362,12 @@ static int prepare(struct tuning *t, struct error *err)
         return error_memory(err, sizeof *t->progress.history);
     if (t->order->resumes)
         return read_kept(t, err);
+    /* Nothing that can still go on is replaced unasked. */
+    if (t->path && keeper_holds(work_keeper(t->work), t->path))
+        return error_set(err, ERROR_USAGE,
+                         "%s: keeps a tune that was interrupted, which 'tune "
+                         "resume' goes on with",
+                         t->path);
     t->line = string_copy(work_line(t->work));
     return t->line ? 0 : error_memory(err, 1);
 }
@@ -477,17 +483,6 @@ static int run(struct work *work, struct error *err)
     free(t.line);
     free(t.path);
     return code;
-}
-
-int tune_kept_line(char **line, const char *path, struct error *err)
-{
-    struct npz npz;
-    *line = NULL;
-    if (npz_read(&npz, path, err) < 0)
-        return -1;
-    int code = tune_checkpoint_line(line, &npz, NULL, err);
-    npz_release(&npz);
-    return code < 0 ? error_prefix(err, "%s", path) : 0;
 }
 
 const struct work_kind work_tune = {

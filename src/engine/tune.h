@@ -18,9 +18,14 @@ struct tune_history {
     size_t kept; /* the row of what was kept: the last, or the best */
 };
 
-/* The line of the tune that a checkpoint is of; owned by the caller.
- * Errors "PATH: ...". */
-int tune_kept_line(char **line, const char *path, struct error *err);
+/* What a checkpoint is of. */
+struct tune_kept {
+    char *line;  /* owned: tune_kept_release */
+    int variant; /* its number where it was kept, -1: unknown */
+};
+/* Reads that and nothing else. Errors "PATH: ...". */
+int tune_kept_read(struct tune_kept *kept, const char *path, struct error *err);
+void tune_kept_release(struct tune_kept *kept);
 
 extern const struct work_kind work_tune;
 

@@ -112,6 +112,35 @@ static char *read_text(const struct npz *npz, const char *name,
     return text;
 }
 
+/* "HASH NUMBER" */
+static int number_of(const char *text)
+{
+    size_t hash = strcspn(text, " ");
+    return text[hash] ? (int)strtol(text + hash, NULL, 10) : -1;
+}
+
+int tune_kept_read(struct tune_kept *kept, const char *path, struct error *err)
+{
+    static const char *const names[] = {"line", "variant", NULL};
+    struct npz npz;
+    *kept = (struct tune_kept){.variant = -1};
+    if (npz_read_only(&npz, path, names, err) < 0)
+        return -1;
+    char *variant = read_text(&npz, "variant", err);
+    kept->line = variant ? read_text(&npz, "line", err) : NULL;
+    if (variant)
+        kept->variant = number_of(variant);
+    free(variant);
+    npz_release(&npz);
+    return kept->line ? 0 : error_prefix(err, "%s", path);
+}
+
+void tune_kept_release(struct tune_kept *kept)
+{
+    free(kept->line);
+    *kept = (struct tune_kept){.variant = -1};
+}
+
 int tune_checkpoint_line(char **line, const struct npz *npz,
                          const struct variant *variant, struct error *err)
 {
@@ -120,14 +149,17 @@ int tune_checkpoint_line(char **line, const struct npz *npz,
     char *hash = read_text(npz, "variant", err);
     if (!hash)
         return -1;
-    if (variant)
-        snprintf(expected, sizeof expected, "%016" PRIx64, variant->hash);
-    bool same = !variant || !strncmp(hash, expected, 16);
-    if (!same)
+    snprintf(expected, sizeof expected, "%016" PRIx64, variant->hash);
+    bool same = !strncmp(hash, expected, 16);
+    int kept = number_of(hash);
+    if (!same && kept == variant->id)
         error_set(err, ERROR_MISMATCH,
-                  "was kept of another variant, #%s; found #%d: 'goto' that "
+                  "was kept of other decisions than these");
+    else if (!same)
+        error_set(err, ERROR_MISMATCH,
+                  "was kept of another variant, #%d; found #%d: 'goto' that "
                   "one first",
-                  hash + strcspn(hash, " ") + (strlen(hash) > 17), variant->id);
+                  kept, variant->id);
     free(hash);
     if (!same)
         return -1;

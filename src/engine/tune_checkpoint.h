@@ -38,7 +38,7 @@ int tune_checkpoint_copy(const struct tune_checkpoint *checkpoint,
 
 /*
  * The line of an opened checkpoint, owned by the caller.
- * variant  that it must be of; NULL: any
+ * variant  that it must be of
  * Errors: ERROR_MISMATCH (of another variant), ERROR_FORMAT.
  */
 int tune_checkpoint_line(char **line, const struct npz *npz,

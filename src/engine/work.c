@@ -239,6 +239,24 @@ const char *engine_work_interrupted(struct engine *engine)
     return found ? "tune resume" : NULL;
 }
 
+char *engine_work_kept(struct engine *engine, int *variant)
+{
+    struct tune_kept kept = {.variant = -1};
+    char *path = work_checkpoint_path(&engine->work_state);
+    if (path && file_exists(path)) {
+        tune_kept_read(&kept, path, NULL);
+    } else if (path && keeper_holds(&engine->keeper, path)) {
+        /* On its way to the disk: of the work that was last. */
+        pthread_mutex_lock(&engine->mutex);
+        kept.line = string_copy(engine->work_state.status.line);
+        kept.variant = engine->work_state.status.variant;
+        pthread_mutex_unlock(&engine->mutex);
+    }
+    free(path);
+    *variant = kept.variant;
+    return kept.line;
+}
+
 const char *engine_work_unfinished(const struct engine *engine)
 {
     const char *line = session_unfinished(engine->setup.session);

@@ -162,6 +162,10 @@ void engine_work_adopted(struct engine *engine);
 /* Whether work was interrupted and can go on: the line that does so, else
  * NULL. Of the session's own checkpoint; static text. */
 const char *engine_work_interrupted(struct engine *engine);
+/* What that is: the line that ordered it, and the variant that it is of (-1:
+ * unknown). Owned by the caller; NULL when nothing is kept, or it cannot be
+ * read. */
+char *engine_work_kept(struct engine *engine, int *variant);
 /* Whether the session that goes on had ordered work that came to no outcome
  * (killed, or stopped): the line that orders it again, else NULL. Borrowed
  * from the session. */

@@ -235,8 +235,8 @@ void session_leftover_release(struct session_leftover *leftover);
  * runs. */
 #define SESSION_TUNE_SUFFIX "-tune.npz"
 
-/* Closes a leftover's journal, so that it is not offered again; what a tune
- * kept goes, as it does when the user leaves one. */
+/* Closes a leftover's journal, so that it is not offered again; the file, and
+ * what a tune kept, stay to be opened by their path. */
 int session_discard(const char *path, struct error *err);
 
 /*

@@ -43,10 +43,10 @@ done
 kill -9 $!
 wait $! 2>/dev/null
 [ -s "$work/kept.npz" ] || fail 'no checkpoint was kept'
-refuse 'another tune' 1 "was kept by 'tune 100 epochs .*', found 'tune 3 epochs'" \
+refuse 'another tune' 1 "was kept by 'tune 100 epochs .*', found 'tune 3 epochs': name another" \
 	tune data/mlp.onnx $data --set 'fc*=90%' --epochs 3 \
 	--checkpoint "$work/kept.npz" -o "$out"
-refuse 'another variant' 1 'was kept of another variant' \
+refuse 'another variant' 1 'was kept of other decisions than these' \
 	tune data/mlp.onnx $data --set 'fc*=80%' --epochs 100 --batch 32 \
 	--lr 0.02 --with best --checkpoint "$work/kept.npz" -o "$out"
 (long "$out") >"$work/resumed.json" 2>/dev/null || fail 'it does not go on'

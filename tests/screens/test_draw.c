@@ -157,6 +157,12 @@ static void tuning_is_two_curves(void **state)
     view->working = false;
     view->interrupted = "tune resume";
     assert_drawn("draw-tune-interrupted-80x24", 24, 80);
+    app.state.overlay = OVERLAY_REPLACE;
+    snprintf(app.state.kept, sizeof app.state.kept,
+             "#3  tune 9 epochs lr 0.05 distill");
+    snprintf(app.state.ordered, sizeof app.state.ordered, "tune 2 epochs");
+    assert_drawn("draw-tune-replace-80x24", 24, 80);
+    press("n");
 }
 
 /* Samples of ten classes, of which every seventh changes; a ring as the

@@ -144,7 +144,14 @@ static void a_tune_that_is_left_goes_on(void **state)
             terminal_idle(terminal);
         }
         terminal_expect(terminal, "a tune was interrupted: ':tune resume'");
-        terminal_send(terminal, ":tune resume\r");
+        /* Another one does not take its place unasked. */
+        terminal_send(terminal, "H:tune 2 epochs\r");
+        terminal_expect(terminal, "#1  tune 900 epochs");
+        terminal_press(terminal, "n");
+        terminal_expect(terminal, "the interrupted tune is kept");
+        terminal_send(terminal, ":tune 2 epochs\r");
+        terminal_expect(terminal, "r go on with it");
+        terminal_send(terminal, "r");
         terminal_expect(terminal, "tune: loss");
         terminal_send(terminal, "5\r"); /* ends it with the best epoch */
         terminal_expect(terminal, "tuned");

@@ -20,7 +20,8 @@ static int fake_execute(struct app *a, const char *line,
         return error_set(err, ERROR_CANCELLED, "calibrating first");
     if (fake.fails)
         return error_set(err, ERROR_USAGE, "set: refused");
-    result->effect = COMMAND_EDITED;
+    result->effect = fake.orders ? COMMAND_WORK : COMMAND_EDITED;
+    result->argument = fake.orders ? string_copy(line) : NULL;
     result->message = string_copy("done");
     return 0;
 }
@@ -60,6 +61,29 @@ static void fake_complete(struct app *a, const char *line,
     }
 }
 
+static int fake_work(struct app *a, const char *line, struct error *err)
+{
+    (void)a;
+    (void)err;
+    snprintf(fake.worked, sizeof fake.worked, "%s", line);
+    return 0;
+}
+
+static int fake_kept(struct app *a, char *line, size_t bytes)
+{
+    (void)a;
+    snprintf(line, bytes, "tune 9 epochs");
+    return 1;
+}
+
+static int fake_steer(struct app *a, enum steering what, struct error *err)
+{
+    (void)err;
+    fake.dropped += what == STEER_DISCARD;
+    a->view.interrupted = NULL;
+    return 0;
+}
+
 static bool fake_exists(struct app *a, const char *path)
 {
     (void)a;
@@ -94,6 +118,9 @@ static const struct backend backend = {
     .file_exists = fake_exists,
     .existing = fake_existing,
     .start_export = fake_export,
+    .work = fake_work,
+    .kept = fake_kept,
+    .steer = fake_steer,
 };
 
 int fake_start(void **state)
@@ -132,10 +159,11 @@ int fake_start(void **state)
             .latency_ms = 3 - i,
             .removed = array_create(4, sizeof(int64_t))};
     view->current = 2;
-    fake.executed[0] = fake.exported[0] = '\0';
+    fake.executed[0] = fake.exported[0] = fake.worked[0] = '\0';
     fake.shown = -1;
     fake.cancelled = fake.refreshed = 0;
-    fake.fails = fake.lacks = false;
+    fake.fails = fake.lacks = fake.orders = false;
+    fake.dropped = 0;
     fake.app.rows = 24;
     fake.app.columns = 80;
     return view_grow_tree(view) != 0 || app_sync(&fake.app) != 0 ? -1 : 0;

@@ -9,10 +9,13 @@ struct fake {
     struct app app;
     char executed[512]; /* the last command line */
     char exported[64];  /* path and switches of the last export */
+    char worked[64];    /* the last line of work that was begun */
     int shown;          /* focus of the last evaluation, -1: none */
     int cancelled, refreshed;
-    bool fails; /* the next command is refused */
-    bool lacks; /* samples must be asked first */
+    bool fails;  /* the next command is refused */
+    bool lacks;  /* samples must be asked first */
+    bool orders; /* the next command is work */
+    int dropped; /* how often that was dropped */
 };
 
 /* The one of the test that runs. */

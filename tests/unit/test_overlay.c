@@ -108,6 +108,37 @@ static void quit_asks_only_when_unsaved(void **state)
     assert_true(fake.app.quit);
 }
 
+static void a_new_tune_asks_about_the_interrupted_one(void **state)
+{
+    (void)state;
+    fake.orders = true;
+    fake.app.view.interrupted = "tune resume";
+    /* Work of another kind takes nobody's place. */
+    app_command(&fake.app, "scan");
+    assert_string_equal(fake.worked, "scan");
+    for (const char *key = "nry"; *key; key++) {
+        fake.worked[0] = '\0';
+        app_command(&fake.app, "tune");
+        press("Enter"); /* answers nothing */
+        assert_int_equal(fake.app.state.overlay, OVERLAY_REPLACE);
+        assert_string_equal(fake.worked, "");
+        fake.orders = *key != 'r';
+        app_key(&fake.app, (unsigned char)*key);
+        fake.orders = true;
+        assert_int_equal(fake.app.state.overlay, OVERLAY_NONE);
+        if (*key == 'r') /* on the variant that it is of */
+            assert_string_equal(fake.executed, "goto 1; tune resume");
+        assert_string_equal(fake.worked, *key == 'y' ? "tune" : "");
+        assert_int_equal(fake.dropped, *key == 'y');
+    }
+    /* Nothing is kept, or it goes on: nothing to ask. */
+    app_command(&fake.app, "tune 2 epochs");
+    assert_string_equal(fake.worked, "tune 2 epochs");
+    fake.app.view.interrupted = "tune resume";
+    app_command(&fake.app, "tune resume");
+    assert_string_equal(fake.worked, "tune resume");
+}
+
 static void export_overwrites_only_after_a_typed_yes(void **state)
 {
     (void)state;
@@ -214,6 +245,7 @@ int main(void)
         TEST(help_lists_filters_and_runs),
         TEST(help_shows_every_key_of_the_screen),
         TEST(quit_asks_only_when_unsaved),
+        TEST(a_new_tune_asks_about_the_interrupted_one),
         TEST(export_overwrites_only_after_a_typed_yes),
         TEST(export_switches_flip),
         TEST(control_c_stops_the_work_not_the_program),

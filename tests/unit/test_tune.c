@@ -295,6 +295,22 @@ static void a_stopped_tune_goes_on(void **state)
         work_status_release(&status);
     }
     assert_string_equal(engine_work_interrupted(engine), "tune resume");
+    int of;
+    char *kept = engine_work_kept(engine, &of);
+    assert_string_equal(kept, line);
+    assert_int_equal(of, session_current(session)->id);
+    free(kept);
+    /* Another one does not take its place unasked. */
+    start(session, engine, "tune 1 epochs");
+    for (bool ended = false; !ended; nap()) {
+        struct work_status status = status_of(engine);
+        ended = status.finished;
+        if (ended)
+            assert_non_null(strstr(status.error.message,
+                                   "build/test-tune.npz: keeps a tune that was "
+                                   "interrupted"));
+        work_status_release(&status);
+    }
     const struct variant *resumed = tuned(session, engine, "tune resume", NULL);
     assert_string_equal(resumed->command, line);
     assert_true(resumed->hash == whole->hash);
