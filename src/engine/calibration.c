@@ -134,7 +134,8 @@ static int tell_samples(void *context, int64_t done, int64_t total,
 static int collect_gradients(struct collection *c, enum calibration_part part,
                              const struct calibration **out, struct error *err)
 {
-    const struct train_workers workers = {pool_run_pieces, c->pool};
+    const struct train_workers workers = {.run = pool_run_pieces,
+                                          .owner = c->pool};
     size_t samples = (size_t)samples_wanted[part];
     samples = samples < c->count ? samples : c->count;
     size_t batch = part == CALIBRATION_FISHER || samples < GRADIENT_BATCH

@@ -82,6 +82,13 @@ static void *engine_body(void *argument)
     return NULL;
 }
 
+void engine_call(struct engine *engine)
+{
+    if (engine->paused || engine_is_awaited(engine))
+        cancel_raise(&engine->awaited);
+    pthread_cond_signal(&engine->work);
+}
+
 void engine_answer_others(struct engine *engine)
 {
     const struct addressee addressee = engine->addressee;
@@ -89,6 +96,7 @@ void engine_answer_others(struct engine *engine)
     while (!engine->ending && !cancel_raised(cancel)) {
         struct job job;
         engine->running = &job_work;
+        cancel_reset(&engine->awaited);
         if (take_job(engine, URGENT_KINDS, &job))
             do_job(engine, &job);
         else if (engine->paused)
@@ -102,7 +110,8 @@ void engine_answer_others(struct engine *engine)
 
 bool engine_is_awaited(struct engine *engine)
 {
-    return engine->export.pending || engine_flipped_due(engine) ||
+    return engine->export.pending || engine->scan_wanted ||
+           engine_flipped_due(engine) ||
            (engine->calibration.pending && !engine->paused) ||
            (engine->wanted.variant && !engine->paused);
 }
@@ -376,7 +385,7 @@ void engine_show(struct engine *engine, const struct variant *variant,
         if (!known) {
             engine->wanted = (struct job){.variant = variant_retain(variant),
                                           .focus = focus};
-            pthread_cond_signal(&engine->work);
+            engine_call(engine);
         }
     }
     pthread_mutex_unlock(&engine->mutex);
@@ -388,8 +397,7 @@ void engine_pause(struct engine *engine, bool paused)
     engine->paused = paused;
     if (paused)
         cancel_raise(&engine->cancel);
-    else
-        pthread_cond_signal(&engine->work);
+    engine_call(engine);
     pthread_mutex_unlock(&engine->mutex);
 }
 

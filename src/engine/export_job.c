@@ -215,7 +215,7 @@ int engine_export_start(struct engine *engine, const struct variant *variant,
         engine_export_result_release(&state->result);
         if (engine->running)
             cancel_raise(&engine->cancel);
-        pthread_cond_signal(&engine->work);
+        engine_call(engine);
     }
     pthread_mutex_unlock(&engine->mutex);
     return code;

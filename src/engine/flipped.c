@@ -122,7 +122,7 @@ const struct flipped *engine_flipped(struct engine *engine,
         engine->flipped_wanted = variant_retain(variant);
         if (!known)
             evaluate_again(engine, variant);
-        pthread_cond_signal(&engine->work);
+        engine_call(engine);
     }
     pthread_mutex_unlock(&engine->mutex);
     return known;

@@ -32,7 +32,7 @@ static void wish(struct engine *engine, const struct weights *weights,
     engine_forget_calibration(engine);
     engine->calibration = (struct calibration_wish){
         true, weights ? weights_retain(weights) : NULL, part};
-    pthread_cond_signal(&engine->work);
+    engine_call(engine);
 }
 
 static void ask(void *context, const struct weights *weights,

@@ -62,7 +62,7 @@ void engine_scan_read(struct engine *engine)
 {
     pthread_mutex_lock(&engine->mutex);
     engine->scan_wanted = engine->setup.eval_graph != NULL;
-    pthread_cond_signal(&engine->work);
+    engine_call(engine);
     pthread_mutex_unlock(&engine->mutex);
 }
 

@@ -144,6 +144,9 @@ struct engine {
     struct cancel cancel;             /* baseline and variant jobs */
     struct cancel export_cancel;      /* export jobs */
     struct cancel calibration_cancel; /* collecting; not raised by edits */
+    /* Raised, locked, when somebody waits for what work would let go first;
+     * reset by the engine thread when it looks. */
+    struct cancel awaited;
 
     /* The engine thread's own. */
     struct robustness_cache robustness_cache;
@@ -174,6 +177,9 @@ struct news {
 
 /* Makes the descriptor readable. */
 void engine_wake(struct engine *engine);
+/* There is something to do: the engine thread is woken, or told so when it is
+ * at work. Locked. */
+void engine_call(struct engine *engine);
 /* While work runs: does what the user has asked for since, and waits while
  * paused. Locked on entry and return; engine thread only. */
 void engine_answer_others(struct engine *engine);

@@ -461,9 +461,26 @@ static int give(struct tuning *t, struct error *err)
     return 0;
 }
 
+/* The pool is lent to the user in the middle of a step. */
+static int run_pieces(void *work, int64_t count,
+                      int (*piece)(void *context, int64_t index,
+                                   struct error *err),
+                      void *context, struct error *err)
+{
+    return pool_run_pieces(work_pool(work), count, piece, context, err);
+}
+
+static int lend(void *work, struct error *err)
+{
+    return work_lend(work, err);
+}
+
 static int run(struct work *work, struct error *err)
 {
-    const struct train_workers workers = {pool_run_pieces, work_pool(work)};
+    const struct train_workers workers = {.run = run_pieces,
+                                          .awaited = work_awaited(work),
+                                          .lend = lend,
+                                          .owner = work};
     const struct dataset *data;
     struct tuning t = {.work = work, .order = work_options(work)};
     if (work_training_data(work, &data, err) < 0)

@@ -9,6 +9,7 @@
 #include "session/session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { CHECK_BATCHES = 16 };
 
@@ -17,6 +18,8 @@ struct checking {
     struct runner **runners; /* per worker */
     struct outcome *outcomes;
     int64_t first; /* batch of piece 0 */
+    bool done[CHECK_BATCHES];
+    const struct cancel *awaited;
 };
 
 static int check_piece(void *context, int worker, int64_t piece,
@@ -24,24 +27,43 @@ static int check_piece(void *context, int worker, int64_t piece,
 {
     struct checking *c = context;
     int64_t count;
+    if (c->done[piece] || cancel_raised(c->awaited))
+        return 0;
     onednn_set_threads(1);
-    return evaluation_run(&c->evaluation, c->runners[worker], c->first + piece,
-                          c->outcomes, NULL, &count, NULL, err);
+    int code =
+        evaluation_run(&c->evaluation, c->runners[worker], c->first + piece,
+                       c->outcomes, NULL, &count, c->awaited, err);
+    c->done[piece] = code == 0;
+    return code < 0 && err->code == ERROR_CANCELLED ? 0 : code;
+}
+
+/* Batches that the user interrupted are run again. */
+static int run_some(const struct tune_check_request *request,
+                    struct checking *c, int64_t count, struct error *err)
+{
+    const struct pool_task task = {count, check_piece, c};
+    int64_t left = count;
+    memset(c->done, 0, sizeof c->done);
+    while (left > 0) {
+        if (pool_run(work_pool(request->work), &task, err) < 0 ||
+            work_step(request->work, "measuring accuracy", request->done,
+                      request->total, err) < 0)
+            return -1;
+        left = count;
+        for (int64_t i = 0; i < count; i++)
+            left -= c->done[i];
+    }
+    return 0;
 }
 
 static int run_checks(const struct tune_check_request *request,
                       struct checking *c, struct error *err)
 {
-    struct work *work = request->work;
-    struct pool *pool = work_pool(work);
     int64_t batches = evaluation_batches(&c->evaluation);
     for (c->first = 0; c->first < batches; c->first += CHECK_BATCHES) {
         int64_t left = batches - c->first;
-        const struct pool_task task = {
-            left < CHECK_BATCHES ? left : CHECK_BATCHES, check_piece, c};
-        if (pool_run(pool, &task, err) < 0 ||
-            work_step(work, "measuring accuracy", request->done, request->total,
-                      err) < 0)
+        if (run_some(request, c, left < CHECK_BATCHES ? left : CHECK_BATCHES,
+                     err) < 0)
             return -1;
     }
     return 0;
@@ -66,6 +88,7 @@ static int make_checking(struct work *work, struct checking *c,
     if (code < 0)
         return -1;
     *c = (struct checking){
+        .awaited = work_awaited(work),
         .evaluation = {.plan = *plan,
                        .dataset = session_dataset(session),
                        .transform = *session_transform(session),

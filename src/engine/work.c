@@ -369,6 +369,19 @@ int work_step(struct work *work, const char *stage, int64_t done, int64_t total,
     status->seconds = (double)(clock_now_ns() - work->start_ns) * 1e-9;
     status->seconds_left = work->seconds_left;
     notify(engine);
+    pthread_mutex_unlock(&engine->mutex);
+    return work_lend(work, err);
+}
+
+const struct cancel *work_awaited(const struct work *work)
+{
+    return &work->engine->awaited;
+}
+
+int work_lend(struct work *work, struct error *err)
+{
+    struct engine *engine = work->engine;
+    pthread_mutex_lock(&engine->mutex);
     engine_answer_others(engine);
     pthread_mutex_unlock(&engine->mutex);
     return cancel_raised(&work->cancel)

@@ -84,6 +84,11 @@ struct engine *work_engine(struct work *work);
  * stage  a few words, copied */
 int work_step(struct work *work, const char *stage, int64_t done, int64_t total,
               struct error *err);
+/* The middle of it, for pieces that run on the pool and can stop and go on:
+ * raised when the user asked for something; then, while the pool rests,
+ * work_lend lets that go first. Errors: ERROR_CANCELLED. */
+const struct cancel *work_awaited(const struct work *work);
+int work_lend(struct work *work, struct error *err);
 /* How long it will take from here, for the next work_step to tell; NAN: as the
  * share that is done says. */
 void work_left(struct work *work, double seconds);

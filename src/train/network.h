@@ -22,6 +22,14 @@ struct train_workers {
     int (*run)(void *owner, int64_t pieces,
                int (*piece)(void *context, int64_t index, struct error *err),
                void *context, struct error *err);
+    /*
+     * Raised while others wait for the workers (NULL: never): a run stops
+     * where its shards are, after the step in hand, and calls `lend`, during
+     * which nothing of it runs; then it goes on as if nothing had been.
+     * `lend` resets the flag; its error ends the run.
+     */
+    const struct cancel *awaited;
+    int (*lend)(void *owner, struct error *err);
     void *owner;
 };
 
@@ -103,7 +111,7 @@ struct network_statistics *network_statistics(struct network *network,
 /*
  * Forward and, with a loss, backward over one batch: every parameter's
  * gradient is written. Allocates nothing on the fast path.
- * Errors: those of fill and loss, ERROR_CANCELLED.
+ * Errors: those of fill and loss, of lend, ERROR_CANCELLED.
  */
 int network_run(struct network *network, const struct network_task *task,
                 const struct cancel *cancel, struct error *err);

@@ -147,6 +147,9 @@ struct lane {
     float *spare;     /* one gradient that will be added */
     float *use_spare; /* one use's gradient that will be added */
     void *scratch;
+    /* What comes next on the way to the next meeting. */
+    int64_t shard;
+    size_t item;
 };
 
 struct network {

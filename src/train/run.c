@@ -196,16 +196,55 @@ int program_run_item(struct network *network, const struct item *item,
     return 0;
 }
 
-/* A lane's shards through the items up to the next meeting. */
+static bool is_awaited(const struct network *network)
+{
+    const struct train_workers *workers = network->options.workers;
+    return workers && cancel_raised(workers->awaited);
+}
+
+/* A lane's shards through the items up to the next meeting, or to where it
+ * is interrupted. */
 static int run_lane(void *context, int64_t index, struct error *err)
 {
     struct network *network = context;
+    struct lane *lane = &network->lane[index];
+    bool interrupted = false;
     onednn_set_threads(1);
-    for (int64_t shard = index; shard < network->shards;
-         shard += network->lanes)
-        for (size_t i = network->first_item; i < network->last_item; i++)
-            if (program_run_item(network, &network->items[i], shard, err) < 0)
-                return -1;
+    while (lane->shard < network->shards && !interrupted) {
+        if (program_run_item(network, &network->items[lane->item], lane->shard,
+                             err) < 0)
+            return -1;
+        if (++lane->item == network->last_item) {
+            lane->item = network->first_item;
+            lane->shard += network->lanes;
+        }
+        interrupted = is_awaited(network);
+    }
+    return 0;
+}
+
+static bool have_met(const struct network *network)
+{
+    for (int64_t i = 0; i < network->lanes; i++)
+        if (network->lane[i].shard < network->shards)
+            return false;
+    return true;
+}
+
+/* All shards to their next meeting, whoever needs the workers in between. */
+static int run_lanes(struct network *network, struct error *err)
+{
+    const struct train_workers *workers = network->options.workers;
+    for (int64_t i = 0; i < network->lanes; i++) {
+        network->lane[i].shard = i;
+        network->lane[i].item = network->first_item;
+    }
+    do {
+        if (network_share(network, network->lanes, run_lane, network, err) < 0)
+            return -1;
+        if (is_awaited(network) && workers->lend(workers->owner, err) < 0)
+            return -1;
+    } while (!have_met(network));
     return 0;
 }
 
@@ -229,7 +268,7 @@ int network_run(struct network *network, const struct network_task *task,
             last++;
         network->first_item = first;
         network->last_item = last;
-        if (network_share(network, network->lanes, run_lane, network, err) < 0)
+        if (run_lanes(network, err) < 0)
             return -1;
         meet(network, &network->items[last - 1]);
         first = last;

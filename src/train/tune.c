@@ -59,6 +59,15 @@ static void count_steps(struct tune *tune)
     tune->steps = tune->course + tune->options.more * tune->epoch_steps;
 }
 
+/* Means and variances of all batch norms; at least one. */
+static size_t statistics_floats(const struct tune *tune)
+{
+    size_t floats = 1;
+    for (size_t i = 0; i < network_statistics_count(tune->network); i++)
+        floats += 2 * (size_t)network_statistics(tune->network, i)->channels;
+    return floats;
+}
+
 static int make_buffers(struct tune *tune, struct error *err)
 {
     size_t shards = (size_t)network_shards(tune->network);
@@ -71,6 +80,10 @@ static int make_buffers(struct tune *tune, struct error *err)
         return error_memory(err, (size_t)tune->count * sizeof *tune->order);
     if (tune->options.accumulate == 1)
         return 0;
+    size_t floats = statistics_floats(tune);
+    tune->statistics = array_create(floats, sizeof *tune->statistics);
+    if (!tune->statistics)
+        return error_memory(err, floats * sizeof *tune->statistics);
     tune->gradients = array_create(count + 1, sizeof *tune->gradients);
     if (!tune->gradients)
         return error_memory(err, count * sizeof *tune->gradients);
@@ -150,6 +163,7 @@ void tune_destroy(struct tune *tune)
     for (size_t i = 0; tune->gradients && i < count; i++)
         free(tune->gradients[i]);
     free(tune->gradients);
+    free(tune->statistics);
     tune_forget_best(tune);
     optimiser_destroy(tune->optimiser);
     network_destroy(tune->teacher);
@@ -311,6 +325,22 @@ static void follow_statistics(struct tune *tune)
     }
 }
 
+/* A step of several batches that is cancelled has changed nothing: keeps the
+ * statistics of its beginning, or puts them back. */
+static void keep_statistics(struct tune *tune, bool back)
+{
+    float *kept = tune->statistics;
+    for (size_t i = 0; kept && i < network_statistics_count(tune->network);
+         i++) {
+        struct network_statistics *s = network_statistics(tune->network, i);
+        size_t bytes = (size_t)s->channels * sizeof *kept;
+        memcpy(back ? s->mean : kept, back ? kept : s->mean, bytes);
+        kept += s->channels;
+        memcpy(back ? s->variance : kept, back ? kept : s->variance, bytes);
+        kept += s->channels;
+    }
+}
+
 static void note(struct tune *tune, double losses, double correct)
 {
     struct tune_state *s = &tune->state;
@@ -340,10 +370,13 @@ int tune_step(struct tune *tune, struct tune_state *state,
     int batches = tune->options.accumulate;
     double losses = 0, correct = 0;
     double size = (double)(tune->options.batch * batches);
+    keep_statistics(tune, false);
     for (int i = 0; i < batches; i++) {
         choose_batch(tune, tune->done * batches + i);
-        if (run_batch(tune, cancel, &losses, &correct, err) < 0)
+        if (run_batch(tune, cancel, &losses, &correct, err) < 0) {
+            keep_statistics(tune, true);
             return -1;
+        }
         accumulate(tune, i == 0, i == batches - 1);
         if (!tune->options.frozen_statistics)
             follow_statistics(tune);

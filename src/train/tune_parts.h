@@ -18,6 +18,7 @@ struct tune {
     int64_t *order, *ids;     /* of the epoch, of the batch */
     double *losses, *correct; /* per shard */
     float **gradients;        /* accumulated; NULL: one batch a step */
+    float *statistics;        /* as the step began; where it accumulates */
     struct tune_state state;
     float **best; /* per field (tune_field); NULL: nothing is remembered */
 };

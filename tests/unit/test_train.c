@@ -264,6 +264,80 @@ static void what_is_saved_goes_on_bit_for_bit(void **state)
     }
 }
 
+/* Somebody who wants the workers all the time, and gives up in the end. */
+struct borrower {
+    struct cancel awaited;
+    int lent, most;
+};
+
+static int run_in_turn(void *owner, int64_t pieces,
+                       int (*piece)(void *context, int64_t index,
+                                    struct error *err),
+                       void *context, struct error *err)
+{
+    (void)owner;
+    for (int64_t i = 0; i < pieces; i++)
+        if (piece(context, i, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int borrow(void *owner, struct error *err)
+{
+    struct borrower *b = owner;
+    return ++b->lent == b->most ? error_set(err, ERROR_CANCELLED, "cancelled")
+                                : 0;
+}
+
+/* Stopped after every step of every shard, and now and then given up: the
+ * tune that nothing disturbed. */
+static void a_step_that_lends_its_workers_is_the_same_step(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        int accumulate;
+        double distill;
+    } rows[] = {{"data/lenet5.onnx", 1, 0.5},
+                {"data/resnet20-bn.onnx", 1, 0},
+                {"data/resnet20-bn.onnx", 2, 0}};
+    for (size_t r = 0; r < ARRAY_LENGTH(rows); r++) {
+        struct fixture f;
+        struct borrower b = {.most = 5};
+        const struct train_workers workers = {.run = run_in_turn,
+                                              .awaited = &b.awaited,
+                                              .lend = borrow,
+                                              .owner = &b};
+        struct tune *lent, *left;
+        struct tune_state x, y;
+        struct error err = {0};
+        open_fixture(&f, rows[r].model);
+        f.request.options.accumulate = rows[r].accumulate;
+        f.request.options.loss.distill = rows[r].distill;
+        f.request.options.epochs = 0.5;
+        f.request.teacher = f.request.model;
+        good(tune_create(&left, &f.request, &err), &err);
+        f.request.workers = &workers;
+        good(tune_create(&lent, &f.request, &err), &err);
+        cancel_raise(&b.awaited);
+        int given_up = 0;
+        while (tune_done(lent) < tune_steps(lent)) {
+            err = (struct error){0};
+            given_up += tune_step(lent, &x, NULL, &err) < 0;
+            assert_true(!err.code || err.code == ERROR_CANCELLED);
+            b.most *= 2;
+        }
+        while (tune_done(left) < tune_steps(left))
+            good(tune_step(left, &y, NULL, &err), &err);
+        assert_true(given_up > 0 && b.lent > 50);
+        assert_memory_equal(&x, &y, sizeof x);
+        assert_same_result(lent, left);
+        tune_destroy(lent);
+        tune_destroy(left);
+        close_fixture(&f);
+    }
+}
+
 static void another_tunes_state_is_refused(void **state)
 {
     (void)state;
@@ -463,6 +537,7 @@ int main(void)
         cmocka_unit_test(amounts_grow_to_the_target),
         cmocka_unit_test(masks_hold_through_every_step),
         cmocka_unit_test(what_is_saved_goes_on_bit_for_bit),
+        cmocka_unit_test(a_step_that_lends_its_workers_is_the_same_step),
         cmocka_unit_test(another_tunes_state_is_refused),
         cmocka_unit_test(an_epoch_more_anneals_again),
         cmocka_unit_test(the_loss_falls_and_a_seed_repeats_it),

@@ -57,15 +57,16 @@ static const struct variant *taken(struct session *session,
     }
     if (engine_work_take(engine, &outcome, &data, &err) < 0)
         fail_msg("%s", err.message);
-    assert_true(session_adopt(session, status.variant, status.line, &outcome,
-                              &err) > 0);
+    int id =
+        session_adopt(session, status.variant, status.line, &outcome, &err);
+    assert_true(id > 0);
     session_outcome_release(&outcome);
     work_status_release(&status);
     if (history)
         *history = data;
     else
         free(data);
-    return session_current(session);
+    return session_variant(session, id);
 }
 
 /* Works on the current variant and adopts what comes of it. */
@@ -263,6 +264,51 @@ static void what_the_user_did_is_in_the_line(void **state)
     }
 }
 
+static void until_known(struct engine *engine, const struct variant *variant)
+{
+    for (bool known = false; !known; nap()) {
+        const struct report *report = engine_report(engine);
+        known = report->variant == variant->id && report->complete;
+        report_drop(report);
+    }
+}
+
+/* Edits and pauses at any time, in the middle of steps and of figures: the
+ * outcome of having been left alone. */
+static void edits_in_between_change_nothing(void **state)
+{
+    (void)state;
+    struct session *session = open_session();
+    struct engine *engine = engine_start(session, false);
+    const char *line = "tune 2 epochs batch 32 lr 0.01";
+    char edit[64];
+    engine_edit(session, "set * 50%");
+    int from = session_current(session)->id;
+    uint64_t alone = tuned(session, engine, line, NULL)->hash;
+    engine_edit(session, "undo");
+    assert_int_equal(session_current(session)->id, from);
+    start(session, engine, line);
+    int edits = 0;
+    for (bool ended = false; !ended; edits++) {
+        snprintf(edit, sizeof edit, "set layers.%d.conv1 %d%%", edits % 9,
+                 20 + edits % 70);
+        engine_show(engine, engine_edit(session, edit), 0);
+        engine_pause(engine, edits % 5 == 1);
+        nap();
+        engine_pause(engine, false);
+        until_known(engine, session_current(session));
+        for (int i = 0; i < edits % 7; i++)
+            nap();
+        struct work_status status = status_of(engine);
+        ended = status.finished;
+        work_status_release(&status);
+    }
+    assert_true(edits > 20);
+    assert_true(taken(session, engine, NULL)->hash == alone);
+    engine_destroy(engine);
+    session_close(session);
+}
+
 /* Stopped and gone on with: the outcome of never having stopped. */
 static void a_stopped_tune_goes_on(void **state)
 {
@@ -326,6 +372,7 @@ int main(void)
         cmocka_unit_test(what_is_gone_stays_gone),
         cmocka_unit_test(a_smaller_variant_can_be_pruned_on),
         cmocka_unit_test(what_the_user_did_is_in_the_line),
+        cmocka_unit_test(edits_in_between_change_nothing),
         cmocka_unit_test(a_stopped_tune_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

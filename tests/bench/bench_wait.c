@@ -1,0 +1,153 @@
+/*
+ * How long does an edit wait while a tune runs? Edits at random times, none of
+ * which the tune may notice: from the key to when the engine takes the edit
+ * up, and to its first figure.
+ *
+ * usage: bench_wait [MODEL DATA TRAINING BATCH [EDITS [SEED]]]   (batch 0: no
+ * tune, what an edit takes by itself)
+ * Prints a CSV row for each: median and largest, ms.
+ */
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/rng.h"
+#include "base/stats.h"
+#include "engine/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { EDITS = 20, LOOK_US = 100, LONGEST_MS = 1500, FIRST_SEED = 1 };
+
+static void fail(const struct error *err)
+{
+    fprintf(stderr, "bench_wait: %s\n", err->message);
+    exit(1);
+}
+
+static double since(int64_t begin)
+{
+    return (double)(clock_now_ns() - begin) * 1e-6;
+}
+
+static void nap(int64_t us)
+{
+    nanosleep(&(struct timespec){.tv_sec = us / 1000000,
+                                 .tv_nsec = us % 1000000 * 1000},
+              NULL);
+}
+
+static bool is_taken(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    bool taken = !engine->wanted.variant;
+    pthread_mutex_unlock(&engine->mutex);
+    return taken;
+}
+
+static bool is_complete(struct engine *engine, const struct variant *variant,
+                        bool *any)
+{
+    const struct report *report = engine_report(engine);
+    bool own = report && report->variant == variant->id;
+    bool complete = own && report->complete;
+    *any = own && report->result.accuracy.samples > 0;
+    if (report)
+        report_drop(report);
+    return complete;
+}
+
+struct waits {
+    double taken[1000], figure[1000];
+};
+
+static void edit(struct session *session, struct engine *engine, int number,
+                 struct waits *waits)
+{
+    const struct layer_table *layers = session_layers(session);
+    char line[64];
+    struct error err = {0};
+    struct command_result result = {0};
+    snprintf(line, sizeof line, "set @%zu %d%%",
+             1 + (size_t)number % layers->count, 30 + number % 60);
+    if (session_execute(session, line, &result, &err) < 0)
+        fail(&err);
+    command_result_release(&result);
+    const struct variant *variant = session_current(session);
+    int64_t begin = clock_now_ns();
+    engine_show(engine, variant, -1);
+    while (!is_taken(engine))
+        nap(LOOK_US);
+    waits->taken[number] = since(begin);
+    bool any = false, complete = false;
+    while (!any && !complete) {
+        complete = is_complete(engine, variant, &any);
+        nap(LOOK_US);
+    }
+    waits->figure[number] = since(begin);
+    while (!is_complete(engine, variant, &any))
+        nap(LOOK_US);
+}
+
+/* Nobody edits before the first step has been made. */
+static void begin_tune(struct session *session, struct engine *engine,
+                       const char *batch)
+{
+    char line[64];
+    struct error err = {0};
+    struct work_status status = {0};
+    snprintf(line, sizeof line, "tune 1000 epochs lr 0.001 batch %s", batch);
+    if (engine_work_start(engine, session_current(session), line, &err) < 0)
+        fail(&err);
+    while (status.done < 1 && !status.finished) {
+        work_status_release(&status);
+        nap(LOOK_US);
+        engine_work_poll(engine, &status);
+    }
+    if (status.failed)
+        fail(&status.error);
+    work_status_release(&status);
+}
+
+static void print_row(const char *model, const char *name, double *ms, int n)
+{
+    struct stats_summary s = stats_summarise(ms, (size_t)n);
+    printf("wait,%s %s,%d,%.1f,%.1f\n", model, name, n, s.median, s.maximum);
+}
+
+int main(int count, char **words)
+{
+    const char *model = count > 4 ? words[1] : "data/resnet20-bn.onnx";
+    const char *batch = count > 4 ? words[4] : "128";
+    int edits = count > 5 ? atoi(words[5]) : EDITS;
+    struct rng rng;
+    struct session_options options = {
+        .model_path = model,
+        .data_path = count > 4 ? words[2] : "data/fashion-mnist-sample",
+        .train_path = count > 4 ? words[3] : "50%",
+        .transform = transform_identity()};
+    const struct engine_options engine_options = {.workers = 2,
+                                                  .memory_bytes = 256 << 20};
+    struct session *session;
+    struct engine *engine;
+    struct error err = {0};
+    static struct waits waits;
+    if (edits > (int)ARRAY_LENGTH(waits.taken) ||
+        session_open(&session, &options, &err) < 0 ||
+        engine_create(&engine, session, &engine_options, &err) < 0)
+        fail(&err);
+    engine_wait(engine, -1);
+    if (atoi(batch) > 0)
+        begin_tune(session, engine, batch);
+    rng_init(&rng, count > 6 ? (uint64_t)atoi(words[6]) : FIRST_SEED);
+    for (int i = 0; i < edits; i++) {
+        nap((int64_t)(rng_uniform(&rng) * LONGEST_MS * 1000));
+        edit(session, engine, i, &waits);
+    }
+    printf("bench,case,edits,median_ms,max_ms\n");
+    print_row(model, "taken", waits.taken, edits);
+    print_row(model, "first figure", waits.figure, edits);
+    engine_destroy(engine);
+    session_close(session);
+    return 0;
+}
