@@ -277,6 +277,9 @@ static void poll_work(struct explorer *e)
             show(app, app_layer(app));
         refresh(app);
     }
+    if (status.finished && engine_work_check_kept(e->engine, &err) < 0)
+        app_say(app, ROLE_ERROR, "%s: its last steps are not kept: %s",
+                status.line, err.message);
     work_status_release(&status);
 }
 
@@ -527,8 +530,7 @@ static const char *reason_to_go_on(struct explorer *e)
 {
     poll_work(e); /* what came to its end just now counts */
     const struct view *view = &e->app.view;
-    bool cut = view->working && view->work_rest == WORK_REST_WHOLE;
-    if (cut || engine_work_interrupted(e->engine) != NULL)
+    if (engine_work_interrupted(e->engine) != NULL)
         return "the tune (:tune resume)";
     if (view->working && view->work_rest == WORK_REST_ORDER)
         return "what was under way";
@@ -564,6 +566,9 @@ int ui_main(const struct session_options *session,
     bool left = e->app.quit && !e->hung_up; /* the user wanted to */
     struct error error = e->error;
     char kept[PATH_MAX] = "";
+    struct error unkept = {0};
+    bool kept_all =
+        e->engine == NULL || engine_work_leave(e->engine, &unkept) == 0;
     const char *why = left && e->engine != NULL ? reason_to_go_on(e) : NULL;
     if (why != NULL)
         snprintf(kept, sizeof kept, "%s", session_path(e->session));
@@ -571,6 +576,9 @@ int ui_main(const struct session_options *session,
     free(e);
     if (status != 0 && !left)
         fprintf(stderr, "espalier: %s\n", error.message);
+    if (!kept_all)
+        fprintf(stderr, "espalier: the tune's last steps are not kept: %s\n",
+                unkept.message);
     if (kept[0] != '\0')
         printf("to go on with %s:\n  espalier %s\n", why, kept);
     return left || status == 0 ? 0 : 1;

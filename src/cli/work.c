@@ -62,7 +62,12 @@ int run_work(const struct session *session, const struct variant *variant,
         return -1;
     int code = engine_work_start(engine, variant, line, err);
     if (code == 0) {
+        struct error unkept = {0};
         wait_for(engine, options);
+        if (engine_work_leave(engine, &unkept) < 0)
+            fprintf(stderr,
+                    "espalier: the tune's last steps are not kept: %s\n",
+                    unkept.message);
         code = engine_work_take(engine, outcome, data, err);
     }
     engine_destroy(engine);

@@ -242,6 +242,11 @@ static int init_parts(struct engine *engine, struct error *err)
                        !setup->options.foreground, err);
 }
 
+static void wake(void *engine)
+{
+    engine_wake(engine);
+}
+
 int engine_create(struct engine **out, const struct session *session,
                   const struct engine_options *options, struct error *err)
 {
@@ -254,6 +259,8 @@ int engine_create(struct engine **out, const struct session *session,
     wait_condition_init(&engine->work);
     wait_condition_init(&engine->changed);
     keeper_init(&engine->keeper);
+    engine->keeper.ended = wake;
+    engine->keeper.context = engine;
     engine->dense = variant_retain(session_variant(session, 0));
     if (setup_init(&engine->setup, session, options, err) < 0 ||
         forecast_init(&engine->forecast, err) < 0 ||

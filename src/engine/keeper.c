@@ -50,6 +50,8 @@ static void write_waiting(struct keeper *keeper)
     keeper->cost_ns = cost;
     free(path);
     pthread_cond_broadcast(&keeper->settled);
+    if (keeper->ended)
+        keeper->ended(keeper->context);
 }
 
 static void *keep(void *argument)
@@ -95,6 +97,13 @@ int keeper_check(struct keeper *keeper, struct error *err)
     int code = failure(keeper, err);
     pthread_mutex_unlock(&keeper->mutex);
     return code;
+}
+
+void keeper_fail(struct keeper *keeper, const struct error *err)
+{
+    pthread_mutex_lock(&keeper->mutex);
+    keeper->failure = *err;
+    pthread_mutex_unlock(&keeper->mutex);
 }
 
 int keeper_put(struct keeper *keeper, const char *path, struct npz *npz,
@@ -146,6 +155,7 @@ void keeper_forget(struct keeper *keeper, const char *path)
     pthread_mutex_lock(&keeper->mutex);
     drop_waiting(keeper);
     keeper->forgotten = keeper->writing;
+    keeper->failure = (struct error){0};
     unlink(path);
     pthread_mutex_unlock(&keeper->mutex);
 }

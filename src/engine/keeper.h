@@ -20,6 +20,9 @@ struct keeper {
     bool forgotten;  /* what is being written goes at once */
     int64_t cost_ns; /* of the last write */
     struct error failure;
+    /* After every write, on the keeper's thread; NULL: nobody. */
+    void (*ended)(void *context);
+    void *context;
 };
 
 void keeper_init(struct keeper *keeper);
@@ -40,7 +43,9 @@ int keeper_check(struct keeper *keeper, struct error *err);
 int64_t keeper_cost_ns(struct keeper *keeper);
 /* Waits for the end of all writes, at most so long; whether they ended. */
 bool keeper_wait(struct keeper *keeper, int timeout_ms);
-/* Removes the file, and what is still on its way to it. */
+/* Notes what else kept a copy from being written, for keeper_check. */
+void keeper_fail(struct keeper *keeper, const struct error *err);
+/* Removes the file, what is still on its way to it, and any failure. */
 void keeper_forget(struct keeper *keeper, const char *path);
 /* Whether the file is there, or will be. */
 bool keeper_holds(struct keeper *keeper, const char *path);

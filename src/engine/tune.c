@@ -258,6 +258,15 @@ static int choose_epoch(struct tuning *t, struct error *err)
     return tune_recall(t->tune, err);
 }
 
+/* So that it can go on later; whoever ends the work tells what fails. */
+static void save_last(struct tuning *t)
+{
+    struct error failed = {0};
+    keeper_check(work_keeper(t->work), &failed); /* of an older copy */
+    if (save(t, &failed) < 0)
+        keeper_fail(work_keeper(t->work), &failed);
+}
+
 static int train(struct tuning *t, struct error *err)
 {
     t->start_ns = t->saved_ns = clock_now_ns();
@@ -266,10 +275,8 @@ static int train(struct tuning *t, struct error *err)
     int code = t->read_order ? 0 : save(t, err);
     if (code == 0)
         code = loop(t, err);
-    if (code < 0 && err->code == ERROR_CANCELLED) {
-        struct error unsaid = {0};
-        save(t, &unsaid); /* it can go on later */
-    }
+    if (code < 0 && err->code == ERROR_CANCELLED)
+        save_last(t);
     if (code == 0)
         code = choose_epoch(t, err);
     note(t);

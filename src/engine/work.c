@@ -11,12 +11,15 @@
 #include "engine/state.h"
 #include "engine/training.h"
 #include "engine/tune.h"
+#include "engine/wait.h"
 #include "session/words.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SETTLE_MS = 1000 };
 
 const struct work_kind *const work_kinds[] = {
     &work_tune, &work_budget,   &work_reconstruct, &work_robustness,
@@ -255,6 +258,23 @@ char *engine_work_kept(struct engine *engine, int *variant)
     free(path);
     *variant = kept.variant;
     return kept.line;
+}
+
+int engine_work_check_kept(struct engine *engine, struct error *err)
+{
+    return keeper_check(&engine->keeper, err);
+}
+
+int engine_work_leave(struct engine *engine, struct error *err)
+{
+    engine_work_cancel(engine);
+    pthread_mutex_lock(&engine->mutex);
+    while (engine->work_state.status.running)
+        wait_until(&engine->changed, &engine->mutex, NULL);
+    pthread_mutex_unlock(&engine->mutex);
+    while (!keeper_wait(&engine->keeper, SETTLE_MS))
+        ;
+    return keeper_check(&engine->keeper, err);
 }
 
 const char *engine_work_unfinished(const struct engine *engine)

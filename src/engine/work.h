@@ -171,6 +171,12 @@ const char *engine_work_interrupted(struct engine *engine);
  * unknown). Owned by the caller; NULL when nothing is kept, or it cannot be
  * read. */
 char *engine_work_kept(struct engine *engine, int *variant);
+/* Whether what work keeps could be written: 0, or -1 with the error, told
+ * once. The engine's descriptor wakes for it. */
+int engine_work_check_kept(struct engine *engine, struct error *err);
+/* Cancels work, waits for its end and until what it keeps is on disk. Errors:
+ * as engine_work_check_kept. */
+int engine_work_leave(struct engine *engine, struct error *err);
 /* Whether the session that goes on had ordered work that came to no outcome
  * (killed, or stopped): the line that orders it again, else NULL. Borrowed
  * from the session. */

@@ -53,6 +53,17 @@ refuse 'another variant' 1 'was kept of other decisions than these' \
 [ -e "$work/kept.npz" ] && fail 'a checkpoint is left when all is done'
 (long "$work/whole.onnx") >"$work/whole.json" 2>/dev/null
 cmp -s "$out" "$work/whole.onnx" || fail 'a killed tune ends otherwise'
+# What cannot be kept is told when it ends. (A limit stands for a full disk.)
+(
+	trap '' XFSZ
+	ulimit -f 100
+	exec "$ESPALIER" tune data/mlp.onnx $data --set 'fc*=90%' --epochs 1 \
+		--batch 32 --samples 100 --checkpoint "$work/kept.npz" -o "$out"
+) >/dev/null 2>"$work/err"
+status=$?
+[ $status -eq 1 ] || fail "a full disk: status $status"
+grep -q 'kept.npz: .*cannot write: File too large' "$work/err" ||
+	fail "a full disk: $(cat "$work/err")"
 refuse 'resume without a session' 2 "'resume' stands alone" \
 	tune data/mlp.onnx $data --epochs 2 --with resume -o "$out"
 

@@ -164,6 +164,40 @@ static void a_tune_that_is_left_goes_on(void **state)
     }
 }
 
+/* What a tune keeps cannot be written: told where it ends, on the screen when
+ * it is stopped, behind it when the user leaves. */
+static void what_cannot_be_kept_is_told(void **state)
+{
+    (void)state;
+    for (int leaves = 0; leaves < 2; leaves++) {
+        char folder[] = "/tmp/espalier-unkept-XXXXXX";
+        assert_non_null(mkdtemp(folder));
+        struct terminal_options options = {.rows = 24,
+                                           .columns = 80,
+                                           .arguments = mlp,
+                                           .state_folder = folder};
+        terminal = terminal_start(&options);
+        terminal_idle(terminal);
+        terminal_press(terminal, "L");
+        terminal_send(terminal, ":tune 900 epochs\r");
+        terminal_expect(terminal, "tune: loss");
+        remove_folder(folder);
+        if (!leaves) {
+            terminal_send(terminal, "\x03");
+            terminal_expect(terminal, "tune 900 epochs: its last steps are not "
+                                      "kept");
+            terminal_send(terminal, ":q!\r");
+            terminal_wait_exit(terminal);
+        } else {
+            terminal_send(terminal, ":q!\r");
+            terminal_wait_exit(terminal);
+            assert_shows("the tune's last steps are not kept");
+        }
+        terminal_stop(terminal);
+        terminal = NULL;
+    }
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
 
 int main(void)
@@ -172,6 +206,7 @@ int main(void)
         TEST(killed_session_is_offered_and_resumed),
         TEST(left_session_goes_on_by_its_file),
         TEST(a_tune_that_is_left_goes_on),
+        TEST(what_cannot_be_kept_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
