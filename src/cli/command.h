@@ -19,7 +19,7 @@ struct cli_command {
 
 extern const struct cli_command command_inspect, command_eval, command_bench,
     command_prune, command_compare, command_data, command_replay, command_tune,
-    command_scan, command_plan, command_profile;
+    command_scan, command_plan, command_profile, command_sessions;
 
 /* NULL-terminated by pointer. */
 extern const struct cli_command *const cli_commands[];

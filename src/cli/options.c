@@ -240,6 +240,7 @@ FLAG(force)
 FLAG(write_recipe)
 FLAG(merge)
 FLAG(restart)
+FLAG(remove)
 FLAG(ascii)
 FLAG(mono)
 FLAG(no_mouse)
@@ -346,6 +347,8 @@ static const struct option_row rows[] = {
      take_merge},
     {"restart", 0, NULL, OPTION_SCAN,
      "forget what an earlier scan of this kind left", take_restart},
+    {"remove", 0, NULL, OPTION_SESSIONS,
+     "delete these sessions, with all that is kept of them", take_remove},
     {"samples", 0, "N", OPTION_SAMPLES, "use the first N samples only",
      take_samples},
     {"train", 0, "DATA", OPTION_SAMPLES,

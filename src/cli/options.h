@@ -21,10 +21,11 @@ enum option_group {
     OPTION_SCAN = 1 << 9,  /* what is scanned and how */
     OPTION_TUNE = 1 << 14, /* how it is tuned */
     OPTION_PLAN = 1 << 10,
-    OPTION_FLIPS = 1 << 15,   /* --flips */
-    OPTION_EXAM = 1 << 16,    /* --holdout */
-    OPTION_PROFILE = 1 << 20, /* what is measured of a device */
-    OPTION_DEVICE = 1 << 21,  /* --device */
+    OPTION_FLIPS = 1 << 15,    /* --flips */
+    OPTION_EXAM = 1 << 16,     /* --holdout */
+    OPTION_PROFILE = 1 << 20,  /* what is measured of a device */
+    OPTION_DEVICE = 1 << 21,   /* --device */
+    OPTION_SESSIONS = 1 << 22, /* --remove */
 };
 
 struct cli_options {
@@ -70,6 +71,7 @@ struct cli_options {
     double tolerance, floor; /* shares; -1: not said */
     int shard, shards;       /* 0: not said */
     bool merge, restart;
+    bool remove; /* sessions */
 
     double epochs, rate; /* 0, -1: not said */
     const char *schedule, *target;

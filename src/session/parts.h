@@ -56,6 +56,9 @@ char *session_real_path(const char *path);
 void recipe_add(struct strbuf *text, const struct layer_table *layers,
                 const struct decision *decisions);
 
+/* Decisions in a journal: its lines but those of its own. */
+int session_count_commands(const struct journal_text *text);
+
 /* Journals lines that were executed on the state; `before` is put back when
  * that fails. */
 int session_journal(struct session *session, const char *lines,

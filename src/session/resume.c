@@ -29,7 +29,7 @@ static bool is_own_line(const char *line)
            session_is_adoption(line);
 }
 
-static int count_commands(const struct journal_text *text)
+int session_count_commands(const struct journal_text *text)
 {
     int commands = 0;
     for (size_t i = 0; i < text->count; i++)
@@ -48,7 +48,7 @@ static bool read_leftover(struct session_leftover *leftover, const char *path,
     if (stat(path, &st) < 0 || journal_is_live(path) ||
         journal_read(&text, path, NULL) < 0)
         return false;
-    int commands = count_commands(&text);
+    int commands = session_count_commands(&text);
     bool wanted = !text.closed && commands > 0 &&
                   (!model_path || !strcmp(model_path, text.head.model_path));
     *leftover = (struct session_leftover){0};

@@ -10,7 +10,7 @@ grep -Eq 'instruction set (scalar|avx2|avx512)' "$work/out" ||
 ok help --help
 cp "$work/out" "$work/help"
 for command in inspect eval bench scan plan prune tune compare profile data \
-	replay; do
+	replay sessions; do
 	grep -q "^  $command " "$work/help" || fail "help: no $command"
 	ok "$command --help" $command --help
 	grep -q "usage: espalier $command" "$work/out" || fail "$command --help"
