@@ -1,6 +1,6 @@
 /* CumSum and ReverseSequence: along one axis, element after element. */
 #include "base/array.h"
-#include "op/support.h"
+#include "op/backward.h"
 
 #include <string.h>
 
@@ -50,41 +50,70 @@ static int infer_cumsum(const struct op_call *call, struct error *err)
     return op_infer_same(call, err);
 }
 
-/* One line of `size` elements `stride` apart. */
-static void sum_line(const struct op_call *call, int64_t first, int64_t size,
-                     int64_t stride)
+/* A line of `size` elements `stride` apart, from its end or beginning. */
+struct line {
+    int64_t first, size, stride;
+    bool reverse, exclusive;
+};
+
+static void sum_line(const struct line *line, const struct tensor *x,
+                     struct tensor *y)
 {
-    const struct cumsum_params *params = call->node->params;
-    const struct tensor *x = call->inputs[0];
-    struct tensor *y = call->outputs[0];
     double sum = 0;
     uint64_t exact = 0;
-    for (int64_t i = 0; i < size; i++) {
-        int64_t at = first + (params->reverse ? size - 1 - i : i) * stride;
+    for (int64_t i = 0; i < line->size; i++) {
+        int64_t at = line->first +
+                     (line->reverse ? line->size - 1 - i : i) * line->stride;
         double before = sum;
         uint64_t exact_before = exact;
         if (dtype_is_integer(x->dtype)) {
             exact += (uint64_t)tensor_integer(x, at);
             op_put_integer(y, at,
-                           (int64_t)(params->exclusive ? exact_before : exact));
+                           (int64_t)(line->exclusive ? exact_before : exact));
         } else {
             sum += tensor_number(x, at);
-            op_put_number(y, at, params->exclusive ? before : sum);
+            op_put_number(y, at, line->exclusive ? before : sum);
         }
     }
 }
 
-static int run_cumsum(const struct op_call *call, struct error *err)
+/* All lines of `from`, the other way round where it is turned. */
+static int sum_lines(const struct op_call *call, bool turned,
+                     const struct tensor *from, struct tensor *to,
+                     struct error *err)
 {
-    const struct shape *x = &call->inputs[0]->shape;
+    const struct cumsum_params *params = call->node->params;
+    const struct shape *x = &from->shape;
     int axis;
     if (axis_of(call, &axis, err) < 0)
         return -1;
-    int64_t size = x->dims[axis], inner = op_product(x, axis + 1, x->rank);
+    int64_t inner = op_product(x, axis + 1, x->rank);
     int64_t outer = op_product(x, 0, axis);
-    for (int64_t i = 0; i < outer * inner; i++)
-        sum_line(call, i / inner * size * inner + i % inner, size, inner);
+    struct line line = {.size = x->dims[axis],
+                        .stride = inner,
+                        .reverse = (params->reverse != 0) != turned,
+                        .exclusive = params->exclusive != 0};
+    for (int64_t i = 0; i < outer * inner; i++) {
+        line.first = i / inner * line.size * inner + i % inner;
+        sum_line(&line, from, to);
+    }
     return 0;
+}
+
+static int run_cumsum(const struct op_call *call, struct error *err)
+{
+    return sum_lines(call, false, call->inputs[0], call->outputs[0], err);
+}
+
+/* An element is in the sums of all behind it. */
+static int gradient_cumsum(const struct op_call *call,
+                           const struct op_gradient *gradient,
+                           struct error *err)
+{
+    if (!gradient->inputs[0])
+        return 0;
+    return sum_lines(call, true, gradient->outputs[0], gradient->inputs[0],
+                     err);
 }
 
 static bool cumsum_mixes_samples(const struct op_call *call)
@@ -102,6 +131,7 @@ const struct op op_cumsum = {
     .parse = parse_cumsum,
     .infer = infer_cumsum,
     .run = run_cumsum,
+    .gradient = gradient_cumsum,
     .mixes_samples = cumsum_mixes_samples,
 };
 

@@ -1,6 +1,6 @@
 /* GatherElements and GatherND: elements and slices by computed places. */
 #include "base/array.h"
-#include "op/support.h"
+#include "op/backward.h"
 
 #include <string.h>
 
@@ -66,28 +66,59 @@ static int infer_elements(const struct op_call *call, struct error *err)
     return 0;
 }
 
-static int run_elements(const struct op_call *call, struct error *err)
+/* Where element i of the output is in the data. */
+static int source_of(const struct op_call *call, int axis, int64_t i,
+                     int64_t *offset, struct error *err)
 {
     const struct tensor *x = call->inputs[0], *indices = call->inputs[1];
+    int64_t strides[SHAPE_MAX_RANK], rest = i, index = 0;
+    if (place(tensor_integer(indices, i), x->shape.dims[axis], &index, err) < 0)
+        return -1;
+    shape_strides(&x->shape, strides);
+    *offset = 0;
+    for (int d = x->shape.rank - 1; d >= 0; d--) {
+        int64_t at = rest % indices->shape.dims[d];
+        *offset += (d == axis ? index : at) * strides[d];
+        rest /= indices->shape.dims[d];
+    }
+    return 0;
+}
+
+static int run_elements(const struct op_call *call, struct error *err)
+{
+    const struct tensor *x = call->inputs[0];
     size_t bytes = dtype_size(x->dtype);
-    int64_t strides[SHAPE_MAX_RANK], count = tensor_elements(indices);
+    int64_t offset, count = tensor_elements(call->inputs[1]);
     char *to = call->outputs[0]->data;
     int axis;
     if (axis_of(call, &axis, err) < 0)
         return -1;
-    shape_strides(&x->shape, strides);
     for (int64_t i = 0; i < count; i++) {
-        int64_t offset = 0, rest = i, index = 0;
-        if (place(tensor_integer(indices, i), x->shape.dims[axis], &index,
-                  err) < 0)
+        if (source_of(call, axis, i, &offset, err) < 0)
             return -1;
-        for (int d = x->shape.rank - 1; d >= 0; d--) {
-            int64_t at = rest % indices->shape.dims[d];
-            offset += (d == axis ? index : at) * strides[d];
-            rest /= indices->shape.dims[d];
-        }
         memcpy(to + (size_t)i * bytes,
                (const char *)x->data + (size_t)offset * bytes, bytes);
+    }
+    return 0;
+}
+
+static int gradient_elements(const struct op_call *call,
+                             const struct op_gradient *gradient,
+                             struct error *err)
+{
+    const float *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
+    int64_t offset, count = tensor_elements(call->inputs[1]);
+    int axis;
+    if (!dx)
+        return 0;
+    if (axis_of(call, &axis, err) < 0)
+        return -1;
+    memset(dx, 0, tensor_bytes(call->inputs[0]));
+    for (int64_t i = 0; i < count; i++) {
+        if (source_of(call, axis, i, &offset, err) < 0)
+            return -1;
+        dx[offset] += dy[i];
     }
     return 0;
 }
@@ -107,6 +138,7 @@ const struct op op_gather_elements = {
     .parse = parse_elements,
     .infer = infer_elements,
     .run = run_elements,
+    .gradient = gradient_elements,
     .mixes_samples = elements_mix_samples,
 };
 
@@ -165,29 +197,71 @@ static int infer_nd(const struct op_call *call, struct error *err)
     return 0;
 }
 
-static int run_nd(const struct op_call *call, struct error *err)
+/* Rows of indices, each of which takes a slice of `width` elements. */
+struct slices {
+    int64_t rows, width;
+};
+
+static struct slices slices_of(const struct op_call *call)
+{
+    const struct gather_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    const struct shape *indices = &call->inputs[1]->shape;
+    int taken = (int)(params->batch_dims + depth_of(indices));
+    return (struct slices){op_product(indices, 0, indices->rank - 1),
+                           op_product(x, taken, x->rank)};
+}
+
+/* The number of the slice that a row takes. */
+static int slice_of(const struct op_call *call, int64_t rows, int64_t row,
+                    int64_t *slice, struct error *err)
 {
     const struct gather_params *params = call->node->params;
     const struct tensor *x = call->inputs[0], *indices = call->inputs[1];
     int shared = (int)params->batch_dims;
     int64_t depth = depth_of(&indices->shape);
-    int64_t rows = op_product(&indices->shape, 0, indices->shape.rank - 1);
-    int64_t groups = op_product(&x->shape, 0, shared);
-    size_t bytes =
-        (size_t)op_product(&x->shape, shared + (int)depth, x->shape.rank) *
-        dtype_size(x->dtype);
+    *slice = row / (rows / op_product(&x->shape, 0, shared));
+    for (int64_t i = 0; i < depth; i++) {
+        int64_t size = x->shape.dims[shared + i], index = 0;
+        if (place(tensor_integer(indices, row * depth + i), size, &index, err) <
+            0)
+            return -1;
+        *slice = *slice * size + index;
+    }
+    return 0;
+}
+
+static int run_nd(const struct op_call *call, struct error *err)
+{
+    const struct tensor *x = call->inputs[0];
+    const struct slices s = slices_of(call);
+    size_t bytes = (size_t)s.width * dtype_size(x->dtype);
     char *to = call->outputs[0]->data;
-    for (int64_t row = 0; row < rows; row++) {
-        int64_t slice = row / (rows / groups);
-        for (int64_t i = 0; i < depth; i++) {
-            int64_t size = x->shape.dims[shared + i], index = 0;
-            if (place(tensor_integer(indices, row * depth + i), size, &index,
-                      err) < 0)
-                return -1;
-            slice = slice * size + index;
-        }
+    int64_t slice;
+    for (int64_t row = 0; row < s.rows; row++) {
+        if (slice_of(call, s.rows, row, &slice, err) < 0)
+            return -1;
         memcpy(to + (size_t)row * bytes,
                (const char *)x->data + (size_t)slice * bytes, bytes);
+    }
+    return 0;
+}
+
+static int gradient_nd(const struct op_call *call,
+                       const struct op_gradient *gradient, struct error *err)
+{
+    const struct slices s = slices_of(call);
+    const float *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
+    int64_t slice;
+    if (!dx)
+        return 0;
+    memset(dx, 0, tensor_bytes(call->inputs[0]));
+    for (int64_t row = 0; row < s.rows; row++) {
+        if (slice_of(call, s.rows, row, &slice, err) < 0)
+            return -1;
+        for (int64_t i = 0; i < s.width; i++)
+            dx[slice * s.width + i] += dy[row * s.width + i];
     }
     return 0;
 }
@@ -207,5 +281,6 @@ const struct op op_gather_nd = {
     .parse = parse_nd,
     .infer = infer_nd,
     .run = run_nd,
+    .gradient = gradient_nd,
     .mixes_samples = nd_mixes_samples,
 };

@@ -3,9 +3,10 @@
  * MeanVarianceNormalization, LpNormalization.
  */
 #include "base/array.h"
-#include "op/support.h"
+#include "op/backward.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 struct group_params {
     float epsilon;
@@ -70,32 +71,98 @@ static int infer_group(const struct op_call *call, struct error *err)
     return op_infer_same(call, err);
 }
 
+/* How elements lie: those of a group, and those of one scale, follow each
+ * other. */
+struct groups {
+    int64_t number, count; /* of all samples; elements of one */
+    int64_t scales, wide;  /* elements of one scale */
+};
+
+static struct groups groups_of(const struct op_call *call)
+{
+    const struct group_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    int64_t plane = op_product(x, 2, x->rank), scales = scales_of(call);
+    return (struct groups){x->dims[0] * params->groups,
+                           x->dims[1] / params->groups * plane, scales,
+                           x->dims[1] * plane / scales};
+}
+
+struct group_moments {
+    double mean, inverse; /* of the deviation */
+};
+
+static struct group_moments moments_of(const struct op_call *call,
+                                       const float *from, int64_t count)
+{
+    const struct group_params *params = call->node->params;
+    double sum = 0, squares = 0;
+    for (int64_t j = 0; j < count; j++)
+        sum += (double)from[j];
+    double mean = sum / (double)count;
+    for (int64_t j = 0; j < count; j++)
+        squares += ((double)from[j] - mean) * ((double)from[j] - mean);
+    return (struct group_moments){
+        mean, 1 / sqrt(squares / (double)count + (double)params->epsilon)};
+}
+
 static int run_group(const struct op_call *call, struct error *err)
 {
     (void)err;
-    const struct group_params *params = call->node->params;
-    const struct shape *x = &call->inputs[0]->shape;
+    const struct groups g = groups_of(call);
     const float *in = call->inputs[0]->data, *scale = call->inputs[1]->data;
     const float *shift = call->inputs[2]->data;
     float *out = call->outputs[0]->data;
-    int64_t plane = op_product(x, 2, x->rank), each = scales_of(call);
-    int64_t count = x->dims[1] / params->groups * plane;
-    int64_t wide = x->dims[1] * plane / each; /* elements of one scale */
-    for (int64_t i = 0; i < x->dims[0] * params->groups; i++) {
-        const float *from = in + i * count;
-        double sum = 0, squares = 0;
-        for (int64_t j = 0; j < count; j++)
-            sum += (double)from[j];
-        double mean = sum / (double)count;
-        for (int64_t j = 0; j < count; j++)
-            squares += ((double)from[j] - mean) * ((double)from[j] - mean);
-        double inverse =
-            1 / sqrt(squares / (double)count + (double)params->epsilon);
-        for (int64_t j = i * count; j < (i + 1) * count; j++)
-            out[j] = (float)(((double)in[j] - mean) * inverse *
-                                 (double)scale[j / wide % each] +
-                             (double)shift[j / wide % each]);
+    for (int64_t i = 0; i < g.number; i++) {
+        struct group_moments m = moments_of(call, in + i * g.count, g.count);
+        for (int64_t j = i * g.count; j < (i + 1) * g.count; j++)
+            out[j] = (float)(((double)in[j] - m.mean) * m.inverse *
+                                 (double)scale[j / g.wide % g.scales] +
+                             (double)shift[j / g.wide % g.scales]);
     }
+    return 0;
+}
+
+/* Elements first … first + g.count - 1; sums are of scales, then shifts. */
+static void backward_group(const struct op_call *call, const struct groups *g,
+                           int64_t first, const float *dy, float *dx,
+                           double *sums)
+{
+    const float *in = call->inputs[0]->data, *scale = call->inputs[1]->data;
+    struct group_moments m = moments_of(call, in + first, g->count);
+    double plain = 0, normalised = 0, count = (double)g->count;
+    for (int64_t j = first; j < first + g->count; j++) {
+        int64_t s = j / g->wide % g->scales;
+        double x = ((double)in[j] - m.mean) * m.inverse;
+        double by = (double)dy[j] * (double)scale[s];
+        plain += by;
+        normalised += by * x;
+        sums[s] += (double)dy[j] * x;
+        sums[g->scales + s] += (double)dy[j];
+    }
+    for (int64_t j = first; dx && j < first + g->count; j++) {
+        double x = ((double)in[j] - m.mean) * m.inverse;
+        double by = (double)dy[j] * (double)scale[j / g->wide % g->scales];
+        dx[j] = (float)(m.inverse * (by - (plain + x * normalised) / count));
+    }
+}
+
+static int gradient_group(const struct op_call *call,
+                          const struct op_gradient *gradient, struct error *err)
+{
+    const struct groups g = groups_of(call);
+    double *sums = array_create(2 * (size_t)g.scales + 1, sizeof *sums);
+    if (!sums)
+        return error_memory(err, 2 * (size_t)g.scales * sizeof *sums);
+    for (int64_t i = 0; i < g.number; i++)
+        backward_group(call, &g, i * g.count, op_gradient_of(gradient, 0),
+                       op_gradient_to(gradient, 0), sums);
+    for (int k = 0; k < 2; k++) {
+        float *to = op_gradient_to(gradient, 1 + k);
+        for (int64_t s = 0; to && s < g.scales; s++)
+            to[s] = (float)sums[k * g.scales + s];
+    }
+    free(sums);
     return 0;
 }
 
@@ -114,6 +181,7 @@ const struct op op_group_norm = {
     .infer = infer_group,
     .cost = cost_group,
     .run = run_group,
+    .gradient = gradient_group,
 };
 
 /* --- MeanVarianceNormalization: (x - mean) / (deviation + 1e-9) --- */

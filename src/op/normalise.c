@@ -439,34 +439,66 @@ static int infer_lrn(const struct op_call *call, struct error *err)
     return op_infer_same_float(call, err);
 }
 
-static double sum_of_squares(const float *pixel, int64_t channels,
-                             int64_t plane, int64_t c, int64_t size)
+/* Sum of products of what lies `before` to `after` channels from element i. */
+static double sum_near(const struct shape *shape, const float *a,
+                       const float *b, int64_t i, int64_t before, int64_t after)
 {
-    int64_t before = (size - 1) / 2, after = size - 1 - before;
+    int64_t channels = shape->dims[1];
+    int64_t plane = op_product(shape, 2, shape->rank);
+    int64_t c = i / plane % channels;
+    int64_t first = c > before ? -before : -c;
     double sum = 0;
-    for (int64_t i = c > before ? c - before : 0;
-         i < channels && i - c <= after; i++)
-        sum += (double)pixel[i * plane] * (double)pixel[i * plane];
+    for (int64_t k = first; k <= after && c + k < channels; k++)
+        sum += (double)a[i + k * plane] * (double)b[i + k * plane];
     return sum;
+}
+
+/* What element i is divided by, before it is raised to beta. */
+static double lrn_base(const struct op_call *call, int64_t i)
+{
+    const struct norm_params *params = call->node->params;
+    const float *in = call->inputs[0]->data;
+    int64_t before = (params->size - 1) / 2, after = params->size - 1 - before;
+    double scale = (double)params->alpha / (double)params->size;
+    return (double)params->bias +
+           scale * sum_near(&call->inputs[0]->shape, in, in, i, before, after);
 }
 
 static int run_lrn(const struct op_call *call, struct error *err)
 {
     (void)err;
     const struct norm_params *params = call->node->params;
-    const struct shape *x = &call->inputs[0]->shape;
     const float *in = call->inputs[0]->data;
     float *out = call->outputs[0]->data;
-    int64_t channels = x->dims[1], plane = op_product(x, 2, x->rank);
-    double scale = (double)params->alpha / (double)params->size;
+    int64_t count = tensor_elements(call->inputs[0]);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = (float)((double)in[i] /
+                         pow(lrn_base(call, i), (double)params->beta));
+    return 0;
+}
+
+/* x_k is in the sums of those channels that see it: the window turned. */
+static int gradient_lrn(const struct op_call *call,
+                        const struct op_gradient *gradient, struct error *err)
+{
+    const struct norm_params *params = call->node->params;
+    const struct shape *x = &call->inputs[0]->shape;
+    const float *in = call->inputs[0]->data, *dy = op_gradient_of(gradient, 0);
+    float *dx = op_gradient_to(gradient, 0);
     int64_t count = shape_elements(x);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t c = i / plane % channels;
-        double sum = sum_of_squares(in + i - c * plane, channels, plane, c,
-                                    params->size);
-        out[i] = (float)((double)in[i] / pow((double)params->bias + scale * sum,
-                                             (double)params->beta));
-    }
+    int64_t before = (params->size - 1) / 2, after = params->size - 1 - before;
+    double beta = (double)params->beta;
+    double scale = 2 * beta * (double)params->alpha / (double)params->size;
+    float *shares = dx ? op_scratch(count, err) : NULL;
+    if (!shares)
+        return dx ? -1 : 0;
+    for (int64_t i = 0; i < count; i++)
+        shares[i] = (float)((double)in[i] / pow(lrn_base(call, i), beta + 1));
+    for (int64_t i = 0; i < count; i++)
+        dx[i] = (float)((double)dy[i] / pow(lrn_base(call, i), beta) -
+                        scale * (double)in[i] *
+                            sum_near(x, dy, shares, i, after, before));
+    free(shares);
     return 0;
 }
 
@@ -479,4 +511,5 @@ const struct op op_lrn = {
     .parse = parse_lrn,
     .infer = infer_lrn,
     .run = run_lrn,
+    .gradient = gradient_lrn,
 };

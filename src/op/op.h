@@ -83,8 +83,9 @@ struct op {
      * is set, outputs too): the oracle and the fallback of fast kernels. It
      * may allocate scratch. Only Split has gradients by other outputs than
      * the first; operands that are settings (Clip's bounds, Pad's value,
-     * Dropout's ratio) get none. NULL: nothing flows back through this
-     * operator. Checked by differences over tests/unit/op_cases.h. */
+     * Dropout's ratio, Resize's scales) get none. NULL: nothing flows back
+     * through this operator. Checked by differences over tests/unit/op_cases.h.
+     */
     int (*gradient)(const struct op_call *call,
                     const struct op_gradient *gradient, struct error *err);
 };

@@ -398,16 +398,35 @@ static int infer_tile(const struct op_call *call, struct error *err)
     return 0;
 }
 
-static int run_tile(const struct op_call *call, struct error *err)
+static int64_t *tile_map(const struct op_call *call, struct error *err)
 {
-    struct tensor *y = call->outputs[0];
-    int64_t *map = create_map(&y->shape, err), *at = map;
+    const struct shape *y = &call->outputs[0]->shape;
+    int64_t *map = create_map(y, err), *at = map;
+    for (int i = 0; map && i < y->rank; i++)
+        for (int64_t j = 0; j < y->dims[i]; j++)
+            *at++ = j % call->inputs[0]->shape.dims[i];
+    return map;
+}
+
+static int gradient_tile(const struct op_call *call,
+                         const struct op_gradient *gradient, struct error *err)
+{
+    if (!op_gradient_to(gradient, 0))
+        return 0;
+    int64_t *map = tile_map(call, err);
     if (!map)
         return -1;
-    for (int i = 0; i < y->shape.rank; i++)
-        for (int64_t j = 0; j < y->shape.dims[i]; j++)
-            *at++ = j % call->inputs[0]->shape.dims[i];
-    copy_mapped(y, call->inputs[0], map, NULL);
+    int result = return_mapped(call, gradient, map);
+    free(map);
+    return result;
+}
+
+static int run_tile(const struct op_call *call, struct error *err)
+{
+    int64_t *map = tile_map(call, err);
+    if (!map)
+        return -1;
+    copy_mapped(call->outputs[0], call->inputs[0], map, NULL);
     free(map);
     return 0;
 }
@@ -436,6 +455,7 @@ const struct op op_tile = {
     .infer = infer_tile,
     .couple = couple_tile,
     .run = run_tile,
+    .gradient = gradient_tile,
 };
 
 /* --- Expand --- */

@@ -404,6 +404,71 @@ static int run(const struct op_call *call, struct error *err)
     return 0;
 }
 
+/* resample turned: (outer, out, inner) back to (outer, in, inner). */
+static void scatter(const struct resize_taps *taps,
+                    const struct resize_axis *axis, const float *from,
+                    float *to, int64_t outer, int64_t inner)
+{
+    memset(to, 0, (size_t)(outer * axis->in * inner) * sizeof *to);
+    for (int64_t row = 0; row < outer * axis->out; row++) {
+        int64_t o = row % axis->out;
+        float *block = to + row / axis->out * axis->in * inner;
+        const float *line = from + row * inner;
+        for (int64_t k = 0; k < taps->count && !taps->outside[o]; k++) {
+            float weight = taps->weight[o * taps->count + k];
+            float *target = block + taps->index[o * taps->count + k] * inner;
+            for (int64_t i = 0; i < inner; i++)
+                target[i] += weight * line[i];
+        }
+    }
+}
+
+/* resize_axis turned; `from` is consumed. */
+static float *return_axis(const struct resize_plan *plan, int i, float *from,
+                          struct shape *shape, struct error *err)
+{
+    struct resize_taps taps;
+    int64_t outer = op_product(shape, 0, i);
+    int64_t inner = op_product(shape, i + 1, shape->rank);
+    shape->dims[i] = plan->axes[i].in;
+    float *to = op_scratch(shape_elements(shape), err);
+    if (to && resize_taps_init(&taps, &plan->axes[i], err) == 0) {
+        scatter(&taps, &plan->axes[i], from, to, outer, inner);
+        resize_taps_release(&taps);
+    } else {
+        free(to);
+        to = NULL;
+    }
+    free(from);
+    return to;
+}
+
+/* Scales, sizes and the crop are settings. */
+static int run_back(const struct op_call *call,
+                    const struct op_gradient *gradient, struct error *err)
+{
+    struct resize_plan plan;
+    struct tensor *dx = gradient->inputs[0];
+    const struct tensor *dy = gradient->outputs[0];
+    if (!dx)
+        return 0;
+    if (plan_of(call, &plan, err) < 0)
+        return -1;
+    struct shape shape = dy->shape;
+    float *data = op_scratch(shape_elements(&shape), err);
+    if (!data)
+        return -1;
+    memcpy(data, dy->data, tensor_bytes(dy));
+    for (int i = 0; i < plan.rank && data; i++)
+        if (!is_kept(&plan.axes[i]))
+            data = return_axis(&plan, i, data, &shape, err);
+    if (!data)
+        return -1;
+    memcpy(dx->data, data, tensor_bytes(dx));
+    free(data);
+    return 0;
+}
+
 static bool mixes_samples(const struct op_call *call)
 {
     struct resize_plan plan;
@@ -412,7 +477,7 @@ static bool mixes_samples(const struct op_call *call)
 
 #define RESIZE_FACES                                                           \
     .weight_input = -1, .couple = couple_planes, .infer = infer, .run = run,   \
-    .mixes_samples = mixes_samples
+    .gradient = run_back, .mixes_samples = mixes_samples
 
 const struct op op_resize = {
     .type = "Resize",

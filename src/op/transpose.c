@@ -184,26 +184,49 @@ static int infer_to_space(const struct op_call *call, struct error *err)
     return 0;
 }
 
-/* The output as (n, c, h, bh, w, bw), each with its stride in the input. */
+/* The output in more dimensions, each with its stride in the input. */
+struct weave {
+    struct shape shape;
+    int64_t strides[SHAPE_MAX_RANK];
+};
+
+/* The output as (n, c, h, bh, w, bw). */
+static struct weave weave_to_space(const struct op_call *call)
+{
+    const struct block_params *params = call->node->params;
+    const int64_t *dims = call->inputs[0]->shape.dims;
+    int64_t b = params->blocksize, h = dims[2], w = dims[3];
+    int64_t c = dims[1] / (b * b), plane = h * w;
+    bool columns_first = params->mode && strcmp(params->mode, "CRD") == 0;
+    int64_t block = columns_first ? plane : c * plane;
+    return (struct weave){{6, {dims[0], c, h, b, w, b}},
+                          {c * b * b * plane,
+                           columns_first ? b * b * plane : plane, w, b * block,
+                           1, block}};
+}
+
+static int run_weave(const struct op_call *call, const struct weave *weave)
+{
+    const struct tensor *x = call->inputs[0];
+    op_copy(&weave->shape, call->outputs[0]->data, x->data, 0, weave->strides,
+            dtype_size(x->dtype));
+    return 0;
+}
+
 static int run_to_space(const struct op_call *call, struct error *err)
 {
     (void)err;
-    const struct block_params *params = call->node->params;
-    const struct tensor *x = call->inputs[0];
-    int64_t b = params->blocksize, h = x->shape.dims[2], w = x->shape.dims[3];
-    int64_t c = x->shape.dims[1] / (b * b), plane = h * w;
-    bool columns_first = params->mode && strcmp(params->mode, "CRD") == 0;
-    struct shape shape = {6, {x->shape.dims[0], c, h, b, w, b}};
-    int64_t block = columns_first ? plane : c * plane;
-    int64_t strides[SHAPE_MAX_RANK] = {c * b * b * plane,
-                                       columns_first ? b * b * plane : plane,
-                                       w,
-                                       b * block,
-                                       1,
-                                       block};
-    op_copy(&shape, call->outputs[0]->data, x->data, 0, strides,
-            dtype_size(x->dtype));
-    return 0;
+    const struct weave weave = weave_to_space(call);
+    return run_weave(call, &weave);
+}
+
+static int gradient_to_space(const struct op_call *call,
+                             const struct op_gradient *gradient,
+                             struct error *err)
+{
+    const struct weave weave = weave_to_space(call);
+    return op_accumulate(gradient, 0, &weave.shape, op_gradient_of(gradient, 0),
+                         0, weave.strides, err);
 }
 
 static int infer_to_depth(const struct op_call *call, struct error *err)
@@ -228,18 +251,29 @@ static int infer_to_depth(const struct op_call *call, struct error *err)
 }
 
 /* The output as (n, bh, bw, c, h, w). */
+static struct weave weave_to_depth(const struct op_call *call)
+{
+    const struct block_params *params = call->node->params;
+    const int64_t *dims = call->inputs[0]->shape.dims;
+    int64_t b = params->blocksize, h = dims[2], w = dims[3];
+    return (struct weave){{6, {dims[0], b, b, dims[1], h / b, w / b}},
+                          {dims[1] * h * w, w, 1, h * w, b * w, b}};
+}
+
 static int run_to_depth(const struct op_call *call, struct error *err)
 {
     (void)err;
-    const struct block_params *params = call->node->params;
-    const struct tensor *x = call->inputs[0];
-    const int64_t *dims = x->shape.dims;
-    int64_t b = params->blocksize, h = dims[2], w = dims[3];
-    struct shape shape = {6, {dims[0], b, b, dims[1], h / b, w / b}};
-    int64_t strides[SHAPE_MAX_RANK] = {dims[1] * h * w, w, 1, h * w, b * w, b};
-    op_copy(&shape, call->outputs[0]->data, x->data, 0, strides,
-            dtype_size(x->dtype));
-    return 0;
+    const struct weave weave = weave_to_depth(call);
+    return run_weave(call, &weave);
+}
+
+static int gradient_to_depth(const struct op_call *call,
+                             const struct op_gradient *gradient,
+                             struct error *err)
+{
+    const struct weave weave = weave_to_depth(call);
+    return op_accumulate(gradient, 0, &weave.shape, op_gradient_of(gradient, 0),
+                         0, weave.strides, err);
 }
 
 /* The channels that one output channel is woven from go together. */
@@ -266,6 +300,7 @@ const struct op op_depth_to_space = {
     .infer = infer_to_space,
     .couple = couple_to_space,
     .run = run_to_space,
+    .gradient = gradient_to_space,
 };
 
 const struct op op_space_to_depth = {
@@ -278,4 +313,5 @@ const struct op op_space_to_depth = {
     .infer = infer_to_depth,
     .couple = couple_moves,
     .run = run_to_depth,
+    .gradient = gradient_to_depth,
 };

@@ -1,6 +1,6 @@
 /* Trilu keeps a triangle of every matrix, EyeLike writes a diagonal. */
 #include "base/array.h"
-#include "op/support.h"
+#include "op/backward.h"
 
 #include <string.h>
 
@@ -40,7 +40,8 @@ static int infer_trilu(const struct op_call *call, struct error *err)
     return op_infer_same(call, err);
 }
 
-static int run_trilu(const struct op_call *call, struct error *err)
+/* Zeroes what is outside the triangle. */
+static int clear_rest(const struct op_call *call, char *to, struct error *err)
 {
     const struct triangle_params *params = call->node->params;
     const struct tensor *x = call->inputs[0];
@@ -48,8 +49,7 @@ static int run_trilu(const struct op_call *call, struct error *err)
     int64_t columns = x->shape.dims[x->shape.rank - 1];
     int64_t rows = x->shape.dims[x->shape.rank - 2];
     int64_t count = tensor_elements(x), k;
-    char *to = call->outputs[0]->data;
-    if (diagonal_of(call, &k, err) < 0 || op_run_copy(call, err) < 0)
+    if (diagonal_of(call, &k, err) < 0)
         return -1;
     for (int64_t i = 0; i < count; i++) {
         int64_t row = i / columns % rows, column = i % columns;
@@ -58,6 +58,24 @@ static int run_trilu(const struct op_call *call, struct error *err)
             memset(to + (size_t)i * bytes, 0, bytes);
     }
     return 0;
+}
+
+static int run_trilu(const struct op_call *call, struct error *err)
+{
+    return op_run_copy(call, err) < 0
+               ? -1
+               : clear_rest(call, call->outputs[0]->data, err);
+}
+
+static int gradient_trilu(const struct op_call *call,
+                          const struct op_gradient *gradient, struct error *err)
+{
+    struct tensor *dx = gradient->inputs[0];
+    if (!dx)
+        return 0;
+    return op_gradient_copy(call, gradient, err) < 0
+               ? -1
+               : clear_rest(call, dx->data, err);
 }
 
 static bool trilu_mixes_samples(const struct op_call *call)
@@ -74,6 +92,7 @@ const struct op op_trilu = {
     .parse = parse_trilu,
     .infer = infer_trilu,
     .run = run_trilu,
+    .gradient = gradient_trilu,
     .mixes_samples = trilu_mixes_samples,
 };
 

@@ -2,6 +2,7 @@
  * More cases of op_cases.h, in the same form: operators of few networks, and
  * what opset 6 has otherwise. ONNX Runtime does not run opset 6: those figures
  * are its own for opset 7 with ones behind the second operand's dimensions.
+ * Nor an LRN of even size: that figure is the specification's, by numpy.
  */
 #ifndef TESTS_OP_CASES_RARE_H
 #define TESTS_OP_CASES_RARE_H
@@ -335,7 +336,19 @@
     CASE("grid_sample_bicubic_reflection_corners", "GridSample", 16, 1, 763, "mode='bicubic' padding_mode='reflection' align_corners=1", "f:2x3x4x5 f:2x3x4x2", \
          "2x3x3x4", 4.76458092, -13.5081045) \
     CASE("grid_sample_20", "GridSample", 20, 1, 764, "mode='linear'", "f:2x3x4x5 f:2x3x4x2", \
-         "2x3x3x4", 0.883392334, -2.72783661)
+         "2x3x3x4", 0.883392334, -2.72783661) \
+    CASE("lrn_even", "LRN", 13, 1, 765, "size=4 alpha=0.5", "f:1x6x2x2", \
+         "1x6x2x2", 0.951025975, -7.71315957) \
+    CASE("cumsum_behind", "CumSum", 14, 1, 766, "exclusive=1 reverse=1", "f:2x4x3 I#-2", \
+         "2x4x3", 7.671875, 83.5) \
+    CASE("trilu_below", "Trilu", 14, 1, 767, "upper=0", "f:2x4x3 I#-1", \
+         "2x4x3", 0.984375, 0.15625) \
+    CASE("gather_elements_again", "GatherElements", 13, 1, 768, "axis=0", "f:3x2x2 i=1,1,-2,0,1,2,1,0@2x2x2", \
+         "2x2x2", 0.796875, -14.421875) \
+    CASE("tile_all", "Tile", 13, 1, 769, "", "f:1x2x3x2 I=2,2,1,3", \
+         "2x4x3x6", -3.5625, -85.75) \
+    CASE("group_norm_line", "GroupNormalization", 21, 1, 770, "num_groups=3", "f:2x6x4 F:6 F:6", \
+         "2x6x4", -8.91804054, -116.846379)
 /* clang-format on */
 
 #endif

@@ -147,12 +147,15 @@ static double loss(struct trial *trial)
     return sum;
 }
 
-/* Clip's bounds, Pad's value and Dropout's ratio are settings. */
+/* Clip's bounds, Pad's value, Dropout's ratio, Resize's scales and crop are
+ * settings. */
 static bool has_gradient(const struct trial *trial, int i)
 {
-    const char *type = trial->row->type;
-    bool has_settings = strcmp(type, "Clip") == 0 || strcmp(type, "Pad") == 0 ||
-                        strcmp(type, "Dropout") == 0;
+    static const char *const types[] = {"Clip", "Pad", "Dropout", "Resize",
+                                        "Upsample"};
+    bool has_settings = false;
+    for (size_t k = 0; k < ARRAY_LENGTH(types); k++)
+        has_settings |= strcmp(trial->row->type, types[k]) == 0;
     return trial->by_input_pointers[i] && !(i > 0 && has_settings);
 }
 
@@ -287,6 +290,10 @@ static void common_operators_have_gradients(void **state)
         "Cast",        "PRelu",       "BatchNormalization",
         "Exp",         "Log",         "LayerNormalization",
         "Max",         "Min",         "InstanceNormalization",
+        "Resize",      "Upsample",    "GroupNormalization",
+        "LRN",         "Tile",        "GatherElements",
+        "GatherND",    "Trilu",       "CumSum",
+        "ScatterND",   "Einsum",      "DepthToSpace",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
         for (size_t j = 0; j < op_count(); j++)
