@@ -6,6 +6,8 @@
 /* Deviations before anything was seen, in logits or in spreads of losses: of
  * the stratum at the boundary, from stratum to stratum, of a class. */
 static const double FIRST = 0.7, WALK = 0.5, CLASS = 0.5;
+/* The most that a deviation of classes is found to be. */
+static const double CLASS_MOST = 2;
 
 /* Whether label and rival both have effects. */
 static bool is_paired(const struct effects *e, int64_t i)
@@ -113,6 +115,18 @@ static void believe(struct effects *e, int a, int b, double deviation)
     e->gradient[b] += weight * off;
 }
 
+/* Classes that were seen to differ more than believed say so of those that
+ * were not seen: a broken model keeps some classes whole and loses others. */
+static void believe_classes(struct effects *e, int first, int count)
+{
+    double squares = 0;
+    for (int c = first; c < first + count; c++)
+        squares += e->value[c] * e->value[c];
+    double found = count ? sqrt(squares / (double)count) : 0;
+    for (int c = first; c < first + count; c++)
+        believe(e, c, -1, fmin(fmax(found, CLASS), CLASS_MOST));
+}
+
 void effects_begin(struct effects *e)
 {
     int strata = (int)e->strata->count;
@@ -126,8 +140,9 @@ void effects_begin(struct effects *e)
                     e->strata->list[inner].right != right;
         believe(e, h, edge ? -1 : inner, edge ? FIRST : WALK);
     }
-    for (int c = strata; c < e->size; c++)
-        believe(e, c, -1, CLASS);
+    for (int family = 0; family < 2 + EFFECTS_ZONES; family++)
+        believe_classes(e, strata + family * e->classes, e->classes);
+    believe_classes(e, e->size - e->pairs, e->pairs);
 }
 
 void effects_add(struct effects *e, const int *own, int count, double gradient,

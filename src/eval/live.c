@@ -20,7 +20,7 @@
 
 /* 0.05 in 13 parts, both sides, and a little; the factor for a fit on few
  * samples; what long tails of differences of loss do to theirs. */
-static const double DEVIATIONS = 3.0, FEW = 16, LOSS_TAILS = 2.5;
+static const double DEVIATIONS = 3.0, FEW = 16, LOSS_TAILS = 2.8;
 static const double FAR = 1e3; /* a margin that is not finite */
 enum { UNIFORM_EVERY = 5, PILOT = 8, ROOM = 8, LOSS_PRIOR = 4, LOSS_STEPS = 2 };
 
@@ -319,6 +319,30 @@ static double deviations(const struct live *live)
     return DEVIATIONS * (1 + FEW / (count + 1)) * (1 + count / all);
 }
 
+/*
+ * A broken model often gives one answer to everything, and so keeps one class
+ * whole. Answers that may be right still: those of a class of which nothing
+ * was seen, halved by each that was, where most that was right is lost.
+ */
+static double kept_class(const struct live *live, const struct answers *a)
+{
+    const struct strata *s = live->strata;
+    double left[EFFECTS_CLASSES] = {0}, halves[EFFECTS_CLASSES] = {0};
+    double right = 0, lost = 0, most = 0;
+    int classes = a->effects->classes;
+    for (int64_t i = 0; i < s->samples; i++) {
+        bool labelled = s->label[i] >= 0 && s->label[i] < classes;
+        right += live->seen[i] && a->base[i];
+        lost += live->seen[i] && a->base[i] && !a->yes[i];
+        if (labelled)
+            *(live->seen[i] ? &halves[s->label[i]] : &left[s->label[i]]) += 1;
+    }
+    for (int c = 0; c < classes; c++)
+        most = fmax(most, left[c] * exp2(-halves[c]));
+    double share = right > 0 ? lost / right : 0;
+    return share > 0.5 ? most * (2 * share - 1) : 0;
+}
+
 /* lost and won: of this answer, written. */
 static struct estimate estimate_answers(struct live *live,
                                         struct answers *answers, int64_t base,
@@ -331,10 +355,10 @@ static struct estimate estimate_answers(struct live *live,
     flips_count(&view, lost, won);
     struct flips_range range =
         flips_combine(base, lost, won, deviations(live), allowance(live));
-    double n = (double)s->samples;
+    double n = (double)s->samples, kept = kept_class(live, answers);
     return (struct estimate){.value = range.value / n,
                              .low = fmax(range.low / n, 0),
-                             .high = fmin(range.high / n, 1),
+                             .high = fmin((range.high + kept) / n, 1),
                              .samples = live->count,
                              .total = s->samples};
 }

@@ -69,7 +69,7 @@ for name in ${*:-weights80 weights95 half mlp92}; do
 			'set layers.2.conv1 layer; set layers.[3-8].* 50% channel' \
 			--epochs 3 --lr 0.05 --with 'distill 0.9' ;;
 	mlp92) # pruned while it is tuned
-		row '92 % of weights' mlp.onnx '' --target 92% --epochs 10 \
+		row '92 % of weights' mlp.onnx '' --target 92% --epochs 20 \
 			--with distill --with 'smooth 0.05' ;;
 	*)
 		echo "tune.sh: no row '$name'" >&2
