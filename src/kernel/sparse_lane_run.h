@@ -9,7 +9,7 @@
 #include "kernel/sparse_pick.h"
 #include "kernel/sparse_run.h"
 
-enum { LANE_PARTS = LANE_CHANNELS / LANES };
+enum { LANE_PARTS = LANE_CHANNELS / LANES, MOST_LANE_PIXELS = 16 };
 
 /* One call. */
 struct lane_call {
@@ -83,18 +83,18 @@ ALWAYS_INLINE void add_columns(const struct lane_call *c, int64_t list,
 /* The lists of all chunks of inputs of one tap. */
 ALWAYS_INLINE void add_picks(const struct lane_call *c, int64_t list,
                              int64_t base, const struct lane_tap *t, vec *sum,
-                             const int n, const int sets, const bool whole)
+                             const int n, const int turn, const bool whole)
 {
-    (void)sets;
     for (int64_t k = 0; k < c->packed->chunks; k++) {
         int64_t at = c->starts[list + k], end = c->starts[list + k + 1];
-        const float *from[14];
+        const float *from[PICK_PIXELS];
         if (at == end)
             continue;
-#pragma GCC unroll 14
+#pragma GCC unroll 16
         for (int j = 0; j < n; j++)
             from[j] = lane_pixel(t, base + k * LANE_INPUTS, j, whole);
-        pick_chunk(c->weights + at, c->places + at, end - at, from, sum, n);
+        pick_chunk(c->weights + at, c->places + at, end - at, from, sum, n,
+                   turn);
     }
 }
 
@@ -137,116 +137,172 @@ static inline void clip_tap(struct lane_tap *t, int64_t x, int64_t stride,
     t->last = x >= width ? 0 : smaller((width - 1 - x) / stride + 1, n);
 }
 
+/* One turn over a block of channels: the sums of n pixels, of `parts` vectors
+ * each, from vector `turn` * parts of the block on. */
+ALWAYS_INLINE void sum_lanes(const struct lane_call *c,
+                             const struct lane_tile *t, int64_t block, vec *sum,
+                             const int n, const int parts, const int sets,
+                             const bool picks, const int turn)
+{
+    const struct conv_spec *v = c->conv;
+    const struct lane_packed *h = c->packed;
+    const int vectors = n * parts;
+    const float *bias =
+        c->run.bias + block * LANE_CHANNELS + turn * parts * LANES;
+    int64_t base = block / h->block_group * (v->ic / v->groups);
+#pragma GCC unroll 28
+    for (int j = 0; j < vectors * sets; j++)
+        sum[j] =
+            j < vectors ? vec_load(bias + j % parts * LANES) : vec_all(0.0F);
+    for (int64_t ky = t->ky; ky < t->ky_end; ky++)
+        for (int64_t kx = 0; kx < v->kw; kx++) {
+            int64_t list = ((block * v->kh + ky) * v->kw + kx) * h->chunks;
+            int64_t x = t->x + kx * v->dw;
+            struct lane_tap tap = {
+                .from = t->src + (ky * v->dh * v->iw + kx * v->dw) * v->ic,
+                .step = c->step};
+            bool whole = x >= 0 && x + (n - 1) * v->sw < t->width;
+            if (c->starts[list] == c->starts[list + h->chunks])
+                continue;
+            if (!whole)
+                clip_tap(&tap, x, v->sw, t->width, n);
+            if (picks && whole)
+                add_picks(c, list, base, &tap, sum, n, turn, true);
+            else if (picks)
+                add_picks(c, list, base, &tap, sum, n, turn, false);
+            else if (whole)
+                add_columns(c, list, &tap, sum, n, sets, true);
+            else
+                add_columns(c, list, &tap, sum, n, sets, false);
+        }
+#pragma GCC unroll 28
+    for (int j = vectors; j < vectors * sets; j++)
+        sum[j % vectors] = vec_add(sum[j % vectors], sum[j]);
+}
+
 ALWAYS_INLINE void run_lanes(const struct lane_call *c,
                              const struct lane_tile *t, const int n,
                              const int sets, const bool picks)
 {
-    const struct conv_spec *v = c->conv;
-    const struct lane_packed *h = c->packed;
-    const int vectors = n * LANE_PARTS;
+    const int turns = picks ? PICK_TURNS : 1, parts = LANE_PARTS / turns;
     int64_t end = (c->run.last + LANE_CHANNELS - 1) / LANE_CHANNELS;
     for (int64_t b = c->run.first / LANE_CHANNELS; b < end; b++) {
-        int64_t base = b / h->block_group * (v->ic / v->groups);
-        vec sum[14 * 4];
+        vec sums[MOST_LANE_PIXELS * LANE_PARTS];
+#pragma GCC unroll 2
+        for (int turn = 0; turn < turns; turn++) {
+            vec sum[MOST_LANE_PIXELS * LANE_PARTS];
+            sum_lanes(c, t, b, sum, n, parts, sets, picks, turn);
 #pragma GCC unroll 28
-        for (int j = 0; j < vectors * sets; j++)
-            sum[j] = j < vectors ? vec_load(c->run.bias + b * LANE_CHANNELS +
-                                            j % LANE_PARTS * LANES)
-                                 : vec_all(0.0F);
-        for (int64_t ky = t->ky; ky < t->ky_end; ky++)
-            for (int64_t kx = 0; kx < v->kw; kx++) {
-                int64_t list = ((b * v->kh + ky) * v->kw + kx) * h->chunks;
-                int64_t x = t->x + kx * v->dw;
-                struct lane_tap tap = {
-                    .from = t->src + (ky * v->dh * v->iw + kx * v->dw) * v->ic,
-                    .step = c->step};
-                bool whole = x >= 0 && x + (n - 1) * v->sw < t->width;
-                if (c->starts[list] == c->starts[list + h->chunks])
-                    continue;
-                if (!whole)
-                    clip_tap(&tap, x, v->sw, t->width, n);
-                if (picks && whole)
-                    add_picks(c, list, base, &tap, sum, n, sets, true);
-                else if (picks)
-                    add_picks(c, list, base, &tap, sum, n, sets, false);
-                else if (whole)
-                    add_columns(c, list, &tap, sum, n, sets, true);
-                else
-                    add_columns(c, list, &tap, sum, n, sets, false);
-            }
-#pragma GCC unroll 28
-        for (int j = vectors; j < vectors * sets; j++)
-            sum[j % vectors] = vec_add(sum[j % vectors], sum[j]);
-        finish_lanes(c, t, b, sum, n);
+            for (int j = 0; j < n * parts; j++)
+                sums[j / parts * LANE_PARTS + turn * parts + j % parts] =
+                    sum[j];
+        }
+        finish_lanes(c, t, b, sums, n);
     }
 }
 
 typedef void lane_function(const struct lane_call *c,
                            const struct lane_tile *t);
 
-#define LANE_TILE(n, sets)                                                     \
+#define COLUMN(n, sets)                                                        \
     static void column_##n(const struct lane_call *c,                          \
                            const struct lane_tile *t)                          \
     {                                                                          \
         run_lanes(c, t, n, sets, false);                                       \
-    }                                                                          \
+    }
+#define PICK(n)                                                                \
     static void pick_##n(const struct lane_call *c, const struct lane_tile *t) \
     {                                                                          \
         run_lanes(c, t, n, 1, true);                                           \
     }
-#define LANE_ROW(n)                                                            \
-    {                                                                          \
-        column_##n, pick_##n                                                   \
-    }
-
+PICK(1)
+PICK(2)
 #if defined(SPARSE_AVX512)
-LANE_TILE(1, 4)
-LANE_TILE(2, 3)
-LANE_TILE(3, 2)
-LANE_TILE(4, 1)
-LANE_TILE(5, 1)
-LANE_TILE(6, 1)
-LANE_TILE(7, 1)
-LANE_TILE(8, 1)
-LANE_TILE(9, 1)
-LANE_TILE(10, 1)
-LANE_TILE(11, 1)
-LANE_TILE(12, 1)
-LANE_TILE(13, 1)
-LANE_TILE(14, 1)
-static lane_function *const lane_tiles[][2] = {
-    {NULL, NULL}, LANE_ROW(1),  LANE_ROW(2),  LANE_ROW(3),  LANE_ROW(4),
-    LANE_ROW(5),  LANE_ROW(6),  LANE_ROW(7),  LANE_ROW(8),  LANE_ROW(9),
-    LANE_ROW(10), LANE_ROW(11), LANE_ROW(12), LANE_ROW(13), LANE_ROW(14)};
+COLUMN(1, 4)
+COLUMN(2, 3)
+COLUMN(3, 2)
+COLUMN(4, 1)
+COLUMN(5, 1)
+COLUMN(6, 1)
+COLUMN(7, 1)
+COLUMN(8, 1)
+COLUMN(9, 1)
+COLUMN(10, 1)
+COLUMN(11, 1)
+COLUMN(12, 1)
+COLUMN(13, 1)
+COLUMN(14, 1)
+PICK(3)
+PICK(4)
+PICK(5)
+PICK(6)
+PICK(7)
+PICK(8)
+PICK(9)
+PICK(10)
+PICK(11)
+PICK(12)
+PICK(13)
+PICK(14)
+PICK(15)
+PICK(16)
+static lane_function *const column_tiles[] = {
+    NULL,      column_1,  column_2,  column_3,  column_4,
+    column_5,  column_6,  column_7,  column_8,  column_9,
+    column_10, column_11, column_12, column_13, column_14};
+static lane_function *const pick_tiles[PICK_PIXELS + 1] = {
+    NULL,    pick_1,  pick_2,  pick_3,  pick_4,  pick_5,
+    pick_6,  pick_7,  pick_8,  pick_9,  pick_10, pick_11,
+    pick_12, pick_13, pick_14, pick_15, pick_16};
 #elif defined(SPARSE_AVX2)
-LANE_TILE(1, 4)
-LANE_TILE(2, 2)
-LANE_TILE(3, 1)
-LANE_TILE(4, 1)
-LANE_TILE(5, 1)
-LANE_TILE(6, 1)
-static lane_function *const lane_tiles[][2] = {
-    {NULL, NULL}, LANE_ROW(1), LANE_ROW(2), LANE_ROW(3),
-    LANE_ROW(4),  LANE_ROW(5), LANE_ROW(6)};
+COLUMN(1, 4)
+COLUMN(2, 2)
+COLUMN(3, 1)
+COLUMN(4, 1)
+COLUMN(5, 1)
+COLUMN(6, 1)
+PICK(3)
+PICK(4)
+PICK(5)
+PICK(6)
+PICK(7)
+PICK(8)
+static lane_function *const column_tiles[] = {
+    NULL, column_1, column_2, column_3, column_4, column_5, column_6};
+static lane_function *const pick_tiles[PICK_PIXELS + 1] = {
+    NULL, pick_1, pick_2, pick_3, pick_4, pick_5, pick_6, pick_7, pick_8};
 #elif defined(SPARSE_NEON)
-LANE_TILE(1, 2)
-LANE_TILE(2, 1)
-LANE_TILE(3, 1)
-LANE_TILE(4, 1)
-LANE_TILE(5, 1)
-static lane_function *const lane_tiles[][2] = {{NULL, NULL}, LANE_ROW(1),
-                                               LANE_ROW(2),  LANE_ROW(3),
-                                               LANE_ROW(4),  LANE_ROW(5)};
+COLUMN(1, 2)
+COLUMN(2, 1)
+COLUMN(3, 1)
+COLUMN(4, 1)
+COLUMN(5, 1)
+PICK(3)
+PICK(4)
+PICK(5)
+static lane_function *const column_tiles[] = {NULL,     column_1, column_2,
+                                              column_3, column_4, column_5};
+static lane_function *const pick_tiles[PICK_PIXELS + 1] = {
+    NULL, pick_1, pick_2, pick_3, pick_4, pick_5};
 #else
-LANE_TILE(1, 1)
-LANE_TILE(2, 1)
-static lane_function *const lane_tiles[][2] = {
-    {NULL, NULL}, LANE_ROW(1), LANE_ROW(2)};
+COLUMN(1, 1)
+COLUMN(2, 1)
+static lane_function *const column_tiles[] = {NULL, column_1, column_2};
+static lane_function *const pick_tiles[PICK_PIXELS + 1] = {NULL, pick_1,
+                                                           pick_2};
 #endif
-#undef LANE_TILE
-#undef LANE_ROW
+#undef COLUMN
+#undef PICK
 
-enum { MOST_LANE_PIXELS = sizeof lane_tiles / sizeof *lane_tiles - 1 };
+/* Functions for tiles of up to so many pixels. */
+struct lane_way {
+    lane_function *const *functions;
+    int64_t most;
+};
+
+static const struct lane_way lane_ways[2] = {
+    {column_tiles, sizeof column_tiles / sizeof *column_tiles - 1},
+    {pick_tiles, PICK_PIXELS}};
 
 /* Cuts `width` output pixels into tiles of nearly equal size; the tile is that
  * of the first pixel. */
@@ -254,8 +310,8 @@ static void run_lane_row(const struct lane_call *c, const struct lane_tile *row,
                          int64_t width, bool picks)
 {
     const struct conv_spec *v = c->conv;
-    int64_t count = (width + MOST_LANE_PIXELS - 1) / MOST_LANE_PIXELS;
-    int64_t done = 0;
+    const struct lane_way *way = &lane_ways[picks];
+    int64_t count = (width + way->most - 1) / way->most, done = 0;
     for (int64_t i = 0; i < count; i++) {
         struct lane_tile t = *row;
         int64_t next = width * (i + 1) / count;
@@ -263,7 +319,7 @@ static void run_lane_row(const struct lane_call *c, const struct lane_tile *row,
         t.x += done * v->sw;
         t.dst += done * v->oc;
         t.other = row->other != NULL ? row->other + done * v->oc : NULL;
-        lane_tiles[next - done][picks](c, &t);
+        way->functions[next - done](c, &t);
         done = next;
     }
 }

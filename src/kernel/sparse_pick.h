@@ -13,77 +13,120 @@
 /*
  * weights, places  `steps` of 16 each
  * from             n chunks of 16 inputs
- * sum              n times 16 sums, added to
+ * sum              added to: n sums of 16 channels or, where a block of
+ * channels takes several turns, of the LANES channels of this one
  */
 #define PICK_ARGUMENTS                                                         \
     const float(*weights)[LANE_CHANNELS], const uint8_t(*places)[LANE_INPUTS], \
-        int64_t steps, const float *const *from, vec *sum, const int n
+        int64_t steps, const float *const *from, vec *sum, const int n,        \
+        const int turn
+
+/* PICK_TURNS over a block of channels; PICK_PIXELS: of a tile, at most. */
 
 #if defined(SPARSE_AVX512)
 
+enum { PICK_TURNS = 1, PICK_PIXELS = 16 };
+
+/* One step of all pixels, or two that share what they load. */
+ALWAYS_INLINE void pick_steps(const float (*weights)[LANE_CHANNELS],
+                              const uint8_t (*places)[LANE_INPUTS],
+                              const float *const *from, vec *sum, const int n,
+                              const int steps)
+{
+    __m512i place[2];
+    vec w[2];
+#pragma GCC unroll 2
+    for (int s = 0; s < steps; s++) {
+        place[s] = _mm512_cvtepu8_epi32(
+            _mm_loadu_si128((const __m128i *)(const void *)places[s]));
+        w[s] = vec_load_once(weights[s]);
+    }
+#pragma GCC unroll 16
+    for (int j = 0; j < n; j++) {
+        vec x = vec_load_once(from[j]);
+#pragma GCC unroll 2
+        for (int s = 0; s < steps; s++)
+            sum[j] = vec_multiply_add(w[s], _mm512_permutexvar_ps(place[s], x),
+                                      sum[j]);
+    }
+}
+
 ALWAYS_INLINE void pick_chunk(PICK_ARGUMENTS)
 {
-    vec x[14];
-#pragma GCC unroll 14
-    for (int j = 0; j < n; j++)
-        x[j] = vec_load(from[j]);
-    for (int64_t s = 0; s < steps; s++) {
-        __m128i bytes =
-            _mm_loadu_si128((const __m128i *)(const void *)places[s]);
-        __m512i place = _mm512_cvtepu8_epi32(bytes);
-        vec w = vec_load(weights[s]);
-#pragma GCC unroll 14
-        for (int j = 0; j < n; j++)
-            sum[j] =
-                vec_multiply_add(w, _mm512_permutexvar_ps(place, x[j]), sum[j]);
-    }
+    int64_t s = 0;
+    (void)turn;
+    for (; s + 2 <= steps; s += 2)
+        pick_steps(weights + s, places + s, from, sum, n, 2);
+    if (s < steps)
+        pick_steps(weights + s, places + s, from, sum, n, 1);
 }
 
 #elif defined(SPARSE_AVX2)
 
-/* Half of a step: 8 channels. Patterns of 4 and of 8 inputs keep all of a
+enum { PICK_TURNS = 2, PICK_PIXELS = 8 };
+
+/* One step of 8 channels or two. Patterns of 4 and of 8 inputs keep all of a
  * step's places in one half of the chunk; others need both. */
-ALWAYS_INLINE void pick_half(const float *weight, const uint8_t *place,
-                             const float *const *from, vec *sum, const int n)
+ALWAYS_INLINE void pick_steps(const float (*weights)[LANE_CHANNELS],
+                              const uint8_t (*places)[LANE_INPUTS],
+                              const float *const *from, vec *sum, const int n,
+                              const int turn, const int steps)
 {
-    int64_t bytes;
-    memcpy(&bytes, place, sizeof bytes);
     const int64_t high = INT64_C(0x0808080808080808);
-    __m256i lane = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes));
-    vec w = vec_load(weight);
-    bool one = (bytes & high) == 0 || (bytes & high) == high;
-    int64_t half = (bytes & high) == high ? LANES : 0;
-    if (one) {
-#pragma GCC unroll 6
+    __m256i lane[2];
+    vec w[2];
+    int64_t bytes[2], any = 0, all = high;
+#pragma GCC unroll 2
+    for (int s = 0; s < steps; s++) {
+        memcpy(&bytes[s], places[s] + turn * LANES, sizeof bytes[s]);
+        any |= bytes[s] & high;
+        all &= bytes[s];
+        lane[s] = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes[s]));
+        w[s] = vec_load_once(weights[s] + turn * LANES);
+    }
+    if (any == 0 || all == high) {
+        int64_t half = any == 0 ? 0 : LANES;
+#pragma GCC unroll 8
         for (int j = 0; j < n; j++) {
-            vec x = _mm256_permutevar8x32_ps(vec_load(from[j] + half), lane);
-            sum[2 * j] = vec_multiply_add(w, x, sum[2 * j]);
+            vec x = vec_load_once(from[j] + half);
+#pragma GCC unroll 2
+            for (int s = 0; s < steps; s++)
+                sum[j] = vec_multiply_add(
+                    w[s], _mm256_permutevar8x32_ps(x, lane[s]), sum[j]);
         }
         return;
     }
-    vec second = _mm256_castsi256_ps(_mm256_slli_epi32(lane, 28));
-#pragma GCC unroll 6
-    for (int j = 0; j < n; j++) {
-        vec x = _mm256_permutevar8x32_ps(vec_load(from[j]), lane);
-        vec y = _mm256_permutevar8x32_ps(vec_load(from[j] + LANES), lane);
-        sum[2 * j] =
-            vec_multiply_add(w, _mm256_blendv_ps(x, y, second), sum[2 * j]);
+#pragma GCC unroll 2
+    for (int s = 0; s < steps; s++) {
+        vec second = _mm256_castsi256_ps(_mm256_slli_epi32(lane[s], 28));
+#pragma GCC unroll 8
+        for (int j = 0; j < n; j++) {
+            vec x = _mm256_permutevar8x32_ps(vec_load(from[j]), lane[s]);
+            vec y =
+                _mm256_permutevar8x32_ps(vec_load(from[j] + LANES), lane[s]);
+            sum[j] =
+                vec_multiply_add(w[s], _mm256_blendv_ps(x, y, second), sum[j]);
+        }
     }
 }
 
 ALWAYS_INLINE void pick_chunk(PICK_ARGUMENTS)
 {
-    for (int64_t s = 0; s < steps; s++) {
-        pick_half(weights[s], places[s], from, sum, n);
-        pick_half(weights[s] + LANES, places[s] + LANES, from, sum + 1, n);
-    }
+    int64_t s = 0;
+    for (; s + 2 <= steps; s += 2)
+        pick_steps(weights + s, places + s, from, sum, n, turn, 2);
+    if (s < steps)
+        pick_steps(weights + s, places + s, from, sum, n, turn, 1);
 }
 
 #elif defined(SPARSE_NEON)
 
+enum { PICK_TURNS = 1, PICK_PIXELS = 5 };
+
 /* A table of 64 bytes holds the chunk: places become bytes, four to a float. */
 ALWAYS_INLINE void pick_chunk(PICK_ARGUMENTS)
 {
+    (void)turn;
     for (int64_t s = 0; s < steps; s++) {
         const uint8x16_t place = vld1q_u8(places[s]);
         const uint8x16_t four = {0, 1, 2, 3, 0, 1, 2, 3,
@@ -114,8 +157,11 @@ ALWAYS_INLINE void pick_chunk(PICK_ARGUMENTS)
 
 #else
 
+enum { PICK_TURNS = 1, PICK_PIXELS = 2 };
+
 ALWAYS_INLINE void pick_chunk(PICK_ARGUMENTS)
 {
+    (void)turn;
     for (int64_t s = 0; s < steps; s++)
         for (int j = 0; j < n; j++)
             for (int k = 0; k < LANE_CHANNELS / LANES; k++) {

@@ -21,25 +21,13 @@ struct set_source {
     const float *from, *first, *last;
 };
 
-/* Loads into a register; the compiler would rather load for each use. */
-ALWAYS_INLINE vec load_once(const float *p)
-{
-    vec x = vec_load(p);
-#if defined(SPARSE_AVX512)
-    __asm__("" : "+v"(x));
-#elif defined(SPARSE_AVX2)
-    __asm__("" : "+x"(x));
-#endif
-    return x;
-}
-
 ALWAYS_INLINE vec load_source(const struct set_source *s, int j, const int n,
                               const int stride, const unsigned set)
 {
     const float *at = j == 0       ? s->first
                       : j == n - 1 ? s->last
                                    : s->from + j * stride;
-    return (set & (set - 1)) != 0 ? load_once(at) : vec_load(at);
+    return (set & (set - 1)) != 0 ? vec_load_once(at) : vec_load(at);
 }
 
 /* One entry: n vectors times what each channel of `set` keeps. */

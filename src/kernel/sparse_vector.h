@@ -308,4 +308,16 @@ static inline vec vec_keep(vec x, uint32_t bits)
 
 #endif
 
+/* Loads into a register; the compiler would rather load for each use. */
+ALWAYS_INLINE vec vec_load_once(const float *p)
+{
+    vec x = vec_load(p);
+#if defined(SPARSE_AVX512)
+    __asm__("" : "+v"(x));
+#elif defined(SPARSE_AVX2)
+    __asm__("" : "+x"(x));
+#endif
+    return x;
+}
+
 #endif

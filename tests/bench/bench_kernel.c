@@ -57,6 +57,9 @@ static const struct layer layers[] = {
     {"product 784x300", 1, 784, 0, 300, 1, 1},
     {"product 800x500", 1, 800, 0, 500, 1, 1},
     {"product 300x100", 1, 300, 0, 100, 1, 1},
+    {"product 512x512", 1, 512, 0, 512, 1, 1},
+    {"product 768x3072", 1, 768, 0, 3072, 1, 1},
+    {"product 2048x1000", 1, 2048, 0, 1000, 1, 1},
 };
 
 /* Patterns by the form of weights that profits. Densities of N:M are N of M
