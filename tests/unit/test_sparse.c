@@ -42,9 +42,9 @@ static const struct problem_shape shapes[] = {
 };
 
 /* n, in, out, transposed */
-static const int64_t products[][4] = {{1, 784, 300, 0}, {1, 37, 10, 1},
-                                      {1, 1, 1, 0},     {16, 50, 33, 0},
-                                      {5, 64, 10, 1},   {70, 19, 17, 0}};
+static const int64_t products[][4] = {
+    {1, 784, 300, 0}, {1, 37, 10, 1},  {1, 1, 1, 0},    {16, 50, 33, 0},
+    {5, 64, 10, 1},   {70, 19, 17, 0}, {17, 1701, 9, 1}};
 
 static const struct epilogue epilogues[] = {
     {false, {ELTWISE_NONE, 0, 0}},
