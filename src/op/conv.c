@@ -233,9 +233,7 @@ struct direction {
     int (*spec_of)(const struct op_call *call, struct conv_spec *spec,
                    struct depth *depth, struct error *err);
     volume_compute *compute;
-    void (*backward)(const struct conv_spec *spec, const float *src,
-                     const float *gradient, float *src_gradient,
-                     float *weight_gradient, float *bias_gradient);
+    volume_backward *backward;
     enum kernel_kind kind;
 };
 
@@ -311,14 +309,18 @@ static int gradient(const struct op_call *call,
     struct depth depth;
     if (direction_of(call)->spec_of(call, &spec, &depth, err) < 0)
         return -1;
+    const float *src = call->inputs[0]->data;
+    const struct volume_gradients by = {
+        op_gradient_of(gradient, 0), op_gradient_to(gradient, 0),
+        op_gradient_to(gradient, 1),
+        op_input(call, 2) ? op_gradient_to(gradient, 2) : NULL};
+    const struct direction *direction = direction_of(call);
     if (call->inputs[0]->shape.rank == 5)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "three dimensions have no gradient");
-    bool biased = op_input(call, 2) != NULL;
-    direction_of(call)->backward(
-        &spec, call->inputs[0]->data, op_gradient_of(gradient, 0),
-        op_gradient_to(gradient, 0), op_gradient_to(gradient, 1),
-        biased ? op_gradient_to(gradient, 2) : NULL);
+        return volume_conv_backward(&spec, &depth, direction->backward,
+                                    direction->kind == KERNEL_DECONV, src, &by,
+                                    call->cancel, err);
+    direction->backward(&spec, src, by.by_dst, by.by_src, by.by_weight,
+                        by.by_bias);
     return 0;
 }
 

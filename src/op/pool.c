@@ -205,13 +205,13 @@ static int gradient(const struct op_call *call,
     struct depth depth;
     if (pool_spec_of(call, &spec, &depth, err) < 0)
         return -1;
-    if (call->inputs[0]->shape.rank == 5)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "three dimensions have no gradient");
-    if (op_gradient_to(gradient, 0))
+    float *by_src = op_gradient_to(gradient, 0);
+    if (by_src && call->inputs[0]->shape.rank == 5)
+        return volume_pool_backward(&spec, &depth, call->inputs[0]->data,
+                                    op_gradient_of(gradient, 0), by_src, err);
+    if (by_src)
         reference_pool_backward(&spec, call->inputs[0]->data,
-                                op_gradient_of(gradient, 0),
-                                op_gradient_to(gradient, 0));
+                                op_gradient_of(gradient, 0), by_src);
     return 0;
 }
 

@@ -26,6 +26,10 @@ void volume_give(struct shape *shape, int64_t depth, int64_t height,
 
 typedef void volume_compute(const struct conv_spec *plane, const float *src,
                             float *dst);
+/* reference_conv_backward or its like. */
+typedef void volume_backward(const struct conv_spec *plane, const float *src,
+                             const float *gradient, float *src_gradient,
+                             float *weight_gradient, float *bias_gradient);
 
 /*
  * Convolution, transposed or not: src (n, ic, d, ih, iw), plane->weight
@@ -36,8 +40,24 @@ int volume_conv(const struct conv_spec *plane, const struct depth *depth,
                 volume_compute *compute, bool transposed, const float *src,
                 float *dst, const struct cancel *cancel, struct error *err);
 
+/* The gradients of a convolution by its operands; NULL: not wanted. */
+struct volume_gradients {
+    const float *by_dst;
+    float *by_src, *by_weight, *by_bias;
+};
+int volume_conv_backward(const struct conv_spec *plane,
+                         const struct depth *depth, volume_backward *backward,
+                         bool transposed, const float *src,
+                         const struct volume_gradients *gradients,
+                         const struct cancel *cancel, struct error *err);
+
 /* Pooling: src (n, c, d, ih, iw), dst (n, c, out, oh, ow) written. */
 int volume_pool(const struct pool_spec *plane, const struct depth *depth,
                 const float *src, float *dst, struct error *err);
+/* A maximum's gradient goes to the first slice that has it. */
+int volume_pool_backward(const struct pool_spec *plane,
+                         const struct depth *depth, const float *src,
+                         const float *gradient, float *src_gradient,
+                         struct error *err);
 
 #endif

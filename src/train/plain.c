@@ -36,12 +36,21 @@ static void prepare(struct network *network, struct step *step, int64_t shard,
             p->output_pointers[i] = NULL;
 }
 
+/* An error says whose it is. */
+static int named(const struct prepared *p, int result, struct error *err)
+{
+    if (result < 0 && err->code != ERROR_CANCELLED)
+        error_prefix(err, "node '%s' (%s)", p->call.node->name,
+                     p->call.node->type);
+    return result;
+}
+
 int plain_forward(struct network *network, struct step *step, int64_t shard,
                   struct error *err)
 {
     struct prepared p;
     prepare(network, step, shard, &p);
-    return p.call.node->op->run(&p.call, err);
+    return named(&p, p.call.node->op->run(&p.call, err), err);
 }
 
 /* Memory for every gradient that is wanted; those that will be added get it
@@ -110,5 +119,5 @@ int plain_backward(struct network *network, struct step *step, int64_t shard,
     if (result == 0)
         result = p.call.node->op->gradient(&p.call, &gradient, err);
     collect(network, step, shard, &p, result == 0);
-    return result;
+    return named(&p, result, err);
 }

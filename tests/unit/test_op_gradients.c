@@ -214,11 +214,6 @@ static void check_case(const struct op_case *row, bool training,
         double base = loss(&trial);
         int result =
             trial.call.node->op->gradient(&trial.call, &trial.gradient, &err);
-        if (trial.inputs[0].shape.rank == 5 && result < 0) {
-            assert_int_equal(err.code, ERROR_UNSUPPORTED);
-            trial_release(&trial);
-            return;
-        }
         good(result, row, &err);
         for (int i = 0; i < trial.call.node->input_count; i++)
             for (int64_t j = 0; has_gradient(&trial, i) &&
@@ -260,9 +255,9 @@ static void unwanted_gradients_are_not_computed(void **state)
         if (trial_init(&trial, &op_cases[i], false)) {
             loss(&trial);
             memset(trial.by_input_pointers, 0, sizeof trial.by_input_pointers);
-            if (trial.call.node->op->gradient(&trial.call, &trial.gradient,
-                                              &err) < 0)
-                assert_int_equal(err.code, ERROR_UNSUPPORTED);
+            good(trial.call.node->op->gradient(&trial.call, &trial.gradient,
+                                               &err),
+                 &op_cases[i], &err);
         }
         trial_release(&trial);
     }

@@ -1,6 +1,6 @@
 """Asks PyTorch whether one step of training moves known networks the same way.
 
-usage: step.py PROGRAM FOLDER [NAME ...]     (names: images.FEW and bert)
+usage: step.py PROGRAM FOLDER [NAME ...]     (names: images.FEW and others)
 
 Batch norms are folded or frozen. `PROGRAM tune` takes one step of plain
 gradient descent on one batch; what it did to the stored weights, divided by
@@ -33,7 +33,7 @@ SAMPLES = 4
 TOLERANCE = 5e-2
 # What rounding of the stored weights may hide of the gradient.
 HIDDEN = 1e-3
-NAMES = [*images.FEW, 'bert']
+NAMES = [*images.FEW, 'bert', 'resampled']
 
 
 def folded(network):

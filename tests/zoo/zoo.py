@@ -20,6 +20,7 @@ import onnx
 import torch
 
 from images import FEW, MORE, SEGMENTATION, image_network
+from parts import PARTS
 from sequences import SEQUENCES
 
 TOLERANCE = 1e-3
@@ -28,15 +29,16 @@ LEAST_SPREAD = 0.05
 OPSETS = [int(opset) for opset in os.environ.get('OPSETS', '13 17').split()]
 SAMPLES = 2
 SECONDS = 600
-USUAL = [*FEW, *SEGMENTATION, *SEQUENCES]
-ALL = [*USUAL, *MORE]
+USUAL = [*FEW, *SEGMENTATION, *SEQUENCES, *PARTS]
+ALL = [*FEW, *SEGMENTATION, *SEQUENCES, *MORE, *PARTS]
+MADE = {**SEQUENCES, **PARTS}
 
 
 def build(name):
     """The network and its inputs by name."""
     torch.manual_seed(20 + ALL.index(name))
-    if name in SEQUENCES:
-        network, inputs = SEQUENCES[name](SAMPLES)
+    if name in MADE:
+        network, inputs = MADE[name](SAMPLES)
     else:
         network, inputs = image_network(name, SAMPLES)
     return network.eval(), inputs
