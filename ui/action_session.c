@@ -38,8 +38,7 @@ void do_pause(struct app *app, int unused)
     app->state.paused = !app->state.paused;
     if (app->backend->pause != NULL)
         app->backend->pause(app, app->state.paused);
-    app_say(app, ROLE_TEXT,
-            app->state.paused ? "paused - P goes on" : "going on");
+    app_say(app, ROLE_TEXT, app->state.paused ? "P goes on" : "going on");
 }
 
 void do_cancel(struct app *app, int unused)

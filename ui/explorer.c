@@ -428,12 +428,12 @@ static bool ask_resume(struct explorer *e,
                        const struct session_leftover *leftover)
 {
     struct app *app = &e->app;
-    int64_t age = ((int64_t)time(NULL) - leftover->modified) / 60;
+    char age[32];
+    int64_t seconds = (int64_t)time(NULL) - leftover->modified;
     snprintf(app->state.resume, sizeof app->state.resume,
-             "%s: %d edit%s, last %lld minute%s ago",
-             path_name(leftover->model_path), leftover->commands,
-             leftover->commands == 1 ? "" : "s", (long long)age,
-             age == 1 ? "" : "s");
+             "%s: %d edit%s, last %s ago", path_name(leftover->model_path),
+             leftover->commands, leftover->commands == 1 ? "" : "s",
+             clock_age_text(seconds > 0 ? seconds : 0, age, sizeof age));
     app->state.overlay = OVERLAY_RESUME;
     app->dirty = true;
     run(e, true);

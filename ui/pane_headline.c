@@ -270,6 +270,22 @@ static void draw_hints(const struct app *app, struct line *line)
         add(line, ROLE_DIM, "  · h/l ±1%%  H/L ±10%%  s set  u undo");
 }
 
+/* What goes on: as many parts as there is room for. */
+static void draw_state(const struct app *app, struct line *line, int parts)
+{
+    surface_fill(line->surface, line->row, 0, 1, line->end, ROLE_TEXT, ' ');
+    line->column = 1;
+    if (parts > 0)
+        draw_progress(app, line);
+    if (parts > 1)
+        draw_work(app, line);
+    if (parts > 2)
+        draw_noise(app, line);
+    line->column += parts > 0 ? 2 : 0;
+}
+
+/* A message that was said just now is read in full: what goes on makes room,
+ * for trouble all of it. */
 void status_draw(struct app *app, struct surface *surface)
 {
     const struct state *state = &app->state;
@@ -277,21 +293,16 @@ void status_draw(struct app *app, struct surface *surface)
     const struct message *message =
         state->message_fresh ? &state->messages[state->message_count - 1]
                              : NULL;
-    draw_progress(app, &line);
-    draw_work(app, &line);
-    draw_noise(app, &line);
+    int parts = 3, least = message && message->role != ROLE_TEXT ? 0 : 1;
+    draw_state(app, &line, parts);
     if (message == NULL) {
+        line.column -= 2;
         draw_hints(app, &line);
         return;
     }
     int width = surface_width(message->text);
-    if (line.column + 3 + width >= surface->columns &&
-        message->role != ROLE_TEXT) { /* trouble is read in full */
-        surface_fill(surface, line.row, 0, 1, surface->columns, ROLE_TEXT, ' ');
-        line.column = 1;
-    } else {
-        line.column += 2;
-    }
+    while (parts > least && line.column + 1 + width >= surface->columns)
+        draw_state(app, &line, --parts);
     widget_clip(surface, line.row, line.column,
                 surface->columns - line.column - 1, message->role,
                 message->text);

@@ -427,10 +427,9 @@ static void draw_legend(const struct place *p, int row)
 {
     int used = surface_text(p->surface, row, 1, -1, ROLE_DIM, heat_legend);
     surface_printf(p->surface, row, used + 3, -1, ROLE_TEXT,
-                   "s %s  r again  o rank  b plan  Tab%s",
+                   "s %s  r again  o rank  b plan  Tab all%s",
                    p->app->view.working ? "stop" : "start",
-                   p->wide ? " all  Enter set  E csv  p criterion  c cliff"
-                           : "");
+                   p->wide ? "  Enter set  E csv  p criterion  c cliff" : "");
 }
 
 void sensitivity_draw(struct app *app, struct surface *surface)

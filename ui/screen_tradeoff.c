@@ -105,7 +105,7 @@ void tradeoff_draw(struct app *app, struct surface *surface)
         front += view->points[i].front;
     }
     snprintf(path, sizeof path,
-             "trade-off   x %s %s  y accuracy %%   %d tried, %d on front",
+             "trade-off   accuracy %% by %s %s   %d tried, %d on front",
              view_axis_name(app->state.axis), view_axis_unit(app->state.axis),
              tried, front);
     title_draw(app, surface, path);

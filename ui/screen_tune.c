@@ -42,6 +42,7 @@ static bool find_ranges(const struct curve *curve, double base, struct range *x,
     bool any = xs > 0;
     values[count++] = base;
     *x = range_of(values + room, xs);
+    x->low = x->low < 0 ? 0 : x->low; /* of a single point, padded */
     *y = range_pad(range_of(values, count), 0.05);
     free(values);
     return any;
@@ -74,8 +75,9 @@ static void draw_curve(struct surface *surface, const struct axes *axes,
         double high[2] = {p->x, curve->scale * p->high};
         if (isfinite(low[1]) && isfinite(high[1]))
             line_to(&canvas, axes, low, high, ROLE_DIM);
-        if (isfinite(last[1]) && isfinite(at[1]))
-            line_to(&canvas, axes, last, at, ROLE_FRONT);
+        if (isfinite(at[1])) /* the first one is a dot */
+            line_to(&canvas, axes, isfinite(last[1]) ? last : at, at,
+                    ROLE_FRONT);
         memcpy(last, at, sizeof last);
     }
     canvas_draw(&canvas, surface, axes->inner.row, axes->inner.column);

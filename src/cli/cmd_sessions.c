@@ -1,4 +1,5 @@
 /* espalier sessions: what explorer sessions left, and away with it. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/print.h"
@@ -6,20 +7,6 @@
 
 #include <stdio.h>
 #include <time.h>
-
-static const char *age_text(int64_t seconds, char *text, size_t bytes)
-{
-    static const struct {
-        int64_t seconds;
-        const char *name;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-    size_t unit = 0;
-    while (unit < 3 && seconds < 2 * units[unit].seconds)
-        unit++;
-    snprintf(text, bytes, "%lld %s", (long long)(seconds / units[unit].seconds),
-             units[unit].name);
-    return text;
-}
 
 static int64_t age_of(const struct session_files *files)
 {
@@ -78,7 +65,7 @@ static int print_text(const struct session_list *list, struct error *err)
     for (size_t i = 0; i < list->count; i++) {
         const struct session_files *files = &list->items[i];
         bytes += files->bytes;
-        table_add(&table, "%s", age_text(age_of(files), age, sizeof age));
+        table_add(&table, "%s", clock_age_text(age_of(files), age, sizeof age));
         table_add(&table, "%s", bytes_text(files->bytes, size, sizeof size));
         table_add(&table, "%d", files->commands);
         table_add(&table, "%s",

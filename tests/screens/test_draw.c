@@ -139,6 +139,10 @@ static void tuning_is_two_curves(void **state)
              "89.30");
     assert_drawn("draw-tune-80x24", 24, 80);
     assert_drawn("draw-tune-140x40", 40, 140);
+    app_say(&app, ROLE_TEXT,
+            "one epoch more, from a tenth of the highest "
+            "rate");
+    assert_drawn("draw-tune-said-80x24", 24, 80);
     press("Esc");
     assert_drawn("draw-tune-discard-80x24", 24, 80);
     press("n");

@@ -181,7 +181,7 @@ static void plot_cursor_loads_a_variant(void **state)
     terminal_press(terminal, "s");
     terminal_press(terminal, "95\r");
     terminal_press(terminal, "3xx");
-    assert_shows("x nonzeros %");
+    assert_shows("accuracy % by nonzeros %");
     assert_shows("variant 1");
     terminal_press(terminal, "l"); /* the dense model has all weights */
     assert_shows("variant 0");
