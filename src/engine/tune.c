@@ -384,10 +384,12 @@ static int begin(struct tuning *t, const struct dataset *data,
 {
     const struct setup *setup = work_setup(t->work);
     const struct graph *dense = onnx_graph(session_model(setup->session));
+    const char *name = session_options(setup->session)->model_path;
     if (tune_masks_init(&t->masks, t->work, err) < 0)
         return -1;
     const struct tune_request request = {.options = t->order->options,
                                          .model = t->masks.begin,
+                                         .name = name,
                                          .teacher = dense,
                                          .dataset = data,
                                          .transform =

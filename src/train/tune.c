@@ -114,7 +114,7 @@ static int make(struct tune *tune, const struct tune_request *request,
     if (distils && !request->teacher)
         return error_set(err, ERROR_USAGE, "no model to distil from");
     if (network_create(&tune->network, request->model, &options, err) < 0)
-        return -1;
+        return request->name ? error_prefix(err, "%s", request->name) : -1;
     options.frozen_statistics = true;
     if (distils &&
         network_create(&tune->teacher, request->teacher, &options, err) < 0)

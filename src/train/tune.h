@@ -31,6 +31,7 @@ struct tune_options tune_defaults(void);
 struct tune_request {
     struct tune_options options;
     const struct graph *model;   /* resolved template, weights as they begin */
+    const char *name;            /* of its file, for errors; may be NULL */
     const struct graph *teacher; /* the dense model; needed to distil */
     const struct dataset *dataset;
     struct transform transform;

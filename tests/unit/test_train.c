@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "dataset/dataset.h"
 #include "onnx/model.h"
+#include "topology.h"
 #include "train/evidence.h"
 #include "train/tune.h"
 
@@ -490,6 +491,35 @@ static void wrong_options_are_one_clear_line(void **state)
 /* --- evidence --- */
 
 /* The mean gradient of single samples is the gradient of their batch. */
+/* Said before anything is trained, with the file, the node and its type. */
+static void what_hands_no_gradient_back_is_named(void **state)
+{
+    (void)state;
+    static const struct topology topology = {"hard",
+                                             "in x ?x1x28x28\n"
+                                             "const w 784x5\nconst v 5x5\n"
+                                             "f = Flatten x\n"
+                                             "a = MatMul f w\n"
+                                             "h = Hardmax a\n"
+                                             "y = MatMul h v\nout y\n",
+                                             NULL};
+    struct fixture f;
+    struct tune *tune;
+    struct error err = {0};
+    struct graph *graph = topology_build(&topology);
+    open_fixture(&f, "data/mlp.onnx");
+    f.request.model = graph;
+    f.request.name = "folder/hard.onnx";
+    assert_int_equal(tune_create(&tune, &f.request, &err), -1);
+    assert_int_equal(err.code, ERROR_UNSUPPORTED);
+    assert_string_equal(
+        err.message,
+        "folder/hard.onnx: node 'Hardmax_2' (Hardmax, 3 of 4): has no "
+        "gradient");
+    graph_drop(graph);
+    close_fixture(&f);
+}
+
 static void evidence_sums_over_batches(void **state)
 {
     (void)state;
@@ -544,6 +574,7 @@ int main(void)
         cmocka_unit_test(distillation_needs_a_teacher),
         cmocka_unit_test(rewinding_brings_the_weights_back_under_the_masks),
         cmocka_unit_test(wrong_options_are_one_clear_line),
+        cmocka_unit_test(what_hands_no_gradient_back_is_named),
         cmocka_unit_test(evidence_sums_over_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
