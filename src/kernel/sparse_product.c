@@ -21,78 +21,91 @@ static float weight_at(const struct product_spec *p, int64_t output, int64_t in)
         ->weight[p->transposed ? in * p->out + output : output * p->in + in];
 }
 
-static size_t bias_bytes(const struct product_spec *p)
+/* Of outputs rounded up to quartets. */
+static size_t bias_bytes(int64_t outputs)
 {
-    return align_up((size_t)ceil_divide(p->out, SPARSE_ROWS) * SPARSE_ROWS *
+    return align_up((size_t)ceil_divide(outputs, SPARSE_ROWS) * SPARSE_ROWS *
                     sizeof(float));
 }
 
-static void put_bias(const struct product_spec *p, float *bias)
+static void put_bias(const float *from, int64_t outputs, float *bias)
 {
-    if (p->bias != NULL)
-        memcpy(bias, p->bias, (size_t)p->out * sizeof *bias);
+    if (from != NULL)
+        memcpy(bias, from, (size_t)outputs * sizeof *bias);
 }
 
-/* One block of 16 inputs; whether any is kept. */
-static bool chunk_at(const struct product_spec *p, int64_t output,
-                     int64_t chunk, float weights[PRODUCT_INPUTS])
+/* Sums of all outputs that wait. */
+static size_t waiting_bytes(int64_t outputs)
 {
-    int64_t first = chunk * PRODUCT_INPUTS;
+    return bias_bytes(outputs) * SPARSE_BLOCK;
+}
+
+/* One block of a list's inputs for one output; whether any is kept. */
+static bool chunk_at(const struct sparse_problem *p, int64_t list,
+                     int64_t output, float weights[PRODUCT_INPUTS])
+{
+    const struct conv_spec *c = &p->conv;
+    int64_t chunks = ceil_divide(c->ic, PRODUCT_INPUTS), taps = c->kh * c->kw;
+    int64_t first = list % chunks * PRODUCT_INPUTS, tap = list / chunks;
     bool any = false;
-    for (int64_t i = 0; i < PRODUCT_INPUTS; i++) {
-        weights[i] = first + i < p->in ? weight_at(p, output, first + i) : 0;
-        any = any || weights[i] != 0.0F;
+    for (int64_t k = 0; k < PRODUCT_INPUTS; k++) {
+        int64_t i = first + k;
+        weights[k] = 0;
+        if (i < c->ic)
+            weights[k] =
+                c->weight[p->transposed ? i * c->oc + output
+                                        : (output * c->ic + i) * taps + tap];
+        any = any || weights[k] != 0.0F;
     }
     return any;
 }
 
 /* Returns the number of blocks. */
-static int64_t chunk_header(const struct product_spec *p,
+static int64_t chunk_header(const struct sparse_problem *p,
                             struct product_packed *h)
 {
+    const struct conv_spec *c = &p->conv;
     float weights[PRODUCT_INPUTS];
     int64_t count = 0;
     memset(h, 0, sizeof *h);
-    h->lists = ceil_divide(p->in, PRODUCT_INPUTS);
-    for (int64_t c = 0; c < h->lists; c++)
-        for (int64_t o = 0; o < p->out; o++)
-            count += chunk_at(p, o, c, weights);
+    h->lists = ceil_divide(c->ic, PRODUCT_INPUTS) * c->kh * c->kw;
+    for (int64_t list = 0; list < h->lists; list++)
+        for (int64_t o = 0; o < c->oc; o++)
+            count += chunk_at(p, list, o, weights);
     h->starts = align_up(sizeof *h);
     h->bias = h->starts + align_up((size_t)(h->lists + 1) * sizeof(int32_t));
-    h->outputs = h->bias + bias_bytes(p);
+    h->outputs = h->bias + bias_bytes(c->oc);
     h->weights = h->outputs + align_up((size_t)count * sizeof(int32_t));
     return count;
 }
 
-size_t sparse_product_image16_chunk_pack_bytes(const struct kernel_spec *spec)
+static size_t chunk_pack_bytes(const struct kernel_spec *spec)
 {
+    struct sparse_problem p;
     struct product_packed h;
-    int64_t count = chunk_header(&spec->product, &h);
+    sparse_problem_of(&p, spec, LAYOUT_IMAGE16);
+    int64_t count = chunk_header(&p, &h);
     return h.weights + (size_t)count * PRODUCT_INPUTS * sizeof(float);
 }
 
-void sparse_product_image16_chunk_pack(const struct kernel_spec *spec,
-                                       void *packed)
+static void chunk_pack(const struct kernel_spec *spec, void *packed)
 {
-    const struct product_spec *p = &spec->product;
+    struct sparse_problem p;
     struct product_packed h;
-    int64_t count = chunk_header(p, &h), at = 0;
+    sparse_problem_of(&p, spec, LAYOUT_IMAGE16);
+    int64_t count = chunk_header(&p, &h), at = 0;
     char *base = packed;
     int32_t *starts = (int32_t *)(void *)(base + h.starts);
     int32_t *outputs = (int32_t *)(void *)(base + h.outputs);
     float(*weights)[PRODUCT_INPUTS] = (void *)(base + h.weights);
     memset(packed, 0, h.outputs);
     memcpy(packed, &h, sizeof h);
-    put_bias(p, (float *)(void *)(base + h.bias));
-    for (int64_t c = 0; c < h.lists; c++) {
-        starts[c] = (int32_t)at;
-        for (int64_t o = 0; at < count && o < p->out; o++) {
-            if (!chunk_at(p, o, c, weights[at]))
-                continue;
-            outputs[at++] = (int32_t)o;
-            if (at == count)
-                break;
-        }
+    put_bias(p.conv.bias, p.conv.oc, (float *)(void *)(base + h.bias));
+    for (int64_t list = 0; list < h.lists; list++) {
+        starts[list] = (int32_t)at;
+        for (int64_t o = 0; at < count && o < p.conv.oc; o++)
+            if (chunk_at(&p, list, o, weights[at]))
+                outputs[at++] = (int32_t)o;
     }
     starts[h.lists] = (int32_t)count;
 }
@@ -139,7 +152,7 @@ static int64_t quartet_header(const struct product_spec *p,
     }
     h->starts = align_up(sizeof *h);
     h->bias = h->starts + align_up((size_t)starts * sizeof(int32_t));
-    h->weights = h->bias + bias_bytes(p);
+    h->weights = h->bias + bias_bytes(p->out);
     return all;
 }
 
@@ -180,7 +193,7 @@ void sparse_product_image16_quartet_pack(const struct kernel_spec *spec,
     int64_t end = 0;
     memset(packed, 0, h.weights);
     memcpy(packed, &h, sizeof h);
-    put_bias(p, (float *)(void *)(base + h.bias));
+    put_bias(p->bias, p->out, (float *)(void *)(base + h.bias));
     for (int64_t list = 0; list < h.slices * h.lists; list++) {
         int64_t words[SPARSE_SETS], at[SPARSE_SETS];
         count_sets(p, &h, list, words);
@@ -193,11 +206,6 @@ void sparse_product_image16_quartet_pack(const struct kernel_spec *spec,
     }
 }
 
-bool sparse_product_image16_chunk_serves(const struct kernel_spec *spec)
-{
-    return sparse_product_image16_serves(spec);
-}
-
 bool sparse_product_image16_quartet_serves(const struct kernel_spec *spec)
 {
     const struct product_spec *p = &spec->product;
@@ -206,18 +214,45 @@ bool sparse_product_image16_quartet_serves(const struct kernel_spec *spec)
            2 * (double)p->in * (double)p->out < INT32_MAX;
 }
 
-size_t sparse_product_image16_chunk_scratch_bytes(
-    const struct kernel_spec *spec, int64_t src_border)
-{
-    (void)spec;
-    (void)src_border;
-    return 0;
-}
-
 size_t sparse_product_image16_quartet_scratch_bytes(
     const struct kernel_spec *spec, int64_t src_border)
 {
     (void)src_border;
-    return (size_t)ceil_divide(spec->product.out, SPARSE_ROWS) * SPARSE_ROWS *
-           SPARSE_BLOCK * sizeof(float);
+    return waiting_bytes(spec->product.out);
 }
+
+#define CHUNK_FACES(method, is_served, outputs)                                \
+    bool sparse_##method##_serves(const struct kernel_spec *spec)              \
+    {                                                                          \
+        return is_served;                                                      \
+    }                                                                          \
+    size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec)        \
+    {                                                                          \
+        return chunk_pack_bytes(spec);                                         \
+    }                                                                          \
+    void sparse_##method##_pack(const struct kernel_spec *spec, void *packed)  \
+    {                                                                          \
+        chunk_pack(spec, packed);                                              \
+    }                                                                          \
+    size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
+                                           int64_t src_border)                 \
+    {                                                                          \
+        (void)src_border;                                                      \
+        return waiting_bytes(outputs);                                         \
+    }
+
+/* Where enough blocks share the inputs of a pixel and enough of them add to a
+ * sum: fewer wait for each other, or for sums that begin and end. */
+static bool pays_by_pixel(const struct conv_spec *c)
+{
+    enum { OUTPUTS = 64, LISTS = 16, BOTH = 2048 };
+    int64_t lists = ceil_divide(c->ic, PRODUCT_INPUTS) * c->kh * c->kw;
+    return c->groups == 1 && c->oc >= OUTPUTS && lists >= LISTS &&
+           c->oc * lists >= BOTH;
+}
+
+CHUNK_FACES(conv_image16_chunk,
+            sparse_conv_image16_serves(spec) && pays_by_pixel(&spec->conv),
+            spec->conv.oc)
+CHUNK_FACES(product_image16_chunk, sparse_product_image16_serves(spec),
+            spec->product.out)

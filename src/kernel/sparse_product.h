@@ -1,11 +1,12 @@
 /*
- * Products of blocks of 16 images (IMAGE16) whose zeros have structure. A
- * vector of images is all that a weight feeds, so that loads decide: weights
- * anywhere pay one of a whole vector for every multiplication.
+ * Products, and convolutions as a product for every pixel, of blocks of 16
+ * images (IMAGE16) whose zeros have structure. A vector of images is all that a
+ * weight feeds, so that loads decide: weights anywhere pay one of a whole
+ * vector for every multiplication.
  *
  *   chunk    16 weights of one output for as many inputs in a row (1x16): the
- *            inputs stay in registers while every output that has such a block
- *            adds it to its sum in memory
+ *            inputs of a pixel stay in registers while every output that has
+ *            such a block adds it to its sum, which waits in scratch
  *   quartet  four outputs are summed together, and an input is loaded once for
  *            those of them that keep its weight (N:M); entries as in
  *            sparse_pack.h, sorted by set. Inputs go in slices that fit the
@@ -19,10 +20,10 @@
 enum { PRODUCT_INPUTS = 16 };
 
 /* Packed: this; where each list begins, and the end; bias (outputs rounded up
- * to quartets). A chunk's list is that of 16 inputs: the outputs of its blocks,
- * ascending, and (16 each, 64-byte aligned) their weights. A quartet's lists
- * are (slice, quartet), each with SPARSE_SETS starts: where its sets end, in
- * words, that of the empty set where the first begins. */
+ * to quartets). A chunk's list is that of (tap, 16 inputs): the outputs of its
+ * blocks, ascending, and (16 each, 64-byte aligned) their weights. A quartet's
+ * lists are (slice, quartet), each with SPARSE_SETS starts: where its sets end,
+ * in words, that of the empty set where the first begins. */
 struct product_packed {
     int64_t lists, slices;
     size_t starts, bias, outputs, weights; /* bytes from here */
@@ -34,6 +35,7 @@ struct product_packed {
     void sparse_##method##_pack(const struct kernel_spec *spec, void *packed); \
     size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
                                            int64_t src_border);
+SPARSE_FACES(conv_image16_chunk)
 SPARSE_FACES(product_image16_chunk)
 SPARSE_FACES(product_image16_quartet)
 #undef SPARSE_FACES

@@ -21,7 +21,7 @@ enum { INPUTS_HELD = 4, CHUNK_SUMS = 1, TURN = 4, WAYS_1 = 2, WAYS_2 = 1 };
 enum { INPUTS_HELD = 4, CHUNK_SUMS = 1, TURN = 2, WAYS_1 = 1, WAYS_2 = 1 };
 #endif
 
-/* One call for one block of images. */
+/* One call: a pixel of one block of images, or the block of a product. */
 struct product_call {
     struct run run; /* the activation */
     const struct product_packed *packed;
@@ -32,6 +32,8 @@ struct product_call {
     int64_t in, first, last; /* inputs; outputs [first, last) */
     const float *src, *other;
     float *dst, *waiting;
+    int64_t src_plane, dst_plane; /* floats from one channel to the next */
+    bool ahead;                   /* whether a pixel follows in the row */
 };
 
 ALWAYS_INLINE vec product_activated(const struct run *r, vec v)
@@ -40,23 +42,27 @@ ALWAYS_INLINE vec product_activated(const struct run *r, vec v)
                    : vec_clamp(v, vec_all(r->low), vec_all(r->high));
 }
 
-/* Blocks [at, end) of a chunk: inputs [first, first + INPUTS_HELD) of each for
- * TURN vectors of images from `lane` on. */
-ALWAYS_INLINE void add_held(const struct product_call *c, int64_t chunk,
-                            int64_t first, int64_t at, int64_t end,
-                            int64_t lane)
+/* Blocks [at, end) of a chunk whose first input is `input`: inputs [first,
+ * first
+ * + INPUTS_HELD) of each for TURN vectors of images from `lane` on. step:
+ * floats to what the next pixel reads, 0: that need not be fetched. */
+ALWAYS_INLINE void add_held(const struct product_call *c, const float *from,
+                            int64_t input, int64_t first, int64_t at,
+                            int64_t end, int64_t lane, int64_t step)
 {
-    int64_t input = chunk * PRODUCT_INPUTS + first, left = c->in - input;
-    const float *src = c->src + input * SPARSE_BLOCK + lane;
+    int64_t left = c->in - input - first;
+    const float *src = from + (input + first) * c->src_plane + lane;
     vec x[INPUTS_HELD * TURN];
 #pragma GCC unroll 16
     for (int i = 0; i < INPUTS_HELD * TURN; i++)
-        x[i] = i / TURN < left ? vec_load_once(src + i / TURN * SPARSE_BLOCK +
+        x[i] = i / TURN < left ? vec_load_once(src + i / TURN * c->src_plane +
                                                i % TURN * LANES)
                                : vec_all(0.0F);
+    for (int i = 0; step > 0 && lane == 0 && i < INPUTS_HELD && i < left; i++)
+        __builtin_prefetch(src + i * c->src_plane + step);
     for (; at < end; at++) {
         const float *weight = c->weights[at] + first;
-        float *to = c->dst + (int64_t)c->outputs[at] * SPARSE_BLOCK + lane;
+        float *to = c->waiting + (int64_t)c->outputs[at] * SPARSE_BLOCK + lane;
         vec sum[CHUNK_SUMS * TURN];
 #pragma GCC unroll 8
         for (int j = 0; j < CHUNK_SUMS * TURN; j++)
@@ -92,28 +98,65 @@ static int64_t blocks_before(const int32_t *outputs, int64_t at, int64_t end,
     return at;
 }
 
-/* Sums begin and wait where they are wanted. */
-static void run_product_chunks(const struct product_call *c)
+/* All chunks of one tap that reads at `from`. */
+static void add_tap(const struct product_call *c, const float *from,
+                    int64_t tap, int64_t step)
 {
-    for (int64_t o = c->first; o < c->last; o++)
-        for (int64_t j = o * SPARSE_BLOCK; j < (o + 1) * SPARSE_BLOCK;
-             j += LANES) {
-            vec v = vec_all(c->bias[o]);
-            if (c->other != NULL)
-                v = vec_add(v, vec_load(c->other + j));
-            vec_store(c->dst + j, v);
-        }
-    for (int64_t chunk = 0; chunk < c->packed->lists; chunk++) {
-        int64_t at = c->starts[chunk], end = c->starts[chunk + 1];
-        at = blocks_before(c->outputs, at, end, c->first);
-        end = blocks_before(c->outputs, at, end, c->last);
+    int64_t chunks = (c->in + PRODUCT_INPUTS - 1) / PRODUCT_INPUTS;
+    for (int64_t chunk = 0; chunk < chunks; chunk++) {
+        const int32_t *start = c->starts + tap * chunks + chunk;
+        int64_t at = blocks_before(c->outputs, start[0], start[1], c->first);
+        int64_t end = blocks_before(c->outputs, at, start[1], c->last);
         for (int64_t i = 0; at < end && i < PRODUCT_INPUTS; i += INPUTS_HELD)
             for (int64_t lane = 0; lane < SPARSE_BLOCK; lane += TURN * LANES)
-                add_held(c, chunk, i, at, end, lane);
+                add_held(c, from, chunk * PRODUCT_INPUTS, i, at, end, lane,
+                         step);
     }
-    for (int64_t j = c->first * SPARSE_BLOCK; j < c->last * SPARSE_BLOCK;
-         j += LANES)
-        vec_store(c->dst + j, product_activated(&c->run, vec_load(c->dst + j)));
+}
+
+static void begin_sums(const struct product_call *c)
+{
+    for (int64_t o = c->first; o < c->last; o++)
+        for (int64_t j = 0; j < SPARSE_BLOCK; j += LANES)
+            vec_store(c->waiting + o * SPARSE_BLOCK + j, vec_all(c->bias[o]));
+}
+
+static void finish_sums(const struct product_call *c)
+{
+    for (int64_t o = c->first; o < c->last; o++)
+        for (int64_t j = 0; j < SPARSE_BLOCK; j += LANES) {
+            vec v = vec_load(c->waiting + o * SPARSE_BLOCK + j);
+            int64_t to = o * c->dst_plane + j;
+            if (c->other != NULL)
+                v = vec_add(v, vec_load(c->other + to));
+            if (c->ahead && j == 0)
+                __builtin_prefetch(c->dst + to + SPARSE_BLOCK, 1);
+            vec_store(c->dst + to, product_activated(&c->run, v));
+        }
+}
+
+static void run_product_chunks(const struct product_call *c)
+{
+    begin_sums(c);
+    add_tap(c, c->src, 0, 0);
+    finish_sums(c);
+}
+
+/* Pixel (y, x) of a convolution. */
+static void run_pixel_chunks(const struct product_call *c, int64_t y, int64_t x)
+{
+    const struct conv_spec *v = c->run.conv;
+    begin_sums(c);
+    for (int64_t tap = 0; tap < v->kh * v->kw; tap++) {
+        int64_t kx = tap % v->kw;
+        int64_t iy = y * v->sh - v->pad_top + tap / v->kw * v->dh;
+        int64_t ix = x * v->sw - v->pad_left + kx * v->dw;
+        bool reaches = c->ahead && kx == v->kw - 1 && ix + v->sw < v->iw;
+        if (iy >= 0 && iy < v->ih && ix >= 0 && ix < v->iw)
+            add_tap(c, c->src + (iy * v->iw + ix) * SPARSE_BLOCK, tap,
+                    reaches ? v->sw * SPARSE_BLOCK : 0);
+    }
+    finish_sums(c);
 }
 
 /* Keeps a sum in memory where registers do not reach for those of all four
@@ -212,12 +255,9 @@ static void run_product_quartets(const struct product_call *c)
                 run_product_quartet(c, slice, q, at);
 }
 
-static inline void run_product(const struct product_spec *p, const void *packed,
-                               const float *src, float *dst,
-                               const struct epilogue *epilogue,
-                               const float *other, void *scratch,
-                               const struct sparse_part *part,
-                               void (*run)(const struct product_call *))
+static inline struct product_call product_call_of(
+    const void *packed, const struct epilogue *epilogue, void *scratch,
+    const struct sparse_part *part)
 {
     const struct product_packed *h = packed;
     const char *base = packed;
@@ -229,12 +269,22 @@ static inline void run_product(const struct product_spec *p, const void *packed,
         .outputs = (const int32_t *)(const void *)(base + h->outputs),
         .words = (const int32_t *)(const void *)(base + h->weights),
         .weights = (const void *)(base + h->weights),
-        .in = p->in,
         .first = part->first,
         .last = part->last,
-        .waiting = scratch};
-    int64_t blocks = (p->n + SPARSE_BLOCK - 1) / SPARSE_BLOCK;
+        .waiting = scratch,
+        .src_plane = SPARSE_BLOCK,
+        .dst_plane = SPARSE_BLOCK};
     set_activation(&c.run);
+    return c;
+}
+
+static inline void run_product(const struct product_spec *p,
+                               struct product_call c, const float *src,
+                               float *dst, const float *other,
+                               void (*run)(const struct product_call *))
+{
+    int64_t blocks = (p->n + SPARSE_BLOCK - 1) / SPARSE_BLOCK;
+    c.in = p->in;
     for (int64_t b = 0; c.first < c.last && b < blocks; b++) {
         int64_t to = b * p->out * SPARSE_BLOCK;
         c.src = src + b * p->in * SPARSE_BLOCK;
@@ -244,17 +294,54 @@ static inline void run_product(const struct product_spec *p, const void *packed,
     }
 }
 
+static inline void run_pixels_of(const struct conv_spec *v,
+                                 struct product_call c, const float *src,
+                                 float *dst, const float *other,
+                                 const struct sparse_part *part)
+{
+    int64_t blocks = (v->n + SPARSE_BLOCK - 1) / SPARSE_BLOCK;
+    int64_t rows = part->bottom - part->top;
+    c.run.conv = v;
+    c.in = v->ic;
+    c.src_plane = v->ih * v->iw * SPARSE_BLOCK;
+    c.dst_plane = v->oh * v->ow * SPARSE_BLOCK;
+    for (int64_t i = 0; c.first < c.last && i < blocks * rows * v->ow; i++) {
+        int64_t x = i % v->ow, y = part->top + i / v->ow % rows;
+        int64_t block = i / v->ow / rows;
+        int64_t to =
+            block * v->oc * c.dst_plane + (y * v->ow + x) * SPARSE_BLOCK;
+        c.src = src + block * v->ic * c.src_plane;
+        c.dst = dst + to;
+        c.other = other != NULL ? other + to : NULL;
+        c.ahead = x + 1 < v->ow;
+        run_pixel_chunks(&c, y, x);
+    }
+}
+
 #define SPARSE_BY_PRODUCT(name, run)                                           \
     void name(SPARSE_ARGUMENTS);                                               \
     void name(SPARSE_ARGUMENTS)                                                \
     {                                                                          \
         (void)src_border;                                                      \
         (void)dst_border;                                                      \
-        run_product(&spec->product, packed, src, dst, epilogue, other,         \
-                    scratch, part, run);                                       \
+        run_product(&spec->product,                                            \
+                    product_call_of(packed, epilogue, scratch, part), src,     \
+                    dst, other, run);                                          \
+    }
+
+#define SPARSE_BY_PIXELS(name)                                                 \
+    void name(SPARSE_ARGUMENTS);                                               \
+    void name(SPARSE_ARGUMENTS)                                                \
+    {                                                                          \
+        (void)src_border;                                                      \
+        (void)dst_border;                                                      \
+        run_pixels_of(&spec->conv,                                             \
+                      product_call_of(packed, epilogue, scratch, part), src,   \
+                      dst, other, part);                                       \
     }
 
 #define SPARSE_ALL_PRODUCTS(isa)                                               \
+    SPARSE_BY_PIXELS(sparse_conv_image16_chunk_run_##isa)                      \
     SPARSE_BY_PRODUCT(sparse_product_image16_chunk_run_##isa,                  \
                       run_product_chunks)                                      \
     SPARSE_BY_PRODUCT(sparse_product_image16_quartet_run_##isa,                \

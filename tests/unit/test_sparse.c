@@ -39,6 +39,8 @@ static const struct problem_shape shapes[] = {
     {17, 1, 24, 40, 40, 3, 3, 3, 1, 1, 1, 1, 1, 1}, /* several strips */
     {16, 1, 6, 5, 5, 4, 1, 1, 1, 1, 0, 0, 0, 0},
     {33, 1, 3, 4, 6, 5, 3, 3, 1, 1, 0, 1, 1, 0},
+    {17, 1, 50, 3, 5, 67, 3, 3, 1, 1, 1, 1, 1, 1}, /* many channels */
+    {2, 1, 50, 7, 6, 67, 3, 3, 2, 2, 2, 1, 1, 2},
 };
 
 /* n, in, out, transposed */
@@ -217,13 +219,15 @@ static void the_best_family_that_serves_is_found(void **state)
 static void what_a_kernel_cannot_do_is_refused(void **state)
 {
     (void)state;
-    static const float weight[4] = {1, 2, 3, 4};
+    /* As large as the kernel that serves many channels only asks for. */
+    enum { IN = 256, OUT = 128 };
+    static const float weight[IN * OUT] = {1, 2, 3, 4};
     const struct conv_spec good = {.n = 1,
                                    .groups = 1,
-                                   .ic = 2,
+                                   .ic = IN,
                                    .ih = 4,
                                    .iw = 4,
-                                   .oc = 2,
+                                   .oc = OUT,
                                    .oh = 4,
                                    .ow = 4,
                                    .kh = 1,
