@@ -264,7 +264,7 @@ static void what_the_user_did_is_in_the_line(void **state)
     }
 }
 
-enum { MOST_EDITS = 60 };
+enum { MOST_EDITS = 15 };
 
 static void until_known(struct engine *engine, const struct variant *variant)
 {
