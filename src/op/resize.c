@@ -354,56 +354,6 @@ static void resample(const struct resize_taps *taps,
     }
 }
 
-/* An axis that a table leaves as it is. */
-static bool is_kept(const struct resize_axis *axis)
-{
-    bool crop = axis->place == RESIZE_TF_CROP_AND_RESIZE &&
-                (axis->roi_begin != 0 || axis->roi_end != 1);
-    return axis->in == axis->out && axis->scale == 1 && !crop;
-}
-
-/* Resamples axis i of `shape`, which changes; `from` is consumed. */
-static float *resize_axis(const struct resize_plan *plan, int i, float *from,
-                          struct shape *shape, struct error *err)
-{
-    struct resize_taps taps;
-    int64_t outer = op_product(shape, 0, i);
-    int64_t inner = op_product(shape, i + 1, shape->rank);
-    shape->dims[i] = plan->axes[i].out;
-    float *to = op_scratch(shape_elements(shape), err);
-    if (to && resize_taps_init(&taps, &plan->axes[i], err) == 0) {
-        resample(&taps, &plan->axes[i], from, to, outer, inner,
-                 plan->extrapolation);
-        resize_taps_release(&taps);
-    } else {
-        free(to);
-        to = NULL;
-    }
-    free(from);
-    return to;
-}
-
-static int run(const struct op_call *call, struct error *err)
-{
-    struct resize_plan plan;
-    if (plan_of(call, &plan, err) < 0)
-        return -1;
-    struct shape shape = call->inputs[0]->shape;
-    float *data = op_scratch(shape_elements(&shape), err);
-    if (!data)
-        return -1;
-    memcpy(data, call->inputs[0]->data, tensor_bytes(call->inputs[0]));
-    /* The last axis first: it is the smallest copy of the most rows. */
-    for (int i = plan.rank - 1; i >= 0 && data; i--)
-        if (!is_kept(&plan.axes[i]))
-            data = resize_axis(&plan, i, data, &shape, err);
-    if (!data)
-        return -1;
-    memcpy(call->outputs[0]->data, data, tensor_bytes(call->outputs[0]));
-    free(data);
-    return 0;
-}
-
 /* resample turned: (outer, out, inner) back to (outer, in, inner). */
 static void scatter(const struct resize_taps *taps,
                     const struct resize_axis *axis, const float *from,
@@ -423,17 +373,30 @@ static void scatter(const struct resize_taps *taps,
     }
 }
 
-/* resize_axis turned; `from` is consumed. */
-static float *return_axis(const struct resize_plan *plan, int i, float *from,
-                          struct shape *shape, struct error *err)
+/* An axis that a table leaves as it is. */
+static bool is_kept(const struct resize_axis *axis)
 {
+    bool crop = axis->place == RESIZE_TF_CROP_AND_RESIZE &&
+                (axis->roi_begin != 0 || axis->roi_end != 1);
+    return axis->in == axis->out && axis->scale == 1 && !crop;
+}
+
+/* Resamples axis i of `shape`, which changes, or returns what flows back
+ * through it; `from` is consumed. */
+static float *resize_axis(const struct resize_plan *plan, int i, bool back,
+                          float *from, struct shape *shape, struct error *err)
+{
+    const struct resize_axis *axis = &plan->axes[i];
     struct resize_taps taps;
     int64_t outer = op_product(shape, 0, i);
     int64_t inner = op_product(shape, i + 1, shape->rank);
-    shape->dims[i] = plan->axes[i].in;
+    shape->dims[i] = back ? axis->in : axis->out;
     float *to = op_scratch(shape_elements(shape), err);
-    if (to && resize_taps_init(&taps, &plan->axes[i], err) == 0) {
-        scatter(&taps, &plan->axes[i], from, to, outer, inner);
+    if (to && resize_taps_init(&taps, axis, err) == 0) {
+        if (back)
+            scatter(&taps, axis, from, to, outer, inner);
+        else
+            resample(&taps, axis, from, to, outer, inner, plan->extrapolation);
         resize_taps_release(&taps);
     } else {
         free(to);
@@ -443,30 +406,44 @@ static float *return_axis(const struct resize_plan *plan, int i, float *from,
     return to;
 }
 
+/* All axes, the last first: it is the smallest copy of the most rows; back:
+ * the other way round. */
+static int resize_all(const struct op_call *call, bool back,
+                      const struct tensor *from, struct tensor *to,
+                      struct error *err)
+{
+    struct resize_plan plan;
+    if (plan_of(call, &plan, err) < 0)
+        return -1;
+    struct shape shape = from->shape;
+    float *data = op_scratch(shape_elements(&shape), err);
+    if (!data)
+        return -1;
+    memcpy(data, from->data, tensor_bytes(from));
+    for (int k = 0; k < plan.rank && data; k++) {
+        int i = back ? k : plan.rank - 1 - k;
+        if (!is_kept(&plan.axes[i]))
+            data = resize_axis(&plan, i, back, data, &shape, err);
+    }
+    if (!data)
+        return -1;
+    memcpy(to->data, data, tensor_bytes(to));
+    free(data);
+    return 0;
+}
+
+static int run(const struct op_call *call, struct error *err)
+{
+    return resize_all(call, false, call->inputs[0], call->outputs[0], err);
+}
+
 /* Scales, sizes and the crop are settings. */
 static int run_back(const struct op_call *call,
                     const struct op_gradient *gradient, struct error *err)
 {
-    struct resize_plan plan;
-    struct tensor *dx = gradient->inputs[0];
-    const struct tensor *dy = gradient->outputs[0];
-    if (!dx)
-        return 0;
-    if (plan_of(call, &plan, err) < 0)
-        return -1;
-    struct shape shape = dy->shape;
-    float *data = op_scratch(shape_elements(&shape), err);
-    if (!data)
-        return -1;
-    memcpy(data, dy->data, tensor_bytes(dy));
-    for (int i = 0; i < plan.rank && data; i++)
-        if (!is_kept(&plan.axes[i]))
-            data = return_axis(&plan, i, data, &shape, err);
-    if (!data)
-        return -1;
-    memcpy(dx->data, data, tensor_bytes(dx));
-    free(data);
-    return 0;
+    return gradient->inputs[0] ? resize_all(call, true, gradient->outputs[0],
+                                            gradient->inputs[0], err)
+                               : 0;
 }
 
 static bool mixes_samples(const struct op_call *call)
