@@ -24,14 +24,7 @@ struct chunk_packed {
     size_t starts, bias, entries, weights; /* bytes from here */
 };
 
-#define SPARSE_FACES(method)                                                   \
-    bool sparse_##method##_serves(const struct kernel_spec *spec);             \
-    size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec);       \
-    void sparse_##method##_pack(const struct kernel_spec *spec, void *packed); \
-    size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
-                                           int64_t src_border);
 SPARSE_FACES(conv_chunk)
 SPARSE_FACES(product_chunk)
-#undef SPARSE_FACES
 
 #endif

@@ -34,16 +34,9 @@ struct lane_packed {
 void sparse_lane_problem(struct sparse_problem *problem,
                          const struct kernel_spec *spec);
 
-#define SPARSE_FACES(method)                                                   \
-    bool sparse_##method##_serves(const struct kernel_spec *spec);             \
-    size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec);       \
-    void sparse_##method##_pack(const struct kernel_spec *spec, void *packed); \
-    size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
-                                           int64_t src_border);
 SPARSE_FACES(conv_column)
 SPARSE_FACES(conv_pick)
 SPARSE_FACES(product_column)
 SPARSE_FACES(product_pick)
-#undef SPARSE_FACES
 
 #endif

@@ -124,6 +124,5 @@ SPARSE_FACES(conv_image16_rows4)
 SPARSE_FACES(product_plain)
 SPARSE_FACES(product_image16)
 SPARSE_FACES(product_image16_rows4)
-#undef SPARSE_FACES
 
 #endif

@@ -29,15 +29,8 @@ struct product_packed {
     size_t starts, bias, outputs, weights; /* bytes from here */
 };
 
-#define SPARSE_FACES(method)                                                   \
-    bool sparse_##method##_serves(const struct kernel_spec *spec);             \
-    size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec);       \
-    void sparse_##method##_pack(const struct kernel_spec *spec, void *packed); \
-    size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
-                                           int64_t src_border);
 SPARSE_FACES(conv_image16_chunk)
 SPARSE_FACES(product_image16_chunk)
 SPARSE_FACES(product_image16_quartet)
-#undef SPARSE_FACES
 
 #endif

@@ -69,18 +69,11 @@ struct rows16_packed {
     size_t starts, bias, entries;
 };
 
-#define SPARSE_FACES(method)                                                   \
-    bool sparse_##method##_serves(const struct kernel_spec *spec);             \
-    size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec);       \
-    void sparse_##method##_pack(const struct kernel_spec *spec, void *packed); \
-    size_t sparse_##method##_scratch_bytes(const struct kernel_spec *spec,     \
-                                           int64_t src_border);
 SPARSE_FACES(conv_rows16)
 SPARSE_FACES(conv_rows16_rows4)
 SPARSE_FACES(conv_quartet)
 SPARSE_FACES(conv_quartet_chunk)
 SPARSE_FACES(conv_rows16_chunk)
 SPARSE_FACES(conv_rows16_pick)
-#undef SPARSE_FACES
 
 #endif
