@@ -105,6 +105,16 @@ static void left_session_goes_on_by_its_file(void **state)
     remove_folder(folder);
 }
 
+/* A tune that is under way for as long as it is let. */
+static void start_long_tune(const struct terminal_options *options)
+{
+    terminal = terminal_start(options);
+    terminal_idle(terminal);
+    terminal_press(terminal, "L");
+    terminal_send(terminal, ":tune 900 epochs\r");
+    terminal_expect(terminal, "tune: loss");
+}
+
 /* The user leaves, or the line drops: the tune goes on all the same. */
 static void a_tune_that_is_left_goes_on(void **state)
 {
@@ -116,11 +126,7 @@ static void a_tune_that_is_left_goes_on(void **state)
                                            .columns = 80,
                                            .arguments = mlp,
                                            .state_folder = folder};
-        terminal = terminal_start(&options);
-        terminal_idle(terminal);
-        terminal_press(terminal, "L");
-        terminal_send(terminal, ":tune 900 epochs\r");
-        terminal_expect(terminal, "tune: loss");
+        start_long_tune(&options);
         terminal_send(terminal, "q");
         terminal_expect(terminal, "':tune resume' goes on with it");
         if (drops)
@@ -176,11 +182,7 @@ static void what_cannot_be_kept_is_told(void **state)
                                            .columns = 80,
                                            .arguments = mlp,
                                            .state_folder = folder};
-        terminal = terminal_start(&options);
-        terminal_idle(terminal);
-        terminal_press(terminal, "L");
-        terminal_send(terminal, ":tune 900 epochs\r");
-        terminal_expect(terminal, "tune: loss");
+        start_long_tune(&options);
         remove_folder(folder);
         if (!leaves) {
             terminal_send(terminal, "\x03");
