@@ -54,17 +54,15 @@ static int print_json(const struct session_list *list, struct error *err)
     return json_print(document, err);
 }
 
-static int print_text(const struct session_list *list, struct error *err)
+static int print_rows(const struct session_list *list, struct error *err)
 {
     static const char *const headings[] = {">age",  ">size", ">edits",
                                            "model", "",      "session"};
     struct table table;
-    int64_t bytes = 0;
     char age[32], size[32], state[96];
     table_init(&table, headings, 6);
     for (size_t i = 0; i < list->count; i++) {
         const struct session_files *files = &list->items[i];
-        bytes += files->bytes;
         table_add(&table, "%s", clock_age_text(age_of(files), age, sizeof age));
         table_add(&table, "%s", bytes_text(files->bytes, size, sizeof size));
         table_add(&table, "%d", files->commands);
@@ -73,10 +71,20 @@ static int print_text(const struct session_list *list, struct error *err)
         table_add(&table, "%s", state_of(files, state, sizeof state));
         table_add(&table, "%s", files->path);
     }
-    if (list->count && table_print(&table, err) < 0)
+    if (table_print(&table, err) < 0)
         return -1;
-    if (list->count)
-        printf("\n");
+    printf("\n");
+    return 0;
+}
+
+static int print_text(const struct session_list *list, struct error *err)
+{
+    int64_t bytes = 0;
+    char size[32];
+    for (size_t i = 0; i < list->count; i++)
+        bytes += list->items[i].bytes;
+    if (list->count && print_rows(list, err) < 0)
+        return -1;
     printf("%zu session%s, %s\n", list->count, list->count == 1 ? "" : "s",
            bytes_text(bytes, size, sizeof size));
     return print_finish(err);
