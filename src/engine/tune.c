@@ -131,6 +131,7 @@ static int note_epoch(struct tuning *t, double loss, struct error *err)
 static struct tune_checkpoint checkpoint_of(struct tuning *t)
 {
     return (struct tune_checkpoint){.line = t->line,
+                                    .session = work_setup(t->work)->session,
                                     .variant = work_variant(t->work),
                                     .prunes = t->order->gradual,
                                     .tune = t->tune,
@@ -344,8 +345,8 @@ static int read_kept(struct tuning *t, struct error *err)
             t->path ? " in " : " without a session", t->path ? t->path : "");
     if (npz_read(&t->kept, t->path, err) < 0)
         return -1;
-    if (tune_checkpoint_line(&t->line, &t->kept, work_variant(t->work), err) <
-        0)
+    if (tune_checkpoint_line(&t->line, &t->kept, session, work_variant(t->work),
+                             err) < 0)
         return error_prefix(err, "%s", t->path);
     if (words_parse(&words, t->line, err) < 0)
         return -1;

@@ -3,6 +3,7 @@
 #include "base/array.h"
 #include "base/strbuf.h"
 #include "session/decision_lines.h"
+#include "session/session.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +12,13 @@
 
 /* Doubles of a row of the history. */
 enum { ROW_NUMBERS = sizeof(struct tune_row) / sizeof(double) };
+
+enum { HASH_BYTES = 17 };
+
+static void write_hash(char text[HASH_BYTES], uint64_t hash)
+{
+    snprintf(text, HASH_BYTES, "%016" PRIx64, hash);
+}
 
 /* --- writing --- */
 
@@ -69,10 +77,13 @@ int tune_checkpoint_copy(const struct tune_checkpoint *checkpoint,
                          struct npz *npz, struct error *err)
 {
     struct writer w = {0};
-    char hash[40];
+    char model[HASH_BYTES], hash[40];
+    write_hash(model, session_model_hash(checkpoint->session));
     snprintf(hash, sizeof hash, "%016" PRIx64 " %d", checkpoint->variant->hash,
              checkpoint->variant->id);
     int code = add_text(&w, "line", checkpoint->line, err);
+    if (code == 0)
+        code = add_text(&w, "model", model, err);
     if (code == 0)
         code = add_text(&w, "variant", hash, err);
     if (code == 0)
@@ -141,15 +152,39 @@ void tune_kept_release(struct tune_kept *kept)
     *kept = (struct tune_kept){.variant = -1};
 }
 
-int tune_checkpoint_line(char **line, const struct npz *npz,
-                         const struct variant *variant, struct error *err)
+/* Of which model, nothing else in it says. */
+static int check_model(const struct npz *npz, const struct session *session,
+                       struct error *err)
 {
-    char expected[17];
-    *line = NULL;
+    char found[HASH_BYTES];
+    const char *path = session_options(session)->model_path;
+    write_hash(found, session_model_hash(session));
+    if (!npz_find(npz, "model"))
+        return error_set(err, ERROR_MISMATCH,
+                         "does not say of which model it was kept (an older "
+                         "release wrote it); expected '%s', content %s",
+                         path, found);
+    char *kept = read_text(npz, "model", err);
+    if (!kept)
+        return -1;
+    int code = strcmp(kept, found) == 0
+                   ? 0
+                   : error_set(err, ERROR_MISMATCH,
+                               "was kept of another model: found '%s', "
+                               "content %s, expected content %s",
+                               path, found, kept);
+    free(kept);
+    return code;
+}
+
+static int check_variant(const struct npz *npz, const struct variant *variant,
+                         struct error *err)
+{
+    char expected[HASH_BYTES];
     char *hash = read_text(npz, "variant", err);
     if (!hash)
         return -1;
-    snprintf(expected, sizeof expected, "%016" PRIx64, variant->hash);
+    write_hash(expected, variant->hash);
     bool same = !strncmp(hash, expected, 16);
     int kept = number_of(hash);
     if (!same && kept == variant->id)
@@ -161,7 +196,16 @@ int tune_checkpoint_line(char **line, const struct npz *npz,
                   "one first",
                   kept, variant->id);
     free(hash);
-    if (!same)
+    return same ? 0 : -1;
+}
+
+int tune_checkpoint_line(char **line, const struct npz *npz,
+                         const struct session *session,
+                         const struct variant *variant, struct error *err)
+{
+    *line = NULL;
+    if (check_model(npz, session, err) < 0 ||
+        check_variant(npz, variant, err) < 0)
         return -1;
     *line = read_text(npz, "line", err);
     return *line ? 0 : -1;

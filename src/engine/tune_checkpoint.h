@@ -1,8 +1,8 @@
 /*
- * A tune on disk while it runs: an .npz of the line, the variant, what the
- * trainer keeps (train/tune.h), the figures so far, and the masks where it
- * prunes on. With the same line on the same variant it goes on as if it had
- * never stopped.
+ * A tune on disk while it runs: an .npz of the line, the model's hash, the
+ * variant, what the trainer keeps (train/tune.h), the figures so far, and the
+ * masks where it prunes on. With the same line on the same variant of the same
+ * model it goes on as if it had never stopped.
  */
 #ifndef ENGINE_TUNE_CHECKPOINT_H
 #define ENGINE_TUNE_CHECKPOINT_H
@@ -21,6 +21,7 @@ struct tune_progress {
 /* Everything borrowed. */
 struct tune_checkpoint {
     const char *line;
+    const struct session *session; /* whose model it is of */
     const struct variant *variant;
     bool prunes; /* masks change on the way */
     struct tune *tune;
@@ -38,10 +39,12 @@ int tune_checkpoint_copy(const struct tune_checkpoint *checkpoint,
 
 /*
  * The line of an opened checkpoint, owned by the caller.
- * variant  that it must be of
- * Errors: ERROR_MISMATCH (of another variant), ERROR_FORMAT.
+ * session, variant  whose model, and which variant of it, it must be of
+ * Errors: ERROR_MISMATCH (of another model or variant, or written before
+ * checkpoints had the model's hash), ERROR_FORMAT.
  */
 int tune_checkpoint_line(char **line, const struct npz *npz,
+                         const struct session *session,
                          const struct variant *variant, struct error *err);
 
 /* Puts everything in its place; masks are not yet held by the trainer. */

@@ -439,6 +439,11 @@ const struct onnx_model *session_model(const struct session *session)
     return session->model;
 }
 
+uint64_t session_model_hash(const struct session *session)
+{
+    return session->model_hash;
+}
+
 const struct graph *session_graph(const struct session *session)
 {
     return session->graph;

@@ -78,6 +78,8 @@ void session_leave(struct session *session);
 
 /* --- what it holds (borrowed) --- */
 const struct onnx_model *session_model(const struct session *session);
+/* A hash of everything in the model's file, as the journal has it. */
+uint64_t session_model_hash(const struct session *session);
 const struct graph *session_graph(const struct session *session); /* batch 1 */
 const struct layer_table *session_layers(const struct session *session);
 const struct dataset *session_dataset(const struct session *session); /* NULL */

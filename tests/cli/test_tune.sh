@@ -49,6 +49,12 @@ refuse 'another tune' 1 "was kept by 'tune 100 epochs .*', found 'tune 3 epochs'
 refuse 'another variant' 1 'was kept of other decisions than these' \
 	tune data/mlp.onnx $data --set 'fc*=80%' --epochs 100 --batch 32 \
 	--lr 0.02 --with best --checkpoint "$work/kept.npz" -o "$out"
+# As many weights, the same decisions and line, but not the model it began with.
+run prune data/mlp.onnx $data --set 'fc*=10%' -o "$work/other.onnx"
+refuse 'another model' 1 \
+	"kept.npz: was kept of another model: found '.*other.onnx', content [0-9a-f]*, expected content [0-9a-f]*$" \
+	tune "$work/other.onnx" $data --set 'fc*=90%' --epochs 100 --batch 32 \
+	--lr 0.02 --samples 100 --with best --checkpoint "$work/kept.npz" -o "$out"
 (long "$out") >"$work/resumed.json" 2>/dev/null || fail 'it does not go on'
 [ -e "$work/kept.npz" ] && fail 'a checkpoint is left when all is done'
 (long "$work/whole.onnx") >"$work/whole.json" 2>/dev/null

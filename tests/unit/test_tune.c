@@ -1,5 +1,6 @@
 /* Tuning as work on variants of every kind. */
 #include "base/array.h"
+#include "dataset/npz.h"
 #include "engine/tune.h"
 #include "engine_fixture.h"
 #include "op/instance.h"
@@ -264,8 +265,6 @@ static void what_the_user_did_is_in_the_line(void **state)
     }
 }
 
-enum { MOST_EDITS = 15 };
-
 static void until_known(struct engine *engine, const struct variant *variant)
 {
     for (bool known = false; !known; nap()) {
@@ -275,23 +274,39 @@ static void until_known(struct engine *engine, const struct variant *variant)
     }
 }
 
+/* Waits until a tune that still runs has made more than `done` steps. */
+static int64_t stepped_on(struct engine *engine, int64_t done)
+{
+    for (int64_t now = done;; nap()) {
+        struct work_status status = status_of(engine);
+        assert_false(status.finished);
+        now = status.done;
+        work_status_release(&status);
+        if (now > done)
+            return now;
+    }
+}
+
+enum { EDITS = 15 };
+
 /* Edits and pauses at any time, in the middle of steps and of figures: the
- * outcome of having been left alone. */
+ * outcome of having been left alone. The tune is one that does not end until
+ * it is told to; as it prunes on it keeps the step that it had come to, which
+ * its line then says. */
 static void edits_in_between_change_nothing(void **state)
 {
     (void)state;
     struct session *session = open_session();
     struct engine *engine = engine_start(session, false);
-    const char *line = "tune 2 epochs batch 32 lr 0.01";
+    struct error err = {0};
     char edit[64];
-    engine_edit(session, "set * 50%");
-    int from = session_current(session)->id;
-    uint64_t alone = tuned(session, engine, line, NULL)->hash;
-    engine_edit(session, "undo");
-    assert_int_equal(session_current(session)->id, from);
-    start(session, engine, line);
-    int edits = 0;
-    for (bool ended = false; !ended && edits < MOST_EDITS; edits++) {
+    int64_t done = 0;
+    int from = engine_edit(session, "set * 50%")->id;
+    start(session, engine, "tune 200 epochs batch 32 lr 0.01 to 80%");
+    for (int edits = 0; edits < EDITS; edits++) {
+        done = stepped_on(engine, done);
+        for (int i = 0; i < edits % 7; i++)
+            nap();
         snprintf(edit, sizeof edit, "set layers.%d.conv1 %d%%", edits % 9,
                  20 + edits % 70);
         engine_show(engine, engine_edit(session, edit), 0);
@@ -299,16 +314,76 @@ static void edits_in_between_change_nothing(void **state)
         nap();
         engine_pause(engine, false);
         until_known(engine, session_current(session));
-        for (int i = 0; i < edits % 7; i++)
-            nap();
-        struct work_status status = status_of(engine);
-        ended = status.finished;
-        work_status_release(&status);
     }
-    assert_true(edits > 5);
-    assert_true(taken(session, engine, NULL)->hash == alone);
+    assert_int_equal(engine_work_finish(engine, &err), 0);
+    const struct variant *disturbed = taken(session, engine, NULL);
+    assert_non_null(strstr(disturbed->command, "stop "));
+    snprintf(edit, sizeof edit, "goto %d", from);
+    assert_int_equal(engine_edit(session, edit)->id, from);
+    const struct variant *alone =
+        tuned(session, engine, disturbed->command, NULL);
+    assert_ptr_not_equal(alone, disturbed);
+    assert_true(alone->hash == disturbed->hash);
     engine_destroy(engine);
     session_close(session);
+}
+
+/* What work that ends says: an error, which holds `message`. */
+static void assert_refused(struct engine *engine, const char *message)
+{
+    for (bool ended = false; !ended; nap()) {
+        struct work_status status = status_of(engine);
+        ended = status.finished;
+        if (ended && !strstr(status.error.message, message))
+            fail_msg("found '%s', expected '%s'", status.error.message,
+                     message);
+        work_status_release(&status);
+    }
+}
+
+/* The file again with `name` for the array "model", of other content where
+ * that is wanted. */
+static void write_changed(const char *path, const char *name, bool other)
+{
+    struct npz npz;
+    struct error err = {0};
+    assert_int_equal(npz_read(&npz, path, &err), 0);
+    for (size_t i = 0; i < npz.count; i++) {
+        struct npz_array *array = &npz.arrays[i];
+        if (strcmp(array->name, "model") != 0)
+            continue;
+        free(array->name);
+        array->name = strdup(name);
+        if (other)
+            memcpy(array->tensor.data, "0123456789abcdef", 16);
+    }
+    assert_int_equal(npz_write(path, npz.arrays, npz.count, &err), 0);
+    npz_release(&npz);
+}
+
+static void only_its_own_model_goes_on(const char *path,
+                                       struct session *session,
+                                       struct engine *engine)
+{
+    struct npz kept;
+    struct error err = {0};
+    char expected[160];
+    assert_int_equal(engine_work_leave(engine, &err), 0); /* it is written */
+    assert_int_equal(npz_read(&kept, path, &err), 0);
+    snprintf(expected, sizeof expected,
+             "%s: was kept of another model: found 'data/lenet5.onnx', content "
+             "%016llx, expected content 0123456789abcdef",
+             path, (unsigned long long)session_model_hash(session));
+    write_changed(path, "model", true);
+    start(session, engine, "tune resume");
+    assert_refused(engine, expected);
+    snprintf(expected, sizeof expected,
+             "%s: does not say of which model it was kept", path);
+    write_changed(path, "older", false);
+    start(session, engine, "tune resume");
+    assert_refused(engine, expected);
+    assert_int_equal(npz_write(path, kept.arrays, kept.count, &err), 0);
+    npz_release(&kept);
 }
 
 /* Stopped and gone on with: the outcome of never having stopped. */
@@ -350,15 +425,9 @@ static void a_stopped_tune_goes_on(void **state)
     free(kept);
     /* Another one does not take its place unasked. */
     start(session, engine, "tune 1 epochs");
-    for (bool ended = false; !ended; nap()) {
-        struct work_status status = status_of(engine);
-        ended = status.finished;
-        if (ended)
-            assert_non_null(strstr(status.error.message,
-                                   "build/test-tune.npz: keeps a tune that was "
-                                   "interrupted"));
-        work_status_release(&status);
-    }
+    assert_refused(engine,
+                   "build/test-tune.npz: keeps a tune that was interrupted");
+    only_its_own_model_goes_on(options.checkpoint, session, engine);
     const struct variant *resumed = tuned(session, engine, "tune resume", NULL);
     assert_string_equal(resumed->command, line);
     assert_true(resumed->hash == whole->hash);
