@@ -27,11 +27,26 @@ static struct engine_export request_of(struct export_form *form)
                                   form->report, form->verify};
 }
 
+/* While a file is written and once it stands there is nothing to choose; what
+ * failed may be tried again. */
+static bool only_closes(const struct export_form *form)
+{
+    return form->running || (form->result.finished && !form->result.failed);
+}
+
+static void drop_result(struct export_form *form)
+{
+    engine_export_result_release(&form->result);
+    form->result = (struct engine_export_result){0};
+}
+
 /* What would be replaced; a "yes" counts for the files that it was said to. */
 static void check_files(struct app *app)
 {
     struct export_form *form = &app->state.form;
     const struct engine_export request = request_of(form);
+    if (form->result.failed)
+        drop_result(form);
     char before[sizeof form->present];
     memcpy(before, form->present, sizeof before);
     form->present[0] = form->error[0] = '\0';
@@ -61,12 +76,11 @@ void export_open(struct app *app, const char *path)
     app->state.overlay = OVERLAY_EXPORT;
     if (path != NULL)
         editor_set(&form->path, path);
-    else if (!form->running)
+    else if (!form->running && !form->result.failed)
         propose_path(app);
     if (form->running)
         return;
-    engine_export_result_release(&form->result);
-    form->result = (struct engine_export_result){0};
+    drop_result(form);
     editor_set(&form->confirm, "");
     form->field = FIELD_PATH;
     check_files(app);
@@ -172,7 +186,7 @@ static void draw_verdict(struct app *app, struct surface *surface,
         widget_clip(surface, row, column, width, ROLE_ERROR, form->error);
     } else if (form->running) {
         surface_text(surface, row, column, width, ROLE_TEXT,
-                     "writing - Esc closes, the export goes on");
+                     "writing; the export goes on when this is closed");
     } else if (result->finished && result->failed) {
         widget_clip(surface, row, column, width, ROLE_ERROR,
                     result->error.message);
@@ -207,23 +221,28 @@ void export_draw(struct app *app, struct surface *surface)
     surface_text(surface, row, column, -1, ROLE_DIM, "Path");
     int at =
         editor_draw(&form->path, surface, row, column + 10, box.columns - 14);
-    if (form->field == FIELD_PATH) {
+    if (form->field == FIELD_PATH && !only_closes(form)) {
         app->cursor_row = row;
         app->cursor_column = at;
     }
     draw_switches(form, surface, row + 2, column);
     draw_check(app, surface, row + 5, column);
     draw_verdict(app, surface, box, row + 11 + more);
-    bool finished = form->result.finished;
     row += more;
     int middle = box.column + box.columns / 2;
+    if (only_closes(form)) {
+        surface_text(surface, row + 13, middle - 16, -1, ROLE_CURSOR,
+                     "[ Close ]");
+        surface_text(surface, row + 13, middle + 11, -1, ROLE_DIM,
+                     "Enter, Esc");
+        return;
+    }
     surface_text(surface, row + 13, middle - 16, -1,
                  form->field == FIELD_CANCEL ? ROLE_CURSOR : ROLE_TEXT,
-                 finished ? "[ Close ]" : "[ Cancel ]");
-    if (!finished)
-        surface_text(surface, row + 13, middle - 2, -1,
-                     form->field == FIELD_EXPORT ? ROLE_CURSOR : ROLE_TEXT,
-                     "[ Export ]");
+                 "[ Cancel ]");
+    surface_text(surface, row + 13, middle - 2, -1,
+                 form->field == FIELD_EXPORT ? ROLE_CURSOR : ROLE_TEXT,
+                 "[ Export ]");
     surface_text(surface, row + 13, middle + 11, -1, ROLE_DIM, "Tab next  Esc");
 }
 
@@ -253,8 +272,7 @@ static void next_field(struct export_form *form, int step)
 {
     do {
         form->field = (form->field + step + FIELD_COUNT) % FIELD_COUNT;
-    } while ((form->field == FIELD_CONFIRM && form->present[0] == '\0') ||
-             (form->result.finished && form->field != FIELD_CANCEL));
+    } while (form->field == FIELD_CONFIRM && form->present[0] == '\0');
 }
 
 /* Enter: on a switch it flips, on Cancel it leaves, elsewhere it exports. */
@@ -268,7 +286,7 @@ static void enter(struct app *app, bool blank)
     if (switches[form->field] != NULL) {
         *switches[form->field] = !*switches[form->field];
         check_files(app);
-    } else if (form->field == FIELD_CANCEL || form->result.finished) {
+    } else if (form->field == FIELD_CANCEL) {
         app->state.overlay = OVERLAY_NONE;
     } else if (!blank || form->field == FIELD_EXPORT) {
         start(app);
@@ -283,15 +301,17 @@ void export_key(struct app *app, int key)
                                                            : NULL;
     bool next = key == KEY_CODE_TAB || key == KEY_CODE_DOWN;
     bool previous = key == KEY_CODE_BACK_TAB || key == KEY_CODE_UP;
-    if (key == KEY_CODE_ESCAPE || key == KEY_CONTROL('C')) {
+    bool leave = key == KEY_CODE_ESCAPE || key == KEY_CONTROL('C');
+    bool closes = only_closes(form);
+    if (leave || (closes && key == KEY_CODE_ENTER)) {
         app->state.overlay = OVERLAY_NONE;
-    } else if (form->running) {
+    } else if (closes) {
         return;
     } else if (next || previous) {
         next_field(form, next ? 1 : -1);
     } else if (key == KEY_CODE_ENTER) {
         enter(app, false);
-    } else if (editor != NULL && !form->result.finished) {
+    } else if (editor != NULL) {
         if (editor_key(editor, key) && editor == &form->path)
             check_files(app);
     } else if (key == ' ') {

@@ -203,7 +203,7 @@ static const char *stage_text(const struct app *app)
     return stage_names[view->stage];
 }
 
-static void draw_progress(const struct app *app, struct line *line)
+static void draw_progress(const struct app *app, struct line *line, bool bar)
 {
     char a[FORMAT_ROOM], b[FORMAT_ROOM], c[FORMAT_ROOM];
     const struct view *view = &app->view;
@@ -220,8 +220,11 @@ static void draw_progress(const struct app *app, struct line *line)
         return;
     double share = (double)view->done / (double)view->total;
     int width = line->end >= LAYOUT_WIDE_COLUMNS ? 24 : 14;
-    widget_progress(line->surface, line->row, line->column + 1, width, share);
-    line->column += width + 1;
+    if (bar) {
+        widget_progress(line->surface, line->row, line->column + 1, width,
+                        share);
+        line->column += width + 1;
+    }
     add(line, ROLE_TEXT, " %s/%s", format_grouped(a, view->done),
         format_grouped(b, view->total));
     if (share > 0 && view->seconds > 1 && share < 1)
@@ -270,22 +273,24 @@ static void draw_hints(const struct app *app, struct line *line)
         add(line, ROLE_DIM, "  · h/l ±1%%  H/L ±10%%  s set  u undo");
 }
 
-/* What goes on: as many parts as there is room for. */
+/* What goes on: as many parts as there is room for, the first without its
+ * bar. */
+enum { STATE_PARTS = 4 };
+
 static void draw_state(const struct app *app, struct line *line, int parts)
 {
     surface_fill(line->surface, line->row, 0, 1, line->end, ROLE_TEXT, ' ');
     line->column = 1;
     if (parts > 0)
-        draw_progress(app, line);
-    if (parts > 1)
-        draw_work(app, line);
+        draw_progress(app, line, parts > 1);
     if (parts > 2)
+        draw_work(app, line);
+    if (parts > 3)
         draw_noise(app, line);
     line->column += parts > 0 ? 2 : 0;
 }
 
-/* A message that was said just now is read in full: what goes on makes room,
- * for trouble all of it. */
+/* A message that was said just now is read in full: what goes on makes room. */
 void status_draw(struct app *app, struct surface *surface)
 {
     const struct state *state = &app->state;
@@ -293,7 +298,7 @@ void status_draw(struct app *app, struct surface *surface)
     const struct message *message =
         state->message_fresh ? &state->messages[state->message_count - 1]
                              : NULL;
-    int parts = 3, least = message && message->role != ROLE_TEXT ? 0 : 1;
+    int parts = STATE_PARTS;
     draw_state(app, &line, parts);
     if (message == NULL) {
         line.column -= 2;
@@ -301,7 +306,7 @@ void status_draw(struct app *app, struct surface *surface)
         return;
     }
     int width = surface_width(message->text);
-    while (parts > least && line.column + 1 + width >= surface->columns)
+    while (parts > 0 && line.column + 1 + width >= surface->columns)
         draw_state(app, &line, --parts);
     widget_clip(surface, line.row, line.column,
                 surface->columns - line.column - 1, message->role,

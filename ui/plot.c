@@ -8,6 +8,7 @@
 struct range range_of(const double *values, size_t count)
 {
     struct range range = {INFINITY, -INFINITY};
+    double half = 0;
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(values[i]))
             continue;
@@ -17,8 +18,8 @@ struct range range_of(const double *values, size_t count)
     if (range.low > range.high)
         return (struct range){0, 1};
     if (range.high - range.low <= 1e-12 * fmax(1, fabs(range.high)))
-        return (struct range){range.low - 1, range.high + 1};
-    return range;
+        half = range.high != 0 ? fmin(1, fabs(range.high) / 2) : 1;
+    return (struct range){range.low - half, range.high + half};
 }
 
 struct range range_pad(struct range range, double share)

@@ -14,7 +14,8 @@ struct range {
     double low, high; /* low < high once made by range_of */
 };
 
-/* Of the finite values; equal ends become +-1, no values 0…1. */
+/* Of the finite values; equal ends part by half the value, at most by 1; no
+ * values: 0…1. */
 struct range range_of(const double *values, size_t count);
 /* Widened by `share` of its width at both ends. */
 struct range range_pad(struct range range, double share);

@@ -174,8 +174,12 @@ static int print_text(const struct session *session,
         printf("loss      %.4f\n", result->loss.value);
         printf("classes  ");
         for (int64_t c = 0; c < dataset_classes(dataset); c++)
-            printf(" %lld:%.1f", (long long)c,
-                   100 * (double)counts[c].correct / (double)counts[c].samples);
+            if (counts[c].samples > 0)
+                printf(" %lld:%.1f", (long long)c,
+                       100 * (double)counts[c].correct /
+                           (double)counts[c].samples);
+            else
+                printf(" %lld:-", (long long)c);
         printf("\n");
     }
     if (result->has_latency)

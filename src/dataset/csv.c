@@ -154,9 +154,10 @@ static int refuse_field(const struct csv *csv, int64_t column,
 
 static int keep_label(struct csv *csv, double number, struct error *err)
 {
-    if (floor(number) != number || number < -1 || number > INT32_MAX)
+    if (floor(number) != number || number < 0 || number > INT32_MAX)
         return error_set(err, ERROR_RANGE,
-                         "line %" PRId64 ": label %g, expected a class number",
+                         "line %" PRId64
+                         ": label %g, expected a class number, 0 or more",
                          csv->line, number);
     csv->labels[csv->count] = (int64_t)number;
     return 0;

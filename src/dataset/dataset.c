@@ -198,10 +198,10 @@ int dataset_set_labels(struct dataset *dataset, const struct tensor *labels,
         return error_memory(err, (size_t)dataset->count * 8);
     for (int64_t i = 0; i < s->dims[0]; i++) {
         int64_t label = tensor_integer(labels, i);
-        if (label < -1 || label > INT32_MAX)
+        if (label < 0 || label > INT32_MAX)
             return error_set(err, ERROR_RANGE,
                              "label %" PRId64 " of sample %" PRId64
-                             " is no class number",
+                             " is no class number, expected 0 or more",
                              label, i);
         if (i < dataset->count)
             dataset->labels[i] = label;

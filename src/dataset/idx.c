@@ -243,8 +243,9 @@ static int judge(const struct choice *choice, struct error *err)
         return error_set(err, ERROR_NAME, "no '%s' split (found '%s')",
                          choice->wanted, choice->refused);
     return error_set(err, ERROR_FORMAT,
-                     "no data set in this folder, expected an IDX pair such "
-                     "as 't10k-images-idx3-ubyte.gz' and its labels");
+                     "no data set in this folder, expected an IDX pair "
+                     "('t10k-images-idx3-ubyte.gz' and its labels), CIFAR's "
+                     "binary files or class folders with PNG or JPEG");
 }
 
 /* The image file in a folder. path: owned by the caller. */

@@ -481,6 +481,31 @@ static void held_out_samples_are_told_and_examined(void **state)
     assert_drawn("draw-holdout-exam-80x24", 24, 80);
 }
 
+static void an_export_only_closes_until_it_fails(void **state)
+{
+    (void)state;
+    struct export_form *form = &app.state.form;
+    press("w");
+    form->running = true;
+    press("Tab Tab Space");
+    assert_int_equal(form->field, 0);
+    assert_drawn("draw-export-writing-80x24", 24, 80);
+    press("Enter");
+    assert_int_equal(app.state.overlay, OVERLAY_NONE);
+    press("w x");
+    form->running = false;
+    form->result = (struct engine_export_result){
+        .finished = true,
+        .failed = true,
+        .error = {.message = "resnet8-s58.onnx: No space left on device"}};
+    assert_drawn("draw-export-failed-80x24", 24, 80);
+    press("Esc");
+    editor_set(&form->path, "/mnt/other.onnx");
+    press("w"); /* the path that was wanted is still there */
+    assert_string_equal(form->path.text, "/mnt/other.onnx");
+    assert_false(form->result.finished);
+}
+
 static void unknown_figures_are_marked_not_invented(void **state)
 {
     (void)state;
@@ -556,6 +581,7 @@ int main(void)
         TEST(structures_of_a_layer_have_speeds),
         TEST(any_variant_can_be_the_other_side),
         TEST(held_out_samples_are_told_and_examined),
+        TEST(an_export_only_closes_until_it_fails),
         TEST(unknown_figures_are_marked_not_invented),
         TEST(model_without_data_says_so),
         TEST(failure_is_told_on_the_status_line),

@@ -337,6 +337,9 @@ static void arrays_that_do_not_agree_are_refused(void **state)
     set_npz("set.npz", 5, DTYPE_INT64, 5, -2);
     expect_failure(set_path_of("set.npz"), NULL, ERROR_RANGE,
                    "label -2 of sample 4");
+    set_npz("set.npz", 5, DTYPE_INT64, 5, -1);
+    expect_failure(set_path_of("set.npz"), NULL, ERROR_RANGE,
+                   "label -1 of sample 4 is no class number, expected 0");
     set_npz("set.npz", 0, DTYPE_INT64, 1, 0);
     expect_failure(set_path_of("set.npz"), NULL, ERROR_FORMAT, "no samples");
     expect_failure(set_path_of("set.npz"), &split, ERROR_NAME, "no splits");

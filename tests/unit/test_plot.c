@@ -58,6 +58,13 @@ static void degenerate_ranges_are_widened(void **state)
     struct range r = range_of(same, 3);
     assert_float_equal(r.low, 4, 0);
     assert_float_equal(r.high, 6, 0);
+    const double loss = 0.15, nothing = 0;
+    r = range_of(&loss, 1);
+    assert_float_equal(r.low, 0.075, 1e-12);
+    assert_float_equal(r.high, 0.225, 1e-12);
+    r = range_of(&nothing, 1);
+    assert_float_equal(r.low, -1, 0);
+    assert_float_equal(r.high, 1, 0);
     r = range_of(none, 2);
     assert_float_equal(r.low, 0, 0);
     assert_float_equal(r.high, 1, 0);
