@@ -1,10 +1,11 @@
 /*
- * How long does an edit wait while a tune runs? Edits at random times, none of
- * which the tune may notice: from the key to when the engine takes the edit
- * up, and to its first figure.
+ * How long does an edit wait while work runs? Edits at random times, the first
+ * soon after the work began, which is begun anew every few edits: from the key
+ * to when the engine takes the edit up, and to its first figure.
  *
- * usage: bench_wait [MODEL DATA TRAINING BATCH [EDITS [SEED]]]   (batch 0: no
- * tune, what an edit takes by itself)
+ * usage: bench_wait [MODEL DATA TRAINING LINE [EDITS [SEED]]]   (LINE: "tune
+ * 9 epochs", "scan again", "reconstruct", ...; "": what an edit takes by
+ * itself)
  * Prints a CSV row for each: median and largest, ms.
  */
 #include "base/array.h"
@@ -17,7 +18,13 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { EDITS = 20, LOOK_US = 100, LONGEST_MS = 1500, FIRST_SEED = 1 };
+enum {
+    EDITS = 20,
+    LOOK_US = 100,
+    LONGEST_MS = 1500,
+    FIRST_SEED = 1,
+    BEGIN_EVERY = 5
+};
 
 static void fail(const struct error *err)
 {
@@ -89,36 +96,42 @@ static void edit(struct session *session, struct engine *engine, int number,
         nap(LOOK_US);
 }
 
-/* Nobody edits before the first step has been made. */
-static void begin_tune(struct session *session, struct engine *engine,
-                       const char *batch)
+static bool is_running(struct engine *engine)
 {
-    char line[64];
-    struct error err = {0};
     struct work_status status = {0};
-    snprintf(line, sizeof line, "tune 1000 epochs lr 0.001 batch %s", batch);
-    if (engine_work_start(engine, session_current(session), line, &err) < 0)
-        fail(&err);
-    while (status.done < 1 && !status.finished) {
-        work_status_release(&status);
-        nap(LOOK_US);
-        engine_work_poll(engine, &status);
-    }
-    if (status.failed)
+    engine_work_poll(engine, &status);
+    if (status.failed && status.error.code != ERROR_CANCELLED)
         fail(&status.error);
+    bool running = status.queued || status.running;
     work_status_release(&status);
+    return running;
 }
 
-static void print_row(const char *model, const char *name, double *ms, int n)
+/* Work on the dense model from its beginning. */
+static void begin(struct session *session, struct engine *engine,
+                  const char *line)
+{
+    struct error err = {0};
+    engine_work_cancel(engine);
+    while (is_running(engine))
+        nap(LOOK_US);
+    if (engine_work_start(engine, session_variant(session, 0), line, &err) < 0)
+        fail(&err);
+}
+
+static void print_row(const char *model, const char *line, const char *name,
+                      double *ms, int n)
 {
     struct stats_summary s = stats_summarise(ms, (size_t)n);
-    printf("wait,%s %s,%d,%.1f,%.1f\n", model, name, n, s.median, s.maximum);
+    printf("wait,%s; %s; %s,%d,%.1f,%.1f\n", model, line, name, n, s.median,
+           s.maximum);
 }
 
 int main(int count, char **words)
 {
     const char *model = count > 4 ? words[1] : "data/resnet20-bn.onnx";
-    const char *batch = count > 4 ? words[4] : "128";
+    const char *line =
+        count > 4 ? words[4] : "tune 1000 epochs lr 0.001 batch 128";
     int edits = count > 5 ? atoi(words[5]) : EDITS;
     struct rng rng;
     struct session_options options = {
@@ -126,8 +139,8 @@ int main(int count, char **words)
         .data_path = count > 4 ? words[2] : "data/fashion-mnist-sample",
         .train_path = count > 4 ? words[3] : "50%",
         .transform = transform_identity()};
-    const struct engine_options engine_options = {.workers = 2,
-                                                  .memory_bytes = 256 << 20};
+    const struct engine_options engine_options = {
+        .workers = 2, .memory_bytes = 256 << 20, .readonly = true};
     struct session *session;
     struct engine *engine;
     struct error err = {0};
@@ -137,16 +150,16 @@ int main(int count, char **words)
         engine_create(&engine, session, &engine_options, &err) < 0)
         fail(&err);
     engine_wait(engine, -1);
-    if (atoi(batch) > 0)
-        begin_tune(session, engine, batch);
     rng_init(&rng, count > 6 ? (uint64_t)atoi(words[6]) : FIRST_SEED);
     for (int i = 0; i < edits; i++) {
+        if (*line && (i % BEGIN_EVERY == 0 || !is_running(engine)))
+            begin(session, engine, line);
         nap((int64_t)(rng_uniform(&rng) * LONGEST_MS * 1000));
         edit(session, engine, i, &waits);
     }
     printf("bench,case,edits,median_ms,max_ms\n");
-    print_row(model, "taken", waits.taken, edits);
-    print_row(model, "first figure", waits.figure, edits);
+    print_row(model, line, "taken", waits.taken, edits);
+    print_row(model, line, "first figure", waits.figure, edits);
     engine_destroy(engine);
     session_close(session);
     return 0;
