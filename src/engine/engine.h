@@ -17,7 +17,7 @@ struct engine_options {
     int workers;           /* evaluation threads; 0: one per processor */
     int latency_threads;   /* threads of a latency run; 1 by default */
     int64_t latency_batch; /* 1 by default */
-    int64_t eval_batch;    /* 0: chosen (16) */
+    int64_t eval_batch;    /* 0: chosen (16, or less) */
     int64_t memory_bytes;  /* budget of the activation cache */
     const char *kernels;   /* "auto" (NULL), "dense", "sparse" */
     const char *device;    /* a profile: latencies are its; NULL: measured */

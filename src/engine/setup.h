@@ -79,6 +79,8 @@ int setup_crew(const struct setup *setup, struct crew **out,
                const struct plan *previous, const struct cancel *cancel,
                struct error *err);
 
+/* What all plans here have in common. */
+struct plan_options setup_plan_options(const struct setup *setup, int threads);
 int setup_plan(const struct setup *setup, struct plan **out,
                const struct graph *graph, int threads,
                const struct plan *previous, const struct cancel *cancel,

@@ -201,6 +201,8 @@ int trial_start(struct trial_run *run, struct error *err)
     }
     if (live)
         task.count -= run->trial->batches_done;
+    if (run->most && task.count > run->most)
+        task.count = run->most;
     pthread_mutex_init(&run->mutex, NULL);
     pool_start(run->pool, &task);
     return 0;

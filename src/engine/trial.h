@@ -40,6 +40,7 @@ struct trial_run {
     const struct strata *strata;  /* of setup->order; NULL: not known yet */
     const struct cancel *cancel;
     struct pool *pool;
+    int64_t most; /* batches, for a first look; 0: all */
     /* Private: */
     struct trial_worker *workers;
     pthread_mutex_t mutex; /* guards what follows while the pool works */

@@ -1,13 +1,14 @@
 /*
  * The job behind every edit: masks, plan, evaluation on the pool, latency.
- * Accuracy comes first, since it is what the user waits for; costs are
- * counted while the workers run; latency is measured when they rest.
+ * Accuracy comes first, since it is what the user waits for: a first look with
+ * the kernels that are known, where others would have to be measured before
+ * they are chosen. Costs are counted while the workers run; latency is measured
+ * when they rest (variant_latency.c).
  */
 #include "engine/state.h"
 
 #include "base/array.h"
 #include "base/clock.h"
-#include "measure/latency.h"
 #include "prune/permute.h"
 
 #include <math.h>
@@ -80,31 +81,51 @@ int engine_masks(struct engine *engine, const struct variant *variant,
     return 0;
 }
 
+/* at_once: with the kernels whose times are known. */
+static int make_plan(struct engine *engine, const struct variant *variant,
+                     bool at_once, const struct cancel *cancel,
+                     struct plan **out, struct error *err)
+{
+    const struct setup *setup = &engine->setup;
+    const struct mask_set *masks;
+    struct graph *graph = NULL;
+    if (engine_masks(engine, variant, &masks, err) < 0 ||
+        setup_masked(setup, &graph, setup->eval_graph, variant, masks, err) < 0)
+        return -1;
+    struct plan_options options = setup_plan_options(setup, 1);
+    options.previous = engine->plan ? engine->plan : engine->base_plan;
+    options.cancel = cancel;
+    options.at_once = at_once;
+    int code = plan_create(out, graph, &options, err);
+    graph_drop(graph);
+    return code;
+}
+
+/* Takes the plan over. */
+static void keep_plan(struct engine *engine, const struct variant *variant,
+                      struct plan *plan)
+{
+    plan_drop(engine->plan);
+    engine->plan = plan;
+    engine->plan_hash = variant->hash;
+}
+
+static bool has_plan(const struct engine *engine, const struct variant *variant)
+{
+    return engine->plan && engine->plan_hash == variant->hash;
+}
+
 int engine_plan(struct engine *engine, const struct variant *variant,
                 const struct cancel *cancel, const struct plan **plan,
                 struct error *err)
 {
-    struct setup *setup = &engine->setup;
-    if (engine->plan && engine->plan_hash == variant->hash) {
-        *plan = engine->plan;
-        return 0;
+    struct plan *made;
+    if (!has_plan(engine, variant)) {
+        if (make_plan(engine, variant, false, cancel, &made, err) < 0)
+            return -1;
+        keep_plan(engine, variant, made);
     }
-    const struct mask_set *masks;
-    struct graph *graph = NULL;
-    struct plan *made = NULL;
-    if (engine_masks(engine, variant, &masks, err) < 0 ||
-        setup_masked(setup, &graph, setup->eval_graph, variant, masks, err) < 0)
-        return -1;
-    const struct plan *previous =
-        engine->plan ? engine->plan : engine->base_plan;
-    int code = setup_plan(setup, &made, graph, 1, previous, cancel, err);
-    graph_drop(graph);
-    if (code < 0)
-        return -1;
-    plan_drop(engine->plan);
-    engine->plan = made;
-    engine->plan_hash = variant->hash;
-    *plan = made;
+    *plan = engine->plan;
     return 0;
 }
 
@@ -262,43 +283,41 @@ static void keep_trial(struct engine *engine, uint64_t hash,
     pthread_mutex_unlock(&engine->mutex);
 }
 
+/* plan: NULL for the dense model. */
 static int start_trial(struct engine *engine, const struct job *job,
-                       struct trial_run *run, struct error *err)
+                       const struct plan *plan, struct trial_run *run,
+                       struct error *err)
 {
-    bool dense = engine_is_dense(engine, job->variant);
     const struct setup *setup = &engine->setup;
-    *run = (struct trial_run){.setup = setup,
-                              .prefix = engine->prefix,
-                              .base = engine->base,
-                              .trial = engine->base,
-                              .strata = engine->strata,
-                              .cancel = &engine->cancel,
-                              .pool = engine->pool};
-    if (!dense) {
+    run->setup = setup;
+    run->prefix = engine->prefix;
+    run->base = run->trial = engine->base;
+    run->strata = engine->strata;
+    run->cancel = &engine->cancel;
+    run->pool = engine->pool;
+    run->plan = plan;
+    if (plan) {
         run->trial = take_trial(engine, job->variant->hash);
         if (!run->trial &&
             trial_create(&run->trial, setup->samples, setup->batches, err) < 0)
-            return -1;
-        if (engine_plan(engine, job->variant, &engine->cancel, &run->plan,
-                        err) < 0)
             return -1;
     }
     if (base_plan(engine, err) < 0)
         return -1;
     run->base_plan = engine->base_plan;
-    const struct plan *plan = dense ? run->base_plan : run->plan;
-    if (plan)
-        prefix_choose(engine->prefix, plan,
-                      focus_step(engine, plan, job->focus));
+    const struct plan *own = plan ? plan : run->base_plan;
+    if (own)
+        prefix_choose(engine->prefix, own, focus_step(engine, own, job->focus));
     return trial_start(run, err);
 }
 
-int engine_evaluate(struct engine *engine, const struct job *job,
-                    struct result *result, struct error *err)
+/* Runs `most` batches of what is left to be evaluated, 0: all. */
+static int look(struct engine *engine, const struct job *job,
+                const struct plan *plan, int64_t most, struct result *result,
+                struct error *err)
 {
-    struct trial_run run;
-    uint64_t hash = job->variant->hash;
-    if (start_trial(engine, job, &run, err) < 0) {
+    struct trial_run run = {.most = most};
+    if (start_trial(engine, job, plan, &run, err) < 0) {
         if (run.trial != engine->base)
             trial_destroy(run.trial);
         return -1;
@@ -311,9 +330,8 @@ int engine_evaluate(struct engine *engine, const struct job *job,
     prefix_sweep(engine->prefix);
     watch_trial(engine, job, &run, result);
     int code = trial_finish(&run, err);
-    keep_trial(engine, hash, run.trial, result);
+    keep_trial(engine, job->variant->hash, run.trial, result);
     engine_stratify(engine);
-    engine_find_flipped(engine);
     /* Until a variant has a plan the dense one is what plans share from. */
     if (trial_complete(engine->base) && engine->plan && engine->base_plan) {
         plan_drop(engine->base_plan);
@@ -326,136 +344,44 @@ int engine_evaluate(struct engine *engine, const struct job *job,
     return code;
 }
 
-/* --- latency --- */
-
-/* A copy that lives as long as the engine. */
-static const char *intern(struct engine *engine, const char *name)
+/* A batch for each worker, before kernels are measured; nothing where none has
+ * to be. Looking ahead, nobody waits for it. Returns 1 when that was all. */
+static int first_look(struct engine *engine, const struct job *job,
+                      struct result *result, struct error *err)
 {
-    for (size_t i = 0; i < engine->kernel_name_count; i++) {
-        if (strcmp(engine->kernel_names[i], name) == 0)
-            return engine->kernel_names[i];
-    }
-    char *copy = string_copy(name);
-    if (!copy ||
-        array_reserve(&engine->kernel_names, &engine->kernel_name_capacity,
-                      engine->kernel_name_count + 1,
-                      sizeof *engine->kernel_names) < 0) {
-        free(copy);
-        return "";
-    }
-    engine->kernel_names[engine->kernel_name_count++] = copy;
-    return copy;
-}
-
-static void take_step_times(struct engine *engine, const struct plan *plan,
-                            const struct latency *latency,
-                            struct result *result)
-{
-    const struct layer_table *table = session_layers(engine->setup.session);
-    for (size_t i = 0; i < table->count; i++) {
-        int step = plan_step_of_node(plan, table->layers[i].node);
-        if (step < 0 || (size_t)step >= latency->steps)
-            continue;
-        struct plan_step info = plan_step_at(plan, (size_t)step);
-        result->layers[i].ms = latency->step_ms[step];
-        result->layers[i].kernel =
-            info.kernel ? intern(engine, info.kernel) : "";
-        result->layers[i].sparse_kernel = info.sparse;
-    }
-}
-
-static int measure_variant(struct engine *engine, const struct variant *variant,
-                           struct result *result, struct error *err)
-{
-    struct setup *setup = &engine->setup;
-    const struct mask_set *masks;
-    struct crew *crew = NULL;
-    struct latency latency = {0};
-    int code = -1;
-    if (engine_masks(engine, variant, &masks, err) < 0)
-        return -1;
-    if (setup->device)
-        return setup_device_times(setup, result, variant, masks, err);
-    if (setup_crew(setup, &crew, variant, masks, engine->latency_plan,
-                   &engine->cancel, err) < 0)
-        goto out;
-    struct latency_protocol protocol = latency_protocol_live();
-    if (latency_measure(&latency, crew, &protocol, &engine->cancel, err) < 0)
-        goto out;
-    if (forecast_learn(&engine->forecast, crew, &latency, err) < 0)
-        goto out;
-    result->latency_ms = latency.run_ms;
-    result->noise = latency.noise;
-    result->joules = latency.joules;
-    result->has_latency = true;
-    result->latency_predicted = false;
-    take_step_times(engine, crew_plan(crew), &latency, result);
-    plan_drop(engine->latency_plan);
-    engine->latency_plan = plan_retain(crew_plan(crew));
-    code = 0;
-out:
-    latency_release(&latency);
-    crew_destroy(crew);
-    return code;
-}
-
-static void set_dense_times(struct result *result, const struct result *dense)
-{
-    result->dense_latency_ms = dense->latency_ms;
-    for (size_t i = 0; i < result->layer_count; i++)
-        result->layers[i].dense_ms = dense->layers[i].ms;
-}
-
-/* The dense model's latency, once. */
-static int measure_baseline(struct engine *engine, struct error *err)
-{
-    if (engine->baseline.has_latency)
+    struct plan *plan;
+    if (has_plan(engine, job->variant) || result->accuracy.samples > 0 ||
+        engine->setup.kernels != PLAN_KERNELS_AUTO || job->kind == &job_ahead)
         return 0;
-    struct result measured = {0};
-    if (result_copy(&measured, &engine->baseline) < 0)
-        return error_memory(err, sizeof measured);
-    int code = measure_variant(engine, engine->dense, &measured, err);
-    if (code == 0) {
-        set_dense_times(&measured, &measured);
-        pthread_mutex_lock(&engine->mutex);
-        struct result old = engine->baseline;
-        engine->baseline = measured;
-        measured = old;
-        store_put(&engine->store, engine->dense->hash, &engine->baseline,
-                  engine->baseline_exact);
-        pthread_mutex_unlock(&engine->mutex);
+    if (make_plan(engine, job->variant, true, &engine->cancel, &plan, err) < 0)
+        return -1;
+    if (plan_is_settled(plan)) {
+        keep_plan(engine, job->variant, plan);
+        return 0;
     }
-    result_release(&measured);
-    return code;
+    int code = look(engine, job, plan, pool_workers(engine->pool), result, err);
+    plan_drop(plan);
+    if (code < 0)
+        return -1;
+    return result->accuracy.samples == engine->setup.samples;
 }
 
-int engine_measure(struct engine *engine, const struct job *job,
-                   struct result *result, struct error *err)
+int engine_evaluate(struct engine *engine, const struct job *job,
+                    struct result *result, struct error *err)
 {
-    if (engine_costs(engine, job->variant, result, err) < 0 ||
-        measure_baseline(engine, err) < 0)
-        return -1;
-    if (engine_is_dense(engine, job->variant)) {
-        result->latency_ms = engine->baseline.latency_ms;
-        result->noise = engine->baseline.noise;
-        result->joules = engine->baseline.joules;
-        memcpy(result->device, engine->baseline.device, sizeof result->device);
-        result->latency_predicted = engine->baseline.latency_predicted;
-        for (size_t i = 0; i < result->layer_count; i++)
-            result->layers[i] = engine->baseline.layers[i];
-        result->has_latency = true;
-    } else if (!result->has_latency &&
-               measure_variant(engine, job->variant, result, err) < 0) {
-        return -1;
+    const struct plan *plan = NULL;
+    int code = 0;
+    if (!engine_is_dense(engine, job->variant)) {
+        code = first_look(engine, job, result, err);
+        if (code < 0 ||
+            (code == 0 && engine_plan(engine, job->variant, &engine->cancel,
+                                      &plan, err) < 0))
+            return -1;
     }
-    set_dense_times(result, &engine->baseline);
-    pthread_mutex_lock(&engine->mutex);
-    const struct store_entry *entry =
-        store_find(&engine->store, job->variant->hash);
-    store_put(&engine->store, job->variant->hash, result,
-              entry && entry->exact);
-    pthread_mutex_unlock(&engine->mutex);
-    return 0;
+    if (code == 0)
+        code = look(engine, job, plan, 0, result, err);
+    engine_find_flipped(engine);
+    return code < 0 ? -1 : 0;
 }
 
 /* --- the jobs --- */

@@ -24,6 +24,7 @@ struct choosing {
     const struct plan_options *options;
     struct choice *choices; /* per task */
     bool measures;          /* times are measured, not estimated */
+    bool guessed;           /* a time was not known, nor measured */
     double line_ns;         /* of a line from another processor's cache */
     double total_ns;
 };
@@ -34,8 +35,8 @@ int choosing_candidates(struct choosing *c, struct error *err);
 /* Takes the candidates whose times plus layout crossings are smallest. */
 int choosing_assign(struct choosing *c, struct error *err);
 
-/* Expected time of a candidate: measured when choosing says so. Returns 0, or
- * -1 with ERROR_MEMORY, ERROR_CANCELLED. */
+/* Expected time of a candidate: measured when choosing says so; INFINITY where
+ * it does not serve. Returns 0, or -1 with ERROR_MEMORY, ERROR_CANCELLED. */
 int candidate_time(struct choosing *c, const struct task *task,
                    struct candidate *candidate, struct error *err);
 

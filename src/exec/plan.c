@@ -399,6 +399,7 @@ static int choose_and_compile(struct building *b, struct error *err)
             return -1;
         status = compile_all(b, err);
     } while (status > 0);
+    b->plan->settled = !b->choosing.guessed;
     return status;
 }
 
@@ -543,6 +544,11 @@ void plan_drop(const struct plan *plan)
 const struct graph *plan_instance(const struct plan *plan)
 {
     return plan->instance;
+}
+
+bool plan_is_settled(const struct plan *plan)
+{
+    return plan->settled;
 }
 
 size_t plan_step_count(const struct plan *plan)

@@ -35,6 +35,9 @@ struct plan_options {
     /* A plan of the same instance with other weights: steps whose constants
      * are the same bytes are shared instead of made again. May be NULL. */
     const struct plan *previous;
+    /* AUTO: nothing is measured, and a kernel whose time is not known yet is
+     * no candidate where another serves (plan_is_settled). */
+    bool at_once;
     const struct cancel *cancel; /* polled between steps; may be NULL */
 };
 
@@ -51,6 +54,8 @@ struct plan *plan_retain(const struct plan *plan);
 void plan_drop(const struct plan *plan);
 
 const struct graph *plan_instance(const struct plan *plan);
+/* Whether it is what measurements choose; made at once, it need not be. */
+bool plan_is_settled(const struct plan *plan);
 
 /* What one step is, for tables and traces. */
 struct plan_step {

@@ -32,6 +32,7 @@ struct plan {
     int threads;
     enum cpu_isa isa;
     enum plan_kernels kernels;
+    bool settled;
     struct step *steps;
     size_t step_count;
     struct slot *slots;

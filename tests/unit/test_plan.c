@@ -404,6 +404,55 @@ static void sparse_kernels_are_chosen_where_weights_are_zero(void **state)
     timing_destroy(timing);
 }
 
+static struct plan *plan_at_once(const struct graph *g, struct timing *timing)
+{
+    struct plan *plan = NULL;
+    const struct plan_options options = {.kernels = PLAN_KERNELS_AUTO,
+                                         .threads = 1,
+                                         .isa = cpu_isa_detect(),
+                                         .timing = timing,
+                                         .at_once = true};
+    assert_int_equal(plan_create(&plan, g, &options, NULL), 0);
+    return plan;
+}
+
+/* Dense kernels until others were measured; afterwards what those who had the
+ * time chose. */
+static void a_plan_at_once_measures_nothing(void **state)
+{
+    (void)state;
+    struct timing *timing = make_timing();
+    struct graph *g = exec_prune(exec_model("resnet20", 2), 0.98, -1);
+    int64_t count;
+    struct plan *first = plan_at_once(g, timing);
+    assert_false(plan_is_settled(first));
+    for (size_t i = 0; i < plan_step_count(first); i++) {
+        assert_false(plan_step_at(first, i).sparse);
+        assert_true(plan_step_at(first, i).expected_ns == 0);
+    }
+    struct plan *again = plan_at_once(g, timing); /* nothing was learnt */
+    assert_false(plan_is_settled(again));
+    struct plan *measured = exec_plan(g, PLAN_KERNELS_AUTO, timing, NULL);
+    assert_true(plan_is_settled(measured));
+    struct plan *then = plan_at_once(g, timing);
+    assert_true(plan_is_settled(then));
+    assert_int_equal(plan_step_count(then), plan_step_count(measured));
+    for (size_t i = 0; i < plan_step_count(then); i++)
+        assert_true(plan_step_at(then, i).prefix_hash ==
+                    plan_step_at(measured, i).prefix_hash);
+    float *expected = exec_run(measured, 5, &count);
+    float *found = exec_run(first, 5, &count);
+    exec_assert_close(found, expected, count, 1e-4);
+    free(found);
+    free(expected);
+    plan_drop(then);
+    plan_drop(measured);
+    plan_drop(again);
+    plan_drop(first);
+    graph_drop(g);
+    timing_destroy(timing);
+}
+
 /* --- sharing, hashes --- */
 
 static void a_plan_shares_what_did_not_change(void **state)
@@ -510,6 +559,7 @@ int main(void)
         cmocka_unit_test(two_threads_agree_with_one),
         cmocka_unit_test(logits_are_pytorchs),
         cmocka_unit_test(sparse_kernels_are_chosen_where_weights_are_zero),
+        cmocka_unit_test(a_plan_at_once_measures_nothing),
         cmocka_unit_test(a_plan_shares_what_did_not_change),
         cmocka_unit_test(edits_one_by_one_agree),
         cmocka_unit_test(equal_plans_have_equal_hashes),
