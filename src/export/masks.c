@@ -1,4 +1,5 @@
-/* Masks as NumPy arrays. */
+/* Masks as NumPy arrays that a framework's own parameters can be multiplied
+ * with: named and oriented as these are (struct layer, parameter). */
 #include "base/array.h"
 #include "dataset/npz.h"
 #include "export/export.h"
@@ -7,19 +8,21 @@
 #include <string.h>
 
 /* true where the weight is kept; everywhere in a dense layer. */
-static int fill(struct npz_array *array, const struct graph *graph,
-                const struct layer *layer, const struct bitmask *mask,
-                struct error *err)
+static int fill(struct npz_array *array, const struct layer *layer,
+                const struct bitmask *mask, struct error *err)
 {
-    array->name = string_copy(graph->values[layer->weight].name);
+    const struct shape shape = layer_parameter_shape(layer);
+    array->name = string_copy(layer->parameter);
     if (!array->name)
-        return error_memory(err, strlen(graph->values[layer->weight].name));
-    if (tensor_init(&array->tensor, DTYPE_BOOL, &layer->shape, err) < 0)
+        return error_memory(err, strlen(layer->parameter));
+    if (tensor_init(&array->tensor, DTYPE_BOOL, &shape, err) < 0)
         return -1;
     unsigned char *kept = array->tensor.data;
     bool dense = !mask || !mask->words;
-    for (size_t i = 0; i < (size_t)layer->weights; i++)
-        kept[i] = dense || bitmask_get(mask, i);
+    for (int64_t i = 0; i < layer->weights; i++) {
+        size_t stored = (size_t)layer_parameter_at(layer, i);
+        kept[i] = dense || bitmask_get(mask, stored);
+    }
     return 0;
 }
 
@@ -38,8 +41,7 @@ int export_masks(const struct session *session,
             continue;
         const struct bitmask *mask =
             set && i < set->count ? &set->masks[i] : NULL;
-        result =
-            fill(&arrays[count++], session_graph(session), layer, mask, err);
+        result = fill(&arrays[count++], layer, mask, err);
     }
     if (result < 0)
         error_prefix(err, "%s", path);

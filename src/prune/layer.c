@@ -5,6 +5,7 @@
 #include "op/instance.h"
 #include "prune/block.h"
 #include "prune/group.h"
+#include "prune/layer_name.h"
 #include "prune/permute.h"
 
 #include <ctype.h>
@@ -14,102 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* --- names --- */
-
-/* Beginnings of names that exporters invent for constants. */
-static const char *const invented[] = {"onnx::", "const_fold_opt", "Constant_"};
-
-static bool has_letters(const char *name)
-{
-    for (const char *p = name; *p; p++)
-        if (isalpha((unsigned char)*p))
-            return true;
-    return false;
-}
-
-static bool is_invented(const struct value *weight)
-{
-    if (weight->producer >= 0 || !has_letters(weight->name))
-        return true; /* a Constant's output */
-    for (size_t i = 0; i < ARRAY_LENGTH(invented); i++)
-        if (strncmp(weight->name, invented[i], strlen(invented[i])) == 0)
-            return true;
-    return false;
-}
-
-/* Appends a scope to a path; PyTorch repeats a list's name in front of its
- * member's ("layers", "layers.0"), which then takes its place. */
-static void add_scope(char *path, size_t room, size_t *last, const char *scope,
-                      size_t length)
-{
-    size_t used = strlen(path), previous = used - *last;
-    if (used && length > previous && scope[previous] == '.' &&
-        strncmp(path + *last, scope, previous) == 0)
-        used = *last;
-    else if (used)
-        path[used++] = '.';
-    *last = used;
-    snprintf(path + used, room - used, "%.*s", (int)length, scope);
-}
-
-/* "/layers/layers.0/conv1/Conv" -> "layers.0.conv1": the scopes without the
- * operator at the end. Empty when there is no scope. */
-static void name_by_path(char *name, size_t room, const struct node *node)
-{
-    size_t last = 0;
-    name[0] = '\0';
-    for (const char *p = node->name; *p;) {
-        size_t length = strcspn(p, "/");
-        bool end = !p[length];
-        bool is_operator =
-            end && strncmp(p, node->type, strlen(node->type)) == 0;
-        if (length && !is_operator)
-            add_scope(name, room, &last, p, length);
-        p += length + !end;
-    }
-}
-
-/* What a command line could not hold. */
-static void clean(char *name)
-{
-    for (char *p = name; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 127 || *p == ';' ||
-            (p == name && (*p == '@' || *p == '#')))
-            *p = '_';
-}
-
-static char *make_name(const struct node *node, const struct value *weight,
-                       struct map *taken)
-{
-    static const char suffix[] = ".weight";
-    size_t weight_length = strlen(weight->name);
-    size_t room = weight_length + 2 * strlen(node->name) + 32;
-    char *name = malloc(room);
-    if (!name)
-        return NULL;
-    name[0] = '\0';
-    if (!is_invented(weight)) {
-        size_t tail = sizeof suffix - 1;
-        bool ends = weight_length > tail &&
-                    strcmp(weight->name + weight_length - tail, suffix) == 0;
-        snprintf(name, room, "%.*s", (int)(weight_length - (ends ? tail : 0)),
-                 weight->name);
-    } else if (strchr(node->name, '/')) {
-        name_by_path(name, room, node);
-    }
-    if (!name[0])
-        snprintf(name, room, "%s", node->name + strspn(node->name, "/"));
-    clean(name);
-    size_t length = strlen(name), again = 1;
-    while (map_get(taken, name, NULL))
-        snprintf(name + length, room - length, "#%zu", ++again);
-    if (map_set(taken, name, 0) < 0) {
-        free(name);
-        return NULL;
-    }
-    return name;
-}
 
 /* --- facts --- */
 
@@ -234,11 +139,8 @@ static int add_layer(struct layer_table *table, const struct graph *instance,
     layer->prunable = !layer->reason[0];
     describe(layer, node,
              &instance->values[node->inputs[node->op->weight_input]].shape);
-    layer->name = make_name(node, value, taken);
-    if (!layer->name)
-        return error_memory(err, strlen(node->name));
-    table->count++;
-    return 0;
+    table->count++; /* from here on its texts are released with the table */
+    return layer_name(layer, instance, taken, err);
 }
 
 int layer_table_init(struct layer_table *table, const struct graph *instance,
@@ -276,8 +178,10 @@ int layer_table_init(struct layer_table *table, const struct graph *instance,
 
 void layer_table_release(struct layer_table *table)
 {
-    for (size_t i = 0; i < table->count; i++)
+    for (size_t i = 0; i < table->count; i++) {
         free(table->layers[i].name);
+        free(table->layers[i].parameter);
+    }
     free(table->layers);
     group_table_destroy(table->groups);
     block_table_destroy(table->blocks);

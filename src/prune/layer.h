@@ -31,6 +31,8 @@ static inline int64_t layer_matrix_at(const struct layer_matrix *m, int64_t row,
 
 struct layer {
     char *name;           /* unique; see layer_table_init */
+    char *parameter;      /* what the framework that made it calls the weight */
+    bool transposed;      /* the file stores the parameter's transpose */
     int row;              /* 1-based, in order of execution: "@row" */
     int node;             /* node id */
     int weight;           /* value id of the weight as the file stores it */
@@ -65,13 +67,9 @@ struct layer_table {
  * the Constant's output) where the weight is stored, also when nodes that only
  * move or retype (Identity, Transpose, Cast, Reshape ...) lie between it and
  * the node: graph_with_constants carries a replacement through them and
- * onnx_write writes it there. A layer is named by its weight's
- * initializer without ".weight"; where the exporter invented that name
- * ("onnx::Conv_203", or a name without letters of its own), by its node's
- * path: "/layers/layers.0/conv1/Conv" -> "layers.0.conv1"; else by the node.
- * What a command line could not hold (spaces, ';') becomes '_'. Made unique
- * by "#2", "#3". A weight shared by several nodes is one layer
- * (the first node's).
+ * onnx_write writes it there. Layers are named by layer_name
+ * (prune/layer_name.h). A weight shared by several nodes is one layer (the
+ * first node's).
  *
  * instance  batch 1, borrowed only during the call
  */
@@ -83,6 +81,9 @@ int layer_table_init(struct layer_table *table, const struct graph *instance,
  */
 struct layer_matrix layer_matrix_of(const struct graph *instance, int id,
                                     int stored);
+/* The shape of the layer's parameter, and where its element `i` is stored. */
+struct shape layer_parameter_shape(const struct layer *layer);
+int64_t layer_parameter_at(const struct layer *layer, int64_t i);
 void layer_table_release(struct layer_table *table);
 
 /*

@@ -17,15 +17,19 @@ struct reading {
     int64_t found, removed, total, nonzero;
 };
 
-static bool is_name_of(const struct reading *r, size_t row, const char *name)
+/* How an array may be meant for a layer. */
+enum meant { NOT_MEANT, MEANT_AS_STORED, MEANT_AS_PARAMETER };
+
+static enum meant meant_for(const struct reading *r, size_t row,
+                            const char *name)
 {
-    static const char ending[] = ".weight";
     const struct layer *layer = &r->layers->layers[row];
-    size_t length = strlen(layer->name);
-    if (!strcmp(name, session_graph(r->session)->values[layer->weight].name))
-        return true;
-    return !strncmp(name, layer->name, length) &&
-           (!name[length] || !strcmp(name + length, ending));
+    const struct graph *graph = session_graph(r->session);
+    if (!strcmp(name, graph->values[layer->weight].name))
+        return MEANT_AS_STORED;
+    return !strcmp(name, layer->parameter) || !strcmp(name, layer->name)
+               ? MEANT_AS_PARAMETER
+               : NOT_MEANT;
 }
 
 static const char *shape_words(char *text, size_t room,
@@ -46,21 +50,27 @@ static bool is_transposed(const struct shape *a, const struct shape *b)
            a->dims[1] == b->dims[0];
 }
 
-/* Element i of the layer's weight in an array of that shape. */
-static int64_t place_in(const struct tensor *array, const struct shape *shape,
+/* Element i of the array in the layer's weight as stored. */
+static int64_t place_of(const struct tensor *array, const struct layer *layer,
+                        enum meant meant, const struct shape *expected,
                         int64_t i)
 {
-    if (shape_equal(&array->shape, shape))
-        return i;
-    return i % shape->dims[1] * shape->dims[0] + i / shape->dims[1];
+    if (!shape_equal(&array->shape, expected)) { /* then its transpose */
+        int64_t rows = expected->dims[0], columns = expected->dims[1];
+        i = i % rows * columns + i / rows;
+    }
+    return meant == MEANT_AS_PARAMETER ? layer_parameter_at(layer, i) : i;
 }
 
-static int read_mask(struct reading *r, size_t row, const struct tensor *array,
-                     struct error *err)
+static int read_mask(struct reading *r, size_t row, enum meant meant,
+                     const struct tensor *array, struct error *err)
 {
     const struct layer *layer = &r->layers->layers[row];
     const struct tensor *weight =
         &session_graph(r->session)->values[layer->weight].constant;
+    const struct shape shape = meant == MEANT_AS_PARAMETER
+                                   ? layer_parameter_shape(layer)
+                                   : layer->shape;
     char found[96], expected[96];
     struct bitmask *mask = &r->masks[row];
     if (!shape_equal(&array->shape, &layer->shape) &&
@@ -68,7 +78,7 @@ static int read_mask(struct reading *r, size_t row, const struct tensor *array,
         return error_set(
             err, ERROR_SHAPE, "layer '%s': found a mask %s, expected %s",
             layer->name, shape_words(found, sizeof found, &array->shape),
-            shape_words(expected, sizeof expected, &layer->shape));
+            shape_words(expected, sizeof expected, &shape));
     if (mask->words)
         return error_set(err, ERROR_NAME, "layer '%s': found two masks",
                          layer->name);
@@ -76,10 +86,11 @@ static int read_mask(struct reading *r, size_t row, const struct tensor *array,
         return error_memory(err, (unsigned long long)layer->weights / 8);
     int64_t gone = 0;
     for (int64_t i = 0; i < layer->weights; i++) {
-        if (tensor_number(array, place_in(array, &layer->shape, i)) != 0)
+        if (tensor_number(array, i) != 0)
             continue;
-        bitmask_set(mask, (size_t)i, false);
-        r->nonzero += tensor_number(weight, i) != 0;
+        int64_t place = place_of(array, layer, meant, &shape, i);
+        bitmask_set(mask, (size_t)place, false);
+        r->nonzero += tensor_number(weight, place) != 0;
         gone++;
     }
     if (gone && !layer->prunable)
@@ -100,9 +111,11 @@ static int read_mask(struct reading *r, size_t row, const struct tensor *array,
 static int read_array(struct reading *r, const struct npz_array *array,
                       struct error *err)
 {
-    for (size_t row = 0; row < r->layers->count; row++)
-        if (is_name_of(r, row, array->name))
-            return read_mask(r, row, &array->tensor, err);
+    for (size_t row = 0; row < r->layers->count; row++) {
+        enum meant meant = meant_for(r, row, array->name);
+        if (meant != NOT_MEANT)
+            return read_mask(r, row, meant, &array->tensor, err);
+    }
     return error_set(err, ERROR_NAME,
                      "found the mask '%s', the model has no layer of that name",
                      array->name);

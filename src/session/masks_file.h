@@ -9,9 +9,11 @@
 #include "session/session.h"
 
 /*
- * Arrays are named as the stored weight, as the layer, or as the layer with
- * ".weight"; true (or a number that is not 0) where a weight is kept. A
- * product's may be transposed. Layers without an array stay dense.
+ * Arrays are named as the layer's parameter or as the layer, and lie as the
+ * parameter does; or as the stored weight, and lie as that does (struct layer
+ * in prune/layer.h). True (or a number that is not 0) where a weight is kept.
+ * A product's may be transposed where the shape tells. Layers without an array
+ * stay dense.
  *
  * outcome  decisions, weights that hold the masks, and a summary that says
  *          how many masked weights were not zero; owned by the caller

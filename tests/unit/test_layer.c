@@ -287,9 +287,45 @@ static void names_are_unique_and_fit_a_command_line(void **state)
         snprintf(node, sizeof node, "%s", cases[i].node);
         f->make.graph.initializer[2]->name = weight;
         f->make.graph.node[3]->input[1] = weight;
+        f->make.graph.initializer[3]->name = (char[]){"204"};
+        f->make.graph.node[3]->input[2] = (char[]){"204"};
         f->make.graph.node[3]->name = node;
         struct opened o = open_network(f);
         assert_string_equal(o.table.layers[1].name, cases[i].name);
+        close_layers(&o);
+    }
+}
+
+/* Where only the bias kept its parameter's name. */
+static void a_bias_tells_the_name_of_its_weight(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *bias, *name, *parameter;
+    } cases[] = {
+        {"b.0.fc.bias", "b.0.fc", "b.0.fc.weight"},
+        {"att.in_bias", "att.in", "att.in_weight"},
+        {"onnx::Gemm_9", "n.m", "n.m.weight"}, /* not that one: the path */
+        {"shift", "n.m", "n.m.weight"},
+        {".bias", "n.m", "n.m.weight"},
+        {"conv1.bias", "conv1#2", "conv1.weight"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        fixture_again(f);
+        char bias[32];
+        snprintf(bias, sizeof bias, "%s", cases[i].bias);
+        f->make.graph.initializer[1]->name = (char[]){"other"};
+        f->make.graph.node[0]->input[2] = (char[]){"other"};
+        f->make.graph.initializer[2]->name = (char[]){"203"};
+        f->make.graph.node[3]->input[1] = (char[]){"203"};
+        f->make.graph.initializer[3]->name = bias;
+        f->make.graph.node[3]->input[2] = bias;
+        f->make.graph.node[3]->name = (char[]){"/n/m/Gemm"};
+        struct opened o = open_network(f);
+        assert_string_equal(o.table.layers[0].parameter, "conv1.weight");
+        assert_string_equal(o.table.layers[1].name, cases[i].name);
+        assert_string_equal(o.table.layers[1].parameter, cases[i].parameter);
+        assert_false(o.table.layers[1].transposed); /* transB: (5, 8) */
         close_layers(&o);
     }
 }
@@ -396,6 +432,7 @@ int main(void)
         WITH_FOLDER(weight_in_a_constant_node_is_a_layer),
         WITH_FOLDER(shared_weight_is_one_layer),
         WITH_FOLDER(names_are_unique_and_fit_a_command_line),
+        WITH_FOLDER(a_bias_tells_the_name_of_its_weight),
         WITH_FOLDER(what_cannot_be_pruned_says_why),
         cmocka_unit_test(patterns_name_rows),
         cmocka_unit_test(empty_table_matches_nothing),
