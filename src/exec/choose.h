@@ -7,7 +7,7 @@
 #include "exec/compiled.h"
 #include "exec/plan.h"
 
-enum { CHOICE_MAX = 24 };
+enum { CHOICE_MAX = 32 };
 
 /* The candidates of one task and the one that is taken. */
 struct choice {

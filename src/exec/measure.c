@@ -1,9 +1,10 @@
 /*
  * Expected times. A dense kernel is measured as it is; a sparse kernel's time
- * grows linearly with its nonzeros, so each is measured at two densities on
- * random masks once, and every later mask is a point on that line: an edit
- * measures nothing. The smallest of a few runs counts, because whatever else
- * the machine does only adds.
+ * grows linearly with its nonzeros until they leave a cache, so each is
+ * measured once at the two of a few densities that enclose the mask's, and
+ * every later mask between them is a point on that line: an edit measures
+ * nothing. The masks are random; their zeros lie as the task's do. The smallest
+ * of a few runs counts, because whatever else the machine does only adds.
  */
 #include "exec/choose.h"
 
@@ -147,16 +148,22 @@ static double time_compiled(const struct compiled *compiled,
     return ns;
 }
 
-/* Weights of which about `density` are kept, so that the form stores no
- * zeros. */
-static float *random_weights(const struct task *task, enum sparse_form form,
-                             double density)
+/* Weights of which about `density` are kept where the form wants them. */
+struct drawing {
+    enum sparse_form form;
+    double density; /* < 0: the task's own weights */
+};
+
+static const struct drawing own_weights = {SPARSE_FORM_ANY, -1};
+
+static float *draw(const struct task *task, struct drawing drawing)
 {
     struct rng rng;
     float *weights = array_create((size_t)task->weights, sizeof(*weights));
     rng_init(&rng, task->problem);
     if (weights)
-        sparse_structure_draw(&task->spec, form, density, &rng, weights);
+        sparse_structure_draw(&task->spec, drawing.form, drawing.density, &rng,
+                              weights);
     return weights;
 }
 
@@ -218,9 +225,8 @@ static int measure_copy(struct choosing *c, struct task *copy,
     return status < 0 ? -1 : 0;
 }
 
-/* density < 0: the task's own weights. */
 static int measure(struct choosing *c, const struct task *task,
-                   const struct candidate *candidate, double density,
+                   const struct candidate *candidate, struct drawing drawing,
                    double *ns, struct error *err)
 {
     struct task copy = *task;
@@ -230,8 +236,8 @@ static int measure(struct choosing *c, const struct task *task,
     copy.filled = NULL;
     if (cancel_raised(c->options->cancel))
         return error_set(err, ERROR_CANCELLED, "planning was cancelled");
-    if (density >= 0) {
-        weights = random_weights(task, candidate->sparse->form, density);
+    if (drawing.density >= 0) {
+        weights = draw(task, drawing);
         if (!weights)
             return error_memory(err, (size_t)task->weights * sizeof(float));
         if (copy.spec.kind == KERNEL_PRODUCT)
@@ -247,12 +253,13 @@ static int measure(struct choosing *c, const struct task *task,
 /* As measure, but remembered. NAN: it would have to be measured, and there is
  * no time for that now. */
 static int measure_once(struct choosing *c, const struct task *task,
-                        const struct candidate *candidate, double density,
-                        double *ns, struct error *err)
+                        const struct candidate *candidate,
+                        struct drawing drawing, double *ns, struct error *err)
 {
     struct task blank = *task;
     blank.idle = NULL;
-    blank.constants = (uint64_t)(int64_t)(density * 64);
+    blank.constants = hash_u64((uint64_t)drawing.form,
+                               (uint64_t)(int64_t)(drawing.density * 64));
     uint64_t key = compiled_key(&blank, candidate, c->context);
     if (timing_get(c->options->timing, key, ns))
         return 0;
@@ -261,7 +268,7 @@ static int measure_once(struct choosing *c, const struct task *task,
         *ns = (double)NAN;
         return 0;
     }
-    if (measure(c, task, candidate, density, ns, err))
+    if (measure(c, task, candidate, drawing, ns, err))
         return -1;
     timing_put(c->options->timing, key, *ns);
     return 0;
@@ -275,15 +282,30 @@ static double busy_rows(const struct task *task)
     return 1 - (double)task->idle->row_count / (double)idle_outputs(task);
 }
 
+/* A kernel of a form is for such zeros. One for weights anywhere meets zeros
+ * with a structure as well, and may be faster or slower on them: where rows
+ * wait for the fullest, N:M makes them equal and 1x16 does not. */
+static enum sparse_form drawn_form(const struct task *task,
+                                   const struct candidate *candidate)
+{
+    enum sparse_form form = candidate->sparse->form;
+    return form == SPARSE_FORM_ANY ? sparse_structure_form(&task->zeros) : form;
+}
+
 static int sparse_time(struct choosing *c, const struct task *task,
                        struct candidate *candidate, struct error *err)
 {
-    static const double densities[] = {1.0 / 16, 1.0 / 4, 1.0};
+    static const double densities[] = {1.0 / 16, 1.0 / 4, 1.0 / 2, 1.0};
     double density = density_of(task, candidate);
-    int low = density > densities[1];
+    enum sparse_form form = drawn_form(task, candidate);
+    size_t low = 0;
+    while (low + 2 < ARRAY_LENGTH(densities) && density > densities[low + 1])
+        low++;
+    const struct drawing thin = {form, densities[low]};
+    const struct drawing full = {form, densities[low + 1]};
     double a, b;
-    if (measure_once(c, task, candidate, densities[low], &a, err) ||
-        measure_once(c, task, candidate, densities[low + 1], &b, err))
+    if (measure_once(c, task, candidate, thin, &a, err) ||
+        measure_once(c, task, candidate, full, &b, err))
         return -1;
     if (isnan(a) || isnan(b)) {
         candidate->ns = INFINITY;
@@ -314,7 +336,7 @@ int candidate_time(struct choosing *c, const struct task *task,
     if (candidate->method == METHOD_SPARSE)
         return sparse_time(c, task, candidate, err);
     double ns;
-    if (measure_once(c, task, candidate, -1, &ns, err))
+    if (measure_once(c, task, candidate, own_weights, &ns, err))
         return -1;
     candidate->measured = !isnan(ns);
     candidate->ns = isnan(ns) ? candidate->ns : ns;

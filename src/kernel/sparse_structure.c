@@ -173,6 +173,15 @@ void sparse_structure_of(struct sparse_structure *out,
     find_keep(out, &count);
 }
 
+enum sparse_form sparse_structure_form(const struct sparse_structure *s)
+{
+    if (s->block > 0)
+        return s->block == 16 ? SPARSE_FORM_ROWS16 : SPARSE_FORM_ROWS4;
+    if (s->inputs > 0)
+        return SPARSE_FORM_INPUT16;
+    return s->of > 0 ? SPARSE_FORM_LANES : SPARSE_FORM_ANY;
+}
+
 /* One of the form's squares; all of its rows and inputs are inside. */
 static void draw_square(enum sparse_form form, double density, struct rng *rng,
                         uint32_t word[SIDE])

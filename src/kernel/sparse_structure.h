@@ -38,6 +38,10 @@ struct sparse_structure {
 void sparse_structure_of(struct sparse_structure *out,
                          const struct kernel_spec *spec);
 
+/* The form whose zeros these are; ANY where no pattern was found. */
+enum sparse_form sparse_structure_form(
+    const struct sparse_structure *structure);
+
 /*
  * Draws weights of which about `density` are kept where a form wants them.
  *

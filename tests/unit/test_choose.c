@@ -1,0 +1,263 @@
+/* Which kernels a layer may run on, and that the fastest is taken. */
+#include "exec/choose.h"
+#include "exec_fixture.h"
+
+#include "base/array.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { CHANNELS = 32, SIDE = 8 };
+
+static const enum sparse_form forms[] = {SPARSE_FORM_ROWS4, SPARSE_FORM_ROWS16,
+                                         SPARSE_FORM_LANES,
+                                         SPARSE_FORM_INPUT16};
+
+/* A layer, what is chosen among and what the choice needs. */
+struct subject {
+    struct graph *graph;
+    struct task_list list;
+    struct value_view *views;
+    struct compile_context context;
+    struct plan_options options;
+    struct choice choice;
+    struct choosing choosing;
+};
+
+/* Writes weights of the form over a layer's. */
+static void prune(struct graph *g, const struct kernel_spec *spec,
+                  enum sparse_form form, double density)
+{
+    struct value *value = &g->values[graph_find_value(g, "w")];
+    struct rng rng;
+    rng_init(&rng, 1);
+    value->content_hash = 0;
+    sparse_structure_draw(spec, form, density, &rng, value->constant.data);
+}
+
+static struct graph *conv_graph(int64_t batch, enum sparse_form form,
+                                double density)
+{
+    static const int64_t w[] = {CHANNELS, CHANNELS, 3, 3};
+    static const char *const inputs[] = {"x", "w", NULL};
+    static const char *const attributes[] = {"pads=1,1,1,1", NULL};
+    const int64_t x[] = {batch, CHANNELS, SIDE, SIDE};
+    struct graph *g = exec_graph();
+    exec_constant(g, "w", 1, 1, 4, w);
+    exec_node(g, "Conv", inputs, "y", attributes);
+    const struct kernel_spec spec = {
+        .kind = KERNEL_CONV,
+        .conv = {
+            .groups = 1, .oc = CHANNELS, .ic = CHANNELS, .kh = 3, .kw = 3}};
+    prune(g, &spec, form, density);
+    return exec_finish(g, "x", 4, x, "y");
+}
+
+static struct graph *product_graph(int64_t batch, enum sparse_form form,
+                                   double density)
+{
+    static const int64_t w[] = {4 * CHANNELS, 3 * CHANNELS};
+    static const char *const inputs[] = {"x", "w", NULL};
+    static const char *const attributes[] = {"transB=1", NULL};
+    const int64_t x[] = {batch, 3 * CHANNELS};
+    struct graph *g = exec_graph();
+    exec_constant(g, "w", 1, 1, 2, w);
+    exec_node(g, "Gemm", inputs, "y", attributes);
+    const struct kernel_spec spec = {
+        .kind = KERNEL_PRODUCT,
+        .product = {.in = 3 * CHANNELS, .out = 4 * CHANNELS}};
+    prune(g, &spec, form, density);
+    return exec_finish(g, "x", 2, x, "y");
+}
+
+/* Lists the candidates of the graph's only layer. Takes the graph. */
+static void open_subject(struct subject *s, struct graph *graph, int threads,
+                         struct timing *timing)
+{
+    struct error err = {0};
+    *s = (struct subject){.graph = graph};
+    assert_int_equal(task_list_init(&s->list, graph, true, &err), 0);
+    assert_int_equal(s->list.count, 1);
+    task_count_nonzeros(&s->list.tasks[0]);
+    s->views = array_create(graph->value_count, sizeof *s->views);
+    assert_non_null(s->views);
+    for (size_t i = 0; i < graph->value_count; i++)
+        value_view_of(&s->views[i], &graph->values[i]);
+    s->options = (struct plan_options){.kernels = PLAN_KERNELS_AUTO,
+                                       .threads = threads,
+                                       .isa = cpu_isa_detect(),
+                                       .timing = timing};
+    s->context = (struct compile_context){.box = engine_box_create(),
+                                          .views = s->views,
+                                          .instance = graph,
+                                          .isa = s->options.isa,
+                                          .threads = threads};
+    assert_non_null(s->context.box);
+    s->choosing = (struct choosing){.instance = graph,
+                                    .list = &s->list,
+                                    .views = s->views,
+                                    .context = &s->context,
+                                    .options = &s->options,
+                                    .choices = &s->choice};
+    assert_int_equal(choosing_candidates(&s->choosing, &err), 0);
+}
+
+static void close_subject(struct subject *s)
+{
+    engine_box_drop(s->context.box);
+    free(s->views);
+    task_list_release(&s->list);
+    graph_drop(s->graph);
+}
+
+/* The candidates of a method that leave their result in `layout` (LAYOUT_COUNT:
+ * in any), of sparse ones those of a form. */
+static int count_of(const struct subject *s, enum method method,
+                    enum sparse_form form, enum layout layout)
+{
+    int count = 0;
+    for (int i = 0; i < s->choice.count; i++) {
+        const struct candidate *c = &s->choice.candidates[i];
+        count += c->method == method &&
+                 (layout == LAYOUT_COUNT || c->dst == layout) &&
+                 (method != METHOD_SPARSE || c->sparse->form == form);
+    }
+    return count;
+}
+
+/* Beside a structure's kernels in a layout for blocks of images or planes: the
+ * kernel for weights anywhere in the same, and a dense one. */
+static void assert_beside(const struct subject *s, enum sparse_form form)
+{
+    static const enum layout layouts[] = {LAYOUT_PLANE, LAYOUT_IMAGE16};
+    int structured = 0;
+    for (int f = SPARSE_FORM_ANY + 1; f < SPARSE_FORM_COUNT; f++)
+        structured +=
+            count_of(s, METHOD_SPARSE, (enum sparse_form)f, LAYOUT_COUNT);
+    assert_true(structured > 0);
+    assert_true(count_of(s, METHOD_ONEDNN, form, LAYOUT_COUNT) > 0);
+    assert_true(count_of(s, METHOD_SPARSE, SPARSE_FORM_ANY, LAYOUT_COUNT) > 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(layouts); i++)
+        if (count_of(s, METHOD_SPARSE, form, layouts[i]) > 0)
+            assert_true(
+                count_of(s, METHOD_SPARSE, SPARSE_FORM_ANY, layouts[i]) > 0);
+}
+
+static void structured_zeros_may_run_as_zeros_anywhere_or_dense(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(forms); i++)
+        for (int64_t batch = 1; batch <= 16; batch *= 16)
+            for (int threads = 1; threads <= 2; threads++) {
+                struct subject s;
+                open_subject(&s, conv_graph(batch, forms[i], 0.25), threads,
+                             NULL);
+                assert_int_equal(sparse_structure_form(&s.list.tasks[0].zeros),
+                                 forms[i]);
+                assert_beside(&s, forms[i]);
+                close_subject(&s);
+                open_subject(&s, product_graph(batch, forms[i], 0.25), threads,
+                             NULL);
+                assert_beside(&s, forms[i]);
+                close_subject(&s);
+            }
+}
+
+/* Few zeros anywhere are many of every form's weights: the longest list. */
+static void the_longest_list_of_candidates_ends_with_plain_code(void **state)
+{
+    (void)state;
+    struct subject s;
+    open_subject(&s, conv_graph(16, SPARSE_FORM_ANY, 0.74), 2, NULL);
+    assert_true(s.choice.count < CHOICE_MAX);
+    enum method last = s.choice.candidates[s.choice.count - 1].method;
+    assert_true(last == METHOD_PLAIN || last == METHOD_REFERENCE);
+    close_subject(&s);
+}
+
+/* No other candidate with the same layouts is expected to be faster, whatever
+ * form of zeros it is for. */
+static void the_fastest_kernel_of_any_form_is_taken(void **state)
+{
+    (void)state;
+    struct timing *timing = NULL;
+    assert_int_equal(timing_create(&timing, NULL), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(forms); i++)
+        for (int kind = 0; kind < 2; kind++) {
+            struct subject s;
+            struct error err = {0};
+            open_subject(&s,
+                         kind ? conv_graph(16, forms[i], 0.25)
+                              : product_graph(1, forms[i], 0.25),
+                         1, timing);
+            assert_int_equal(choosing_assign(&s.choosing, &err), 0);
+            const struct candidate *taken =
+                &s.choice.candidates[s.choice.taken];
+            for (int k = 0; k < s.choice.count; k++) {
+                const struct candidate *other = &s.choice.candidates[k];
+                if (other->src == taken->src && other->dst == taken->dst)
+                    assert_true(other->ns >= 0.99 * taken->ns);
+            }
+            close_subject(&s);
+        }
+    timing_destroy(timing);
+}
+
+/* Times the kernel for weights anywhere on a layer with such zeros; -1 where
+ * that would measure and may not. */
+static int time_anywhere(struct timing *timing, enum sparse_form form,
+                         double density, bool may_measure)
+{
+    struct subject s;
+    struct error err = {0};
+    struct cancel cancel;
+    int status = 0, timed = 0;
+    open_subject(&s, product_graph(1, form, density), 1, timing);
+    cancel_reset(&cancel);
+    if (!may_measure)
+        cancel_raise(&cancel);
+    s.options.cancel = &cancel;
+    for (int i = 0; i < s.choice.count; i++) {
+        struct candidate *c = &s.choice.candidates[i];
+        if (c->method != METHOD_SPARSE || c->sparse->form != SPARSE_FORM_ANY)
+            continue;
+        status = candidate_time(&s.choosing, &s.list.tasks[0], c, &err);
+        timed++;
+    }
+    assert_int_equal(timed, 1);
+    assert_true(status == 0 || err.code == ERROR_CANCELLED);
+    close_subject(&s);
+    return status;
+}
+
+static void times_hold_for_zeros_that_lie_alike(void **state)
+{
+    (void)state;
+    struct timing *timing = NULL;
+    assert_int_equal(timing_create(&timing, NULL), 0);
+    assert_int_equal(time_anywhere(timing, SPARSE_FORM_ANY, 0.45, true), 0);
+    assert_int_equal(time_anywhere(timing, SPARSE_FORM_ANY, 0.3, false), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(forms); i++) {
+        assert_int_equal(time_anywhere(timing, forms[i], 0.45, false), -1);
+        assert_int_equal(time_anywhere(timing, forms[i], 0.45, true), 0);
+        assert_int_equal(time_anywhere(timing, forms[i], 0.3, false), 0);
+    }
+    timing_destroy(timing);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(structured_zeros_may_run_as_zeros_anywhere_or_dense),
+        cmocka_unit_test(the_longest_list_of_candidates_ends_with_plain_code),
+        cmocka_unit_test(the_fastest_kernel_of_any_form_is_taken),
+        cmocka_unit_test(times_hold_for_zeros_that_lie_alike),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
