@@ -332,6 +332,8 @@ void app_open(struct app *app, enum screen_id screen)
         state->back =
             state->screen == SCREEN_MESSAGES ? SCREEN_LAYERS : state->screen;
     state->screen = screen;
+    if (screen == SCREEN_MESSAGES) /* the newest one */
+        state->lists[screen].cursor = state->message_count - 1;
     state->range_from = -1;
     if (app->backend->refresh != NULL)
         app->backend->refresh(app);
@@ -426,9 +428,8 @@ void app_draw(struct app *app, struct surface *surface)
     if (!layout_fits(surface->rows, surface->columns)) {
         bool asking = app->state.overlay == OVERLAY_QUIT;
         surface_printf(surface, surface->rows / 2, 0, -1, ROLE_WARN,
-                       asking ? "not exported: y leaves, n stays (needs %dx%d, "
-                                "has %dx%d)"
-                              : "needs %dx%d, has %dx%d - enlarge, or q quits",
+                       asking ? "not exported: y leaves, n stays"
+                              : "needs %dx%d, has %dx%d; q quits",
                        LAYOUT_MIN_COLUMNS, LAYOUT_MIN_ROWS, surface->columns,
                        surface->rows);
         return;

@@ -183,12 +183,12 @@ static void draw_verdict(struct app *app, struct surface *surface,
     const struct engine_export_result *result = &form->result;
     int column = box.column + 2, width = box.columns - 4;
     if (form->error[0] != '\0') {
-        widget_clip(surface, row, column, width, ROLE_ERROR, form->error);
+        widget_wrap(surface, row, column, width, 2, ROLE_ERROR, form->error);
     } else if (form->running) {
         surface_text(surface, row, column, width, ROLE_TEXT,
                      "writing; the export goes on when this is closed");
     } else if (result->finished && result->failed) {
-        widget_clip(surface, row, column, width, ROLE_ERROR,
+        widget_wrap(surface, row, column, width, 2, ROLE_ERROR,
                     result->error.message);
     } else if (result->finished) {
         surface_text(surface, row, column, width, ROLE_GOOD,

@@ -78,7 +78,11 @@ void widget_box(struct surface *surface, struct rect box, const char *title);
 /* Text that may be too long: its end is replaced by "›". */
 void widget_clip(struct surface *surface, int row, int column, int width,
                  enum role role, const char *text);
-/* The same for names, whose ends tell them apart: "‹4.conv.0". */
+/* Over up to `rows` rows, broken at blanks; the last one is clipped. Returns
+ * the rows it takes; without a surface nothing is drawn. */
+int widget_wrap(struct surface *surface, int row, int column, int width,
+                int rows, enum role role, const char *text);
+/* A name that may be too long; its end tells it apart: "‹4.conv.0". */
 void widget_clip_start(struct surface *surface, int row, int column, int width,
                        enum role role, const char *text);
 /* Right-aligned in `width`. */

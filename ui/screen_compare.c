@@ -76,12 +76,12 @@ static void add_test(struct figures *f, const struct view *view,
         snprintf(p, sizeof p, "p < 0.0001");
     else
         snprintf(p, sizeof p, "p %.4f", all->p_value);
-    snprintf(
-        text, sizeof text, "only #%d right %s, only #%d right %s, of %s: %s%s",
-        a->id, format_grouped(x, all->before_only), b->id,
-        format_grouped(y, all->after_only), format_grouped(z, all->samples), p,
-        all->p_value < 0.05 ? "" : ", may be chance");
-    surface_text(f->surface, f->row, 1, LABEL - 1, ROLE_DIM, "paired");
+    snprintf(text, sizeof text, "only #%d %s, only #%d %s, of %s: %s%s", a->id,
+             format_grouped(x, all->before_only), b->id,
+             format_grouped(y, all->after_only),
+             format_grouped(z, all->samples), p,
+             all->p_value < 0.05 ? "" : ", may be chance");
+    surface_text(f->surface, f->row, 1, LABEL - 1, ROLE_DIM, "right");
     surface_text(f->surface, f->row++, LABEL, -1, ROLE_TEXT, text);
 }
 

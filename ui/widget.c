@@ -54,6 +54,50 @@ void widget_clip(struct surface *surface, int row, int column, int width,
         surface_put(surface, row, column + width - 1, role, 0x203a);
 }
 
+/* Bytes of `text` that a row of `width` takes: up to the last blank, else
+ * whole characters. */
+static size_t row_bytes(const char *text, int width)
+{
+    size_t bytes = 0, blank = 0;
+    char part[8] = "";
+    for (int used = 0; text[bytes] != '\0';) {
+        size_t n = 1;
+        while (((unsigned char)text[bytes + n] & 0xc0) == 0x80 &&
+               n < sizeof part - 1)
+            n++;
+        snprintf(part, n + 1, "%s", text + bytes);
+        used += surface_width(part);
+        if (used > width)
+            return blank > 0 ? blank : bytes;
+        bytes += n;
+        if (text[bytes] == ' ')
+            blank = bytes;
+    }
+    return bytes;
+}
+
+int widget_wrap(struct surface *surface, int row, int column, int width,
+                int rows, enum role role, const char *text)
+{
+    int used = 0;
+    if (width <= 0)
+        return 0;
+    for (; used < rows && *text != '\0'; used++) {
+        size_t bytes = row_bytes(text, width);
+        if (surface != NULL && used == rows - 1)
+            widget_clip(surface, row + used, column, width, role, text);
+        else if (surface != NULL) {
+            char line[512];
+            snprintf(line, bytes < sizeof line ? bytes + 1 : sizeof line, "%s",
+                     text);
+            surface_text(surface, row + used, column, width, role, line);
+        }
+        text += bytes > 0 ? bytes : 1;
+        text += *text == ' ';
+    }
+    return used;
+}
+
 void widget_clip_start(struct surface *surface, int row, int column, int width,
                        enum role role, const char *text)
 {

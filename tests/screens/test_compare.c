@@ -57,7 +57,7 @@ static void figures_layers_and_classes_are_compared(void **state)
     terminal_press(terminal, "d");
     terminal_expect(terminal, "#1 now with #0");
     terminal_expect(terminal, "1 of 3 layers differ");
-    terminal_expect(terminal, "only #0 right");
+    terminal_expect(terminal, "only #0 ");
     terminal_expect(terminal, "97% weight");
     terminal_expect(terminal, "classes, worst first");
     terminal_press(terminal, "d");

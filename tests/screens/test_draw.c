@@ -497,8 +497,15 @@ static void an_export_only_closes_until_it_fails(void **state)
     form->result = (struct engine_export_result){
         .finished = true,
         .failed = true,
-        .error = {.message = "resnet8-s58.onnx: No space left on device"}};
+        .error = {.message = "resnet8-s58.masks.npz: array "
+                             "'layers.0.conv1.weight': cannot write: No space "
+                             "left on device"}};
     assert_drawn("draw-export-failed-80x24", 24, 80);
+    app_say(&app, ROLE_ERROR, "export: %s", form->result.error.message);
+    press("Esc 7");
+    assert_drawn("draw-messages-whole-80x24", 24, 80);
+    press("w");
+    form->result.failed = form->result.finished = true;
     press("Esc");
     editor_set(&form->path, "/mnt/other.onnx");
     press("w"); /* the path that was wanted is still there */
