@@ -105,8 +105,9 @@ static int calibrate(void *context, const struct session *session,
 {
     struct cli_options *options = context;
     if (!options->calibration) {
-        const struct calibration_watch watch = {show_calibration,
-                                                run_interrupt(), NULL, options};
+        const struct calibration_watch watch = {.progress = show_calibration,
+                                                .cancel = run_interrupt(),
+                                                .context = options};
         if (calibration_store_create(&options->calibration,
                                      (int)options->threads, err) < 0)
             return -1;

@@ -1,6 +1,8 @@
 /*
  * Two locks: `mutex` guards the entries, `collecting` is held by whoever
- * collects, so that others wait for it and find what they wanted.
+ * collects, so that others wait for it and find what they wanted. It may be
+ * taken again by who lends its processors in between: an edit that is answered
+ * then may want figures of its own.
  */
 #include "engine/calibration.h"
 
@@ -51,8 +53,12 @@ int calibration_store_create(struct calibration_store **out, int workers,
     struct calibration_store *store = array_create(1, sizeof *store);
     if (!store)
         return error_memory(err, sizeof *store);
+    pthread_mutexattr_t again;
+    pthread_mutexattr_init(&again);
+    pthread_mutexattr_settype(&again, PTHREAD_MUTEX_RECURSIVE);
     pthread_mutex_init(&store->mutex, NULL);
-    pthread_mutex_init(&store->collecting, NULL);
+    pthread_mutex_init(&store->collecting, &again);
+    pthread_mutexattr_destroy(&again);
     store->workers = workers > 0 ? workers : cpu_count();
     *out = store;
     return 0;
@@ -87,6 +93,7 @@ struct collection {
     const struct dataset *data;
     struct graph *model, *instance; /* with the weights */
     struct pool *pool;
+    struct pool_lender lender;
     int64_t *order;
     size_t count; /* samples of the data */
     struct evaluation evaluation;
@@ -104,11 +111,27 @@ static int fill(void *context, size_t input, int64_t b, void *out,
     return 0;
 }
 
-static int run_pool(void *owner, int64_t count, parallel_piece *piece,
+static int run_pool(void *collection, int64_t count, parallel_piece *piece,
                     void *context, struct error *err)
 {
-    struct pool_task task = {count, piece, context};
-    return pool_run(owner, &task, err);
+    const struct collection *c = collection;
+    const struct pool_task task = {count, piece, context};
+    return pool_run_lending(c->pool, &task, &c->lender, err);
+}
+
+static int run_pieces(void *collection, int64_t count,
+                      int (*piece)(void *context, int64_t index,
+                                   struct error *err),
+                      void *context, struct error *err)
+{
+    const struct collection *c = collection;
+    return pool_run_pieces(c->pool, count, piece, context, err);
+}
+
+static int lend(void *collection, struct error *err)
+{
+    const struct collection *c = collection;
+    return c->lender.lend(c->lender.owner, err);
 }
 
 static int tell(const struct collection *c, const char *stage, int64_t done,
@@ -134,8 +157,10 @@ static int tell_samples(void *context, int64_t done, int64_t total,
 static int collect_gradients(struct collection *c, enum calibration_part part,
                              const struct calibration **out, struct error *err)
 {
-    const struct train_workers workers = {.run = pool_run_pieces,
-                                          .owner = c->pool};
+    const struct train_workers workers = {.run = run_pieces,
+                                          .awaited = c->lender.awaited,
+                                          .lend = lend,
+                                          .owner = c};
     size_t samples = (size_t)samples_wanted[part];
     samples = samples < c->count ? samples : c->count;
     size_t batch = part == CALIBRATION_FISHER || samples < GRADIENT_BATCH
@@ -196,7 +221,7 @@ static int collect_part(struct collection *c, enum calibration_part part,
         .instance = c->instance,
         .layers = session_layers(c->session),
         .source = {batches_for(c, part), fill, c},
-        .parallel = {pool_workers(c->pool), run_pool, c->pool},
+        .parallel = {pool_workers(c->pool), run_pool, c},
         .cancel = c->watch.cancel,
         .progress = tell_layer,
         .progress_context = c,
@@ -244,6 +269,8 @@ static int collect(struct calibration_store *store,
                    struct error *err)
 {
     struct collection c = {.session = session, .watch = store->watch};
+    if (c.watch.lender)
+        c.lender = c.watch.lender(c.watch.context);
     int code = open_samples(&c, &store->training, err);
     if (code == 0)
         code = with_weights(&c, weights, err);

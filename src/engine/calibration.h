@@ -6,6 +6,7 @@
 #define ENGINE_CALIBRATION_H
 
 #include "base/cancel.h"
+#include "engine/pool.h"
 #include "prune/calibration.h"
 #include "session/session.h"
 
@@ -17,6 +18,9 @@ struct calibration_watch {
     int (*progress)(void *context, const char *stage, int64_t done,
                     int64_t total, struct error *err);
     const struct cancel *cancel;
+    /* Who waits for the collecting thread, asked as it begins. Lending, that
+     * thread may ask for other figures. */
+    struct pool_lender (*lender)(void *context);
     /* An edit wants figures that are not there and does not wait: somebody is
      * to collect them soon. Called on the editing thread. */
     void (*ask)(void *context, const struct weights *weights,

@@ -306,6 +306,7 @@ void engine_destroy(struct engine *engine)
     cancel_raise(&engine->export_cancel);
     cancel_raise(&engine->calibration_cancel);
     cancel_raise(&engine->work_state.cancel);
+    cancel_raise(&engine->awaited);
     pthread_cond_broadcast(&engine->work);
     pthread_mutex_unlock(&engine->mutex);
     thread_join(&engine->thread);
@@ -420,6 +421,7 @@ void engine_cancel(struct engine *engine)
     if (engine->running == &job_work) {
         engine->stopping = false;
         cancel_raise(&engine->work_state.cancel);
+        cancel_raise(&engine->awaited);
         pthread_cond_signal(&engine->work);
     }
     if (engine->wanted.variant) {

@@ -21,6 +21,38 @@ static int step(const struct probe *probe, struct error *err)
     return site->step ? site->step(site->context, err) : 0;
 }
 
+/* What ends a measurement. */
+static const struct cancel *ending(const struct probe *probe)
+{
+    const struct probe_site *site = &probe->site;
+    return site->awaited ? site->awaited : site->cancel;
+}
+
+/* Whether somebody waited, who is to go first, and it is to be done again. */
+static bool gives_way(const struct probe *probe, int code,
+                      const struct error *why)
+{
+    return code < 0 && why->code == ERROR_CANCELLED && probe->site.awaited &&
+           !cancel_raised(probe->site.cancel);
+}
+
+static int measure(struct latency *out, const struct probe *probe,
+                   struct crew *crew, const struct latency_protocol *protocol,
+                   struct error *err)
+{
+    struct error why;
+    int code;
+    do {
+        why = (struct error){0};
+        code = step(probe, &why);
+        if (code == 0)
+            code = latency_measure(out, crew, protocol, ending(probe), &why);
+    } while (gives_way(probe, code, &why));
+    if (code < 0 && err)
+        *err = why;
+    return code;
+}
+
 /* --- plans of decisions --- */
 
 /* The instance under decisions; owned by the caller. */
@@ -47,8 +79,8 @@ static int masked(struct graph **out, const struct probe *probe,
     return code;
 }
 
-static int crew_of(struct crew **out, const struct probe *probe,
-                   const struct decision *decisions, struct error *err)
+static int make_crew(struct crew **out, const struct probe *probe,
+                     const struct decision *decisions, struct error *err)
 {
     const struct setup *setup = probe->setup;
     const struct variant *dense = session_variant(setup->session, 0);
@@ -61,8 +93,25 @@ static int crew_of(struct crew **out, const struct probe *probe,
     if (decisions && mask_set_init(&masks, &source, err) < 0)
         return -1;
     int code = setup_crew(setup, out, dense, decisions ? &masks : NULL, NULL,
-                          probe->site.cancel, err);
+                          ending(probe), err);
     mask_set_release(&masks);
+    return code;
+}
+
+/* Its kernels are measured: whoever waits goes first. */
+static int crew_of(struct crew **out, const struct probe *probe,
+                   const struct decision *decisions, struct error *err)
+{
+    struct error why;
+    int code;
+    do {
+        why = (struct error){0};
+        code = step(probe, &why);
+        if (code == 0)
+            code = make_crew(out, probe, decisions, &why);
+    } while (gives_way(probe, code, &why));
+    if (code < 0 && err)
+        *err = why;
     return code;
 }
 
@@ -153,8 +202,7 @@ static int time_level(double *costs, double *fixed, const struct probe *probe,
     if (code == 0)
         code = crew_of(&crew, probe, level ? decisions : NULL, err);
     if (code == 0)
-        code =
-            latency_measure(&latency, crew, &protocol, probe->site.cancel, err);
+        code = measure(&latency, probe, crew, &protocol, err);
     for (size_t i = 0; code == 0 && level == 0 && i < latency.steps; i++)
         *fixed += latency.step_ms[i];
     for (size_t i = 0; code == 0 && i < a->row_count; i++) {
@@ -183,10 +231,8 @@ int planning_costs(double *costs, double *fixed, const struct probe *probe,
     *fixed = 0;
     for (size_t level = 0; level < PLANNING_LEVELS && code == 0; level++) {
         if (kind == BUDGET_LATENCY) {
-            code = step(probe, err);
-            if (code == 0)
-                code = time_level(costs, fixed, probe, a, level, decisions,
-                                  amounts, err);
+            code = time_level(costs, fixed, probe, a, level, decisions, amounts,
+                              err);
             continue;
         }
         for (size_t i = 0; i < a->row_count; i++)
@@ -225,8 +271,7 @@ static int time_base(double *costs, double *fixed, const struct probe *probe,
     }
     int code = crew_of(&crew, probe, decisions, err);
     if (code == 0)
-        code =
-            latency_measure(&latency, crew, &protocol, probe->site.cancel, err);
+        code = measure(&latency, probe, crew, &protocol, err);
     if (level == 0)
         *fixed = 0;
     for (size_t i = 0; code == 0 && level == 0 && i < latency.steps; i++)
@@ -273,10 +318,7 @@ int planning_times(double *costs, double *fixed, const struct probe *probe,
     for (size_t level = 0; level < PLANNING_LEVELS && code == 0; level++) {
         if (!is_timed(level))
             continue;
-        code = step(probe, err);
-        if (code == 0)
-            code =
-                time_base(costs, fixed, probe, a, level, base, decisions, err);
+        code = time_base(costs, fixed, probe, a, level, base, decisions, err);
     }
     for (size_t i = 0; i < a->row_count && code == 0; i++)
         fill_costs(costs + i * PLANNING_LEVELS);
@@ -291,7 +333,7 @@ static int measure_once(const struct probe *probe, struct crew *crew,
 {
     struct latency latency = {0};
     struct latency_protocol protocol = {5, 30, 150000000, 1500000000};
-    if (latency_measure(&latency, crew, &protocol, probe->site.cancel, err) < 0)
+    if (measure(&latency, probe, crew, &protocol, err) < 0)
         return -1;
     *best = fmin(*best, latency.run_ms.median);
     if (noise && !(latency.noise.spread <= noise->spread))
@@ -332,9 +374,7 @@ int planning_measure(const struct probe *probe,
      * median counts. */
     for (int turn = 0; turn < TURNS && code == 0; turn++)
         for (int i = 0; i < 2 && code == 0; i++) {
-            code = step(probe, err);
-            if (code == 0)
-                code = measure_once(probe, crews[i], found[i], noise, err);
+            code = measure_once(probe, crews[i], found[i], noise, err);
         }
     crew_destroy(crews[0]);
     crew_destroy(crews[1]);

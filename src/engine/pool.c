@@ -164,6 +164,50 @@ int pool_run(struct pool *pool, const struct pool_task *task, struct error *err)
     return pool_result(pool, err);
 }
 
+struct lent {
+    const struct pool_task *task;
+    const struct cancel *awaited;
+    bool *begun; /* per piece, written by the worker that pulled it */
+};
+
+static int run_unless_awaited(void *context, int worker, int64_t piece,
+                              struct error *err)
+{
+    struct lent *lent = context;
+    if (lent->begun[piece] || cancel_raised(lent->awaited))
+        return 0;
+    lent->begun[piece] = true;
+    return lent->task->run(lent->task->context, worker, piece, err);
+}
+
+static bool all_begun(const struct lent *lent)
+{
+    for (int64_t i = 0; i < lent->task->count; i++)
+        if (!lent->begun[i])
+            return false;
+    return true;
+}
+
+int pool_run_lending(struct pool *pool, const struct pool_task *task,
+                     const struct pool_lender *lender, struct error *err)
+{
+    if (!lender->awaited)
+        return pool_run(pool, task, err);
+    struct lent lent = {task, lender->awaited,
+                        array_create((size_t)task->count + 1, 1)};
+    const struct pool_task whole = {task->count, run_unless_awaited, &lent};
+    if (!lent.begun)
+        return error_memory(err, (size_t)task->count);
+    int code = pool_run(pool, &whole, err);
+    while (code == 0 && !all_begun(&lent)) {
+        code = lender->lend(lender->owner, err);
+        if (code == 0)
+            code = pool_run(pool, &whole, err);
+    }
+    free(lent.begun);
+    return code;
+}
+
 struct plain_piece {
     int (*run)(void *context, int64_t index, struct error *err);
     void *context;

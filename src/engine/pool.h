@@ -2,6 +2,7 @@
 #ifndef ENGINE_POOL_H
 #define ENGINE_POOL_H
 
+#include "base/cancel.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -38,6 +39,18 @@ int pool_result(struct pool *pool, struct error *err);
 /* start, wait and result in one. */
 int pool_run(struct pool *pool, const struct pool_task *task,
              struct error *err);
+
+/* Who else wants the pool's processors in the middle of a task. */
+struct pool_lender {
+    const struct cancel *awaited; /* raised: they wait; NULL: nobody ever */
+    /* Lets them go first; resets the flag. Its error ends the task. */
+    int (*lend)(void *owner, struct error *err);
+    void *owner;
+};
+/* As pool_run; while somebody waits no piece begins, and `lend` is called on
+ * the owner's thread once the pool rests. The other pieces follow. */
+int pool_run_lending(struct pool *pool, const struct pool_task *task,
+                     const struct pool_lender *lender, struct error *err);
 
 /* pool_run for pieces that do not ask who runs them, in the form of
  * train_workers. owner: a struct pool */

@@ -23,6 +23,9 @@ struct probe_site {
      * probe. NULL: nobody. */
     int (*step)(void *context, struct error *err);
     void *context;
+    /* Raised while somebody waits for `step`, or the work is cancelled: what
+     * is measured for longer ends, and begins again. NULL: never. */
+    const struct cancel *awaited;
 };
 
 struct probe {

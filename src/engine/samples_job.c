@@ -25,6 +25,23 @@ static int progress(void *context, const char *stage, int64_t done,
     return 0;
 }
 
+static int lend(void *context, struct error *err)
+{
+    struct engine *engine = context;
+    return work_lend(&engine->work_state, err);
+}
+
+/* Work that asks lets edits go first; an edit is itself what is waited for. */
+static struct pool_lender lender(void *context)
+{
+    struct engine *engine = context;
+    pthread_mutex_lock(&engine->mutex);
+    bool working = engine->running == &job_work;
+    pthread_mutex_unlock(&engine->mutex);
+    return working ? (struct pool_lender){&engine->awaited, lend, engine}
+                   : (struct pool_lender){NULL, NULL, NULL};
+}
+
 /* Locked. */
 static void wish(struct engine *engine, const struct weights *weights,
                  enum calibration_part part)
@@ -67,8 +84,12 @@ bool engine_is_calibrating(struct engine *engine)
 
 void engine_watch_calibration(struct engine *engine)
 {
-    const struct calibration_watch watch = {
-        progress, &engine->calibration_cancel, ask, engine};
+    const struct calibration_watch watch = {.progress = progress,
+                                            .cancel =
+                                                &engine->calibration_cancel,
+                                            .lender = lender,
+                                            .ask = ask,
+                                            .context = engine};
     if (engine->setup.options.calibration)
         calibration_store_watch(engine->setup.options.calibration, &watch);
 }

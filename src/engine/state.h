@@ -144,8 +144,8 @@ struct engine {
     struct cancel cancel;             /* baseline and variant jobs */
     struct cancel export_cancel;      /* export jobs */
     struct cancel calibration_cancel; /* collecting; not raised by edits */
-    /* Raised, locked, when somebody waits for what work would let go first;
-     * reset by the engine thread when it looks. */
+    /* Raised, locked, when somebody waits for what work would let go first, or
+     * work is cancelled; reset by the engine thread when it looks. */
     struct cancel awaited;
 
     /* The engine thread's own. */

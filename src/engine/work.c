@@ -173,6 +173,7 @@ void engine_work_cancel(struct engine *engine)
     pthread_mutex_lock(&engine->mutex);
     struct work *work = &engine->work_state;
     cancel_raise(&work->cancel);
+    cancel_raise(&engine->awaited);
     pthread_cond_signal(&engine->work); /* it may wait, paused */
     if (work->status.queued) {
         work->status.queued = false;

@@ -152,7 +152,8 @@ static int run(struct work *work, struct error *err)
                               .base = engine->base,
                               .cancel = work_cancel(work),
                               .step = step,
-                              .context = &teller};
+                              .context = &teller,
+                              .awaited = work_awaited(work)};
     struct scan_watch watch = {work_cancel(work), take_progress, &teller};
     struct probe probe;
     struct planning planning;

@@ -6,16 +6,19 @@
  * usage: bench_wait [MODEL DATA TRAINING LINE [EDITS [SEED]]]   (LINE: "tune
  * 9 epochs", "scan again", "reconstruct", ...; "": what an edit takes by
  * itself)
- * Prints a CSV row for each: median and largest, ms.
+ * Prints a CSV row for each: median and largest, ms; then what the work did
+ * when an edit waited longest to be taken up.
  */
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/rng.h"
 #include "base/stats.h"
+#include "engine/calibration.h"
 #include "engine/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum {
@@ -65,8 +68,20 @@ static bool is_complete(struct engine *engine, const struct variant *variant,
 }
 
 struct waits {
-    double taken[1000], figure[1000];
+    double taken[1000], figure[1000], longest;
+    char stage[WORK_STAGE_BYTES]; /* what was done during the longest */
 };
+
+static void note_stage(struct engine *engine, struct waits *waits, double ms)
+{
+    struct work_status status = {0};
+    if (ms < waits->longest)
+        return;
+    waits->longest = ms;
+    if (engine_work_poll(engine, &status))
+        memcpy(waits->stage, status.stage, sizeof waits->stage);
+    work_status_release(&status);
+}
 
 static void edit(struct session *session, struct engine *engine, int number,
                  struct waits *waits)
@@ -86,6 +101,7 @@ static void edit(struct session *session, struct engine *engine, int number,
     while (!is_taken(engine))
         nap(LOOK_US);
     waits->taken[number] = since(begin);
+    note_stage(engine, waits, waits->taken[number]);
     bool any = false, complete = false;
     while (!any && !complete) {
         complete = is_complete(engine, variant, &any);
@@ -127,6 +143,14 @@ static void print_row(const char *model, const char *line, const char *name,
            s.maximum);
 }
 
+/* The face of a session's worker. */
+static int calibrate(void *context, const struct session *session,
+                     const struct weights *weights, enum calibration_part part,
+                     const struct calibration **out, struct error *err)
+{
+    return calibration_store_get(context, session, weights, part, out, err);
+}
+
 int main(int count, char **words)
 {
     const char *model = count > 4 ? words[1] : "data/resnet20-bn.onnx";
@@ -134,16 +158,24 @@ int main(int count, char **words)
         count > 4 ? words[4] : "tune 1000 epochs lr 0.001 batch 128";
     int edits = count > 5 ? atoi(words[5]) : EDITS;
     struct rng rng;
+    struct error err = {0};
+    struct calibration_store *store;
+    if (calibration_store_create(&store, 2, &err) < 0)
+        fail(&err);
+    const struct session_worker worker = {.context = store,
+                                          .calibrate = calibrate};
     struct session_options options = {
         .model_path = model,
         .data_path = count > 4 ? words[2] : "data/fashion-mnist-sample",
         .train_path = count > 4 ? words[3] : "50%",
-        .transform = transform_identity()};
-    const struct engine_options engine_options = {
-        .workers = 2, .memory_bytes = 256 << 20, .readonly = true};
+        .transform = transform_identity(),
+        .worker = &worker};
+    const struct engine_options engine_options = {.workers = 2,
+                                                  .memory_bytes = 256 << 20,
+                                                  .readonly = true,
+                                                  .calibration = store};
     struct session *session;
     struct engine *engine;
-    struct error err = {0};
     static struct waits waits;
     if (edits > (int)ARRAY_LENGTH(waits.taken) ||
         session_open(&session, &options, &err) < 0 ||
@@ -160,7 +192,9 @@ int main(int count, char **words)
     printf("bench,case,edits,median_ms,max_ms\n");
     print_row(model, line, "taken", waits.taken, edits);
     print_row(model, line, "first figure", waits.figure, edits);
+    printf("wait,%s; %s; longest in,%s\n", model, line, waits.stage);
     engine_destroy(engine);
     session_close(session);
+    calibration_store_destroy(store);
     return 0;
 }

@@ -66,6 +66,58 @@ static void a_failed_piece_ends_the_task(void **state)
     pool_destroy(pool);
 }
 
+/* Somebody comes to wait with every seventh piece. */
+struct lending {
+    struct count count;
+    struct cancel awaited;
+    int lent, most; /* lending fails at the most-th time, 0: never */
+};
+
+static int call_piece(void *context, int worker, int64_t piece,
+                      struct error *err)
+{
+    struct lending *l = context;
+    if (piece % 7 == 3)
+        cancel_raise(&l->awaited);
+    return count_piece(&l->count, worker, piece, err);
+}
+
+static int lend(void *context, struct error *err)
+{
+    struct lending *l = context;
+    cancel_reset(&l->awaited);
+    return ++l->lent == l->most ? error_set(err, ERROR_CANCELLED, "enough") : 0;
+}
+
+static void lending_leaves_no_piece_out(void **state)
+{
+    (void)state;
+    struct pool *pool;
+    struct error err = {0};
+    assert_int_equal(pool_create(&pool, WORKERS, true, &err), 0);
+    struct lending l = {.count.fail_at = -1};
+    struct pool_task task = {PIECES, call_piece, &l};
+    struct pool_lender lender = {&l.awaited, lend, &l};
+    assert_int_equal(pool_run_lending(pool, &task, &lender, &err), 0);
+    for (int i = 0; i < PIECES; i++)
+        assert_int_equal(l.count.times[i], 1);
+    assert_true(l.lent > 0);
+    /* Its error ends the task. */
+    struct lending ends = {.count.fail_at = -1, .most = 2};
+    task.context = &ends;
+    lender = (struct pool_lender){&ends.awaited, lend, &ends};
+    assert_int_equal(pool_run_lending(pool, &task, &lender, &err), -1);
+    assert_string_equal(err.message, "enough");
+    assert_int_equal(ends.count.times[PIECES - 1], 0);
+    /* So does a piece's. */
+    struct lending fails = {.count.fail_at = 100};
+    task.context = &fails;
+    lender = (struct pool_lender){&fails.awaited, lend, &fails};
+    assert_int_equal(pool_run_lending(pool, &task, &lender, &err), -1);
+    assert_string_equal(err.message, "piece 100");
+    pool_destroy(pool);
+}
+
 static int wait_for_flag(void *context, int worker, int64_t piece,
                          struct error *err)
 {
@@ -124,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_piece_is_run_once),
         cmocka_unit_test(a_failed_piece_ends_the_task),
+        cmocka_unit_test(lending_leaves_no_piece_out),
         cmocka_unit_test(waiting_can_end_at_the_first_piece),
         cmocka_unit_test(a_task_without_pieces_has_ended),
         cmocka_unit_test(destroying_leaves_pieces_undone),
