@@ -82,6 +82,11 @@ static int pause_for_others(const struct mix *m, struct error *err)
     return site->step ? site->step(site->context, err) : 0;
 }
 
+static int lend(void *mix, struct error *err)
+{
+    return pause_for_others(mix, err);
+}
+
 static int refitted(void *context, const char *layer, int done, int total,
                     struct error *err)
 {
@@ -240,6 +245,7 @@ static int refit(struct mix *m, struct weights **out,
     const struct reconstruct_order order = {
         .setup = m->probe->setup,
         .pool = m->probe->site.pool,
+        .lender = {m->probe->site.awaited, lend, m},
         .data = m->data,
         .method = reconstruct_method_find(method),
         .samples = samples,

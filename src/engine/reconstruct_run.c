@@ -71,8 +71,9 @@ static int samples_init(struct samples *s, struct trace_source *source,
 static int run_pool(void *owner, int64_t count, parallel_piece *piece,
                     void *context, struct error *err)
 {
-    struct pool_task task = {count, piece, context};
-    return pool_run(owner, &task, err);
+    const struct reconstruct_order *order = owner;
+    const struct pool_task task = {count, piece, context};
+    return pool_run_lending(order->pool, &task, &order->lender, err);
 }
 
 /* The new weights with the masks that were found. */
@@ -141,6 +142,7 @@ int reconstruct_run(struct weights **out, struct decision *decisions,
                     struct error *err)
 {
     const struct setup *setup = order->setup;
+    struct reconstruct_order own = *order; /* the pool's owner */
     struct samples samples = {0};
     struct graph *start = NULL;
     struct reconstruct_request request = {
@@ -149,7 +151,7 @@ int reconstruct_run(struct weights **out, struct decision *decisions,
         .decisions = decisions,
         .chosen = order->chosen,
         .method = order->method,
-        .parallel = {pool_workers(order->pool), run_pool, order->pool},
+        .parallel = {pool_workers(order->pool), run_pool, &own},
         .cancel = order->cancel,
         .progress = order->progress,
         .progress_context = order->context,

@@ -10,6 +10,7 @@
 struct reconstruct_order {
     const struct setup *setup;
     struct pool *pool;
+    struct pool_lender lender;     /* who else wants it meanwhile */
     const struct dataset *data;    /* training samples */
     const struct weights *weights; /* of before; NULL: the model's own */
     const struct reconstruct_method *method;

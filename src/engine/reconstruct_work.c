@@ -101,6 +101,11 @@ static int step(void *context, const char *layer, int done, int total,
     return work_step(context, layer, done, total, err);
 }
 
+static int lend(void *work, struct error *err)
+{
+    return work_lend(work, err);
+}
+
 static int run(struct work *work, struct error *err)
 {
     const struct wish *wish = work_options(work);
@@ -109,6 +114,7 @@ static int run(struct work *work, struct error *err)
     struct reconstruct_order order = {
         .setup = work_setup(work),
         .pool = work_pool(work),
+        .lender = {work_awaited(work), lend, work},
         .weights = variant->weights,
         .method = wish->method,
         .chosen = wish->chosen,

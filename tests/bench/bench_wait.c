@@ -1,7 +1,8 @@
 /*
- * How long does an edit wait while work runs? Edits at random times, the first
- * soon after the work began, which is begun anew every few edits: from the key
- * to when the engine takes the edit up, and to its first figure.
+ * How long does an edit wait while work runs on a variant at 80 %? Edits at
+ * random times, the first soon after the work began, which is begun anew every
+ * few edits: from the key to when the engine takes the edit up, and to its
+ * first figure.
  *
  * usage: bench_wait [MODEL DATA TRAINING LINE [EDITS [SEED]]]   (LINE: "tune
  * 9 epochs", "scan again", "reconstruct", ...; "": what an edit takes by
@@ -83,19 +84,24 @@ static void note_stage(struct engine *engine, struct waits *waits, double ms)
     work_status_release(&status);
 }
 
+static const struct variant *execute(struct session *session, const char *line)
+{
+    struct error err = {0};
+    struct command_result result = {0};
+    if (session_execute(session, line, &result, &err) < 0)
+        fail(&err);
+    command_result_release(&result);
+    return session_current(session);
+}
+
 static void edit(struct session *session, struct engine *engine, int number,
                  struct waits *waits)
 {
     const struct layer_table *layers = session_layers(session);
     char line[64];
-    struct error err = {0};
-    struct command_result result = {0};
     snprintf(line, sizeof line, "set @%zu %d%%",
              1 + (size_t)number % layers->count, 30 + number % 60);
-    if (session_execute(session, line, &result, &err) < 0)
-        fail(&err);
-    command_result_release(&result);
-    const struct variant *variant = session_current(session);
+    const struct variant *variant = execute(session, line);
     int64_t begin = clock_now_ns();
     engine_show(engine, variant, -1);
     while (!is_taken(engine))
@@ -123,15 +129,15 @@ static bool is_running(struct engine *engine)
     return running;
 }
 
-/* Work on the dense model from its beginning. */
-static void begin(struct session *session, struct engine *engine,
+/* Work on a variant from its beginning. */
+static void begin(struct engine *engine, const struct variant *variant,
                   const char *line)
 {
     struct error err = {0};
     engine_work_cancel(engine);
     while (is_running(engine))
         nap(LOOK_US);
-    if (engine_work_start(engine, session_variant(session, 0), line, &err) < 0)
+    if (engine_work_start(engine, variant, line, &err) < 0)
         fail(&err);
 }
 
@@ -182,10 +188,12 @@ int main(int count, char **words)
         engine_create(&engine, session, &engine_options, &err) < 0)
         fail(&err);
     engine_wait(engine, -1);
+    /* What is worked on has weights to fit. */
+    const struct variant *pruned = execute(session, "set * 80%");
     rng_init(&rng, count > 6 ? (uint64_t)atoi(words[6]) : FIRST_SEED);
     for (int i = 0; i < edits; i++) {
         if (*line && (i % BEGIN_EVERY == 0 || !is_running(engine)))
-            begin(session, engine, line);
+            begin(engine, pruned, line);
         nap((int64_t)(rng_uniform(&rng) * LONGEST_MS * 1000));
         edit(session, engine, i, &waits);
     }

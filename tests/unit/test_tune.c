@@ -328,6 +328,32 @@ static void edits_in_between_change_nothing(void **state)
     session_close(session);
 }
 
+/* The same of a reconstruction, whose pieces stop between two. */
+static void a_reconstruction_notices_no_edits(void **state)
+{
+    (void)state;
+    struct session *session = open_lenet();
+    struct engine *engine = engine_start(session, false);
+    char edit[64];
+    int from = engine_edit(session, "set * 70%")->id;
+    uint64_t alone = tuned(session, engine, "reconstruct", NULL)->hash;
+    snprintf(edit, sizeof edit, "goto %d", from);
+    engine_edit(session, edit);
+    start(session, engine, "reconstruct");
+    bool ended = false;
+    for (int edits = 0; !ended; edits++) {
+        snprintf(edit, sizeof edit, "set conv1 %d%%", 20 + edits % 70);
+        engine_show(engine, engine_edit(session, edit), 0);
+        until_known(engine, session_current(session));
+        struct work_status status = status_of(engine);
+        ended = status.finished;
+        work_status_release(&status);
+    }
+    assert_true(taken(session, engine, NULL)->hash == alone);
+    engine_destroy(engine);
+    session_close(session);
+}
+
 /* What work that ends says: an error, which holds `message`. */
 static void assert_refused(struct engine *engine, const char *message)
 {
@@ -444,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_smaller_variant_can_be_pruned_on),
         cmocka_unit_test(what_the_user_did_is_in_the_line),
         cmocka_unit_test(edits_in_between_change_nothing),
+        cmocka_unit_test(a_reconstruction_notices_no_edits),
         cmocka_unit_test(a_stopped_tune_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
