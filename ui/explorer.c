@@ -7,6 +7,7 @@
 #include "app.h"
 
 #include "key.h"
+#include "remember.h"
 #include "screen.h"
 #include "term.h"
 #include "warn.h"
@@ -37,6 +38,7 @@ struct explorer {
     const struct report *report; /* retained */
     struct surface surface;
     struct ahead ahead;
+    struct remember remember;
     bool
         looks_ahead; /* tests: only when asked, screens must not depend on it */
     struct error error; /* why the program ends */
@@ -165,6 +167,9 @@ static void refresh(struct app *app)
                            app->state.compare_with) != 0) ||
         app_sync(app) != 0)
         app_say(app, ROLE_ERROR, "out of memory: the screen may be stale");
+    if (!app->state.readonly)
+        remember_keep(&e->remember, &app->view);
+    remember_recall(&e->remember, &app->view);
     if (app->state.screen == SCREEN_DETAIL && app->state.detail_structures)
         view_fill_structures(&app->view, e->engine, app_layer(app));
     if (e->looks_ahead)
@@ -497,6 +502,7 @@ static int start(struct explorer *e, const struct engine_options *options)
     engine_scan_read(e->engine);
     show(app, -1);
     refresh(app); /* the order of layers, then the first one's weights */
+    remember_open(&e->remember, session_path(e->session), &app->view);
     refresh(app);
     if (app->view.preprocess[0] != '\0')
         app_say(app, ROLE_TEXT, "%s", app->view.preprocess);
@@ -515,6 +521,7 @@ static void finish(struct explorer *e)
     engine_destroy(e->engine);
     report_drop(e->report);
     ahead_release(&e->ahead);
+    remember_release(&e->remember);
     /* A dropped connection leaves the journal open: it can be resumed. */
     if (e->hung_up)
         session_leave(e->session);

@@ -23,7 +23,8 @@ static bool is_journal(const char *name)
 }
 
 /* Whether `rest`, which stands behind a session's name, is that of a file kept
- * beside its journal: -HASH.npz or -tune.npz, and .XXXXXX of a torn write. */
+ * beside its journal: -HASH.npz, -tune.npz, -figures.txt, and .XXXXXX of a torn
+ * write. */
 static bool is_kept(const char *rest)
 {
     size_t digits = 0;
@@ -34,6 +35,8 @@ static bool is_kept(const char *rest)
     const char *end = rest + 1 + digits;
     if (!strncmp(rest, SESSION_TUNE_SUFFIX, sizeof SESSION_TUNE_SUFFIX - 1))
         end = rest + sizeof SESSION_TUNE_SUFFIX - 1;
+    else if (!strcmp(rest, SESSION_FIGURES_SUFFIX))
+        return true;
     else if (digits == HASH_DIGITS && !strncmp(end, ".npz", 4))
         end += 4;
     else

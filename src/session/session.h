@@ -236,6 +236,8 @@ void session_leftover_release(struct session_leftover *leftover);
 /* Behind a journal's name without its suffix: where a tune is kept while it
  * runs. */
 #define SESSION_TUNE_SUFFIX "-tune.npz"
+/* The same for the figures that its variants were seen to have. */
+#define SESSION_FIGURES_SUFFIX "-figures.txt"
 
 /* Closes a leftover's journal, so that it is not offered again; the file, and
  * what a tune kept, stay to be opened by their path. */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +45,23 @@ static void remove_folder(const char *folder)
     waitpid(child, NULL, 0);
 }
 
+/* The figures of a variant at the end of its row of the history. */
+enum { FIGURES = 30 };
+
+static void history_row(char *row, size_t bytes, const char *name)
+{
+    terminal_press(terminal, "6");
+    terminal_expect(terminal, name);
+    char *text = terminal_text(terminal);
+    const char *at = strstr(text, name);
+    assert_non_null(at);
+    size_t length = strcspn(at, "\n");
+    assert_true(length > FIGURES);
+    snprintf(row, bytes, "%.*s", FIGURES, at + length - FIGURES);
+    assert_null(strstr(row, "\xe2\x80\xa6")); /* nothing is unknown */
+    free(text);
+}
+
 static void killed_session_is_offered_and_resumed(void **state)
 {
     (void)state;
@@ -53,7 +71,10 @@ static void killed_session_is_offered_and_resumed(void **state)
         .rows = 24, .columns = 80, .arguments = mlp, .state_folder = folder};
     terminal = terminal_start(&options);
     terminal_idle(terminal);
-    terminal_press(terminal, "LLL");
+    terminal_press(terminal, "L");
+    char seen[96];
+    history_row(seen, sizeof seen, "#1 fc1");
+    terminal_press(terminal, "1LL");
     terminal_kill(terminal, SIGKILL);
     terminal_wait_exit(terminal);
     terminal_stop(terminal);
@@ -63,6 +84,9 @@ static void killed_session_is_offered_and_resumed(void **state)
     terminal_press(terminal, "y");
     terminal_expect(terminal, "30%");
     assert_shows("#3");
+    char again[96]; /* what was measured before is not lost */
+    history_row(again, sizeof again, "#1 fc1");
+    assert_string_equal(again, seen);
     char command[64];
     snprintf(command, sizeof command, "%s/espalier", folder);
     struct stat info;
