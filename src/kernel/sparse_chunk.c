@@ -1,6 +1,8 @@
 /* Packs weights for sparse_chunk_run.h; see sparse_chunk.h. */
 #include "kernel/sparse_chunk.h"
 
+#include "kernel/sparse_product.h"
+
 #include <string.h>
 
 enum { ALIGNMENT = 64 };
@@ -121,4 +123,6 @@ static void chunk_pack(const struct kernel_spec *spec, void *packed)
 FACES(conv_chunk, KERNEL_CONV,
       sparse_conv_image16_serves(spec) &&
           spec->conv.kh * spec->conv.kw <= CHUNK_TAPS)
-FACES(product_chunk, KERNEL_PRODUCT, sparse_product_image16_serves(spec))
+FACES(product_chunk, KERNEL_PRODUCT,
+      sparse_product_image16_serves(spec) &&
+          !sparse_product_row_chunk_serves(spec))

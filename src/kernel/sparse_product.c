@@ -254,5 +254,15 @@ static bool pays_by_pixel(const struct conv_spec *c)
 CHUNK_FACES(conv_image16_chunk,
             sparse_conv_image16_serves(spec) && pays_by_pixel(&spec->conv),
             spec->conv.oc)
+/* Where the sums of one image stay in the first-level cache. */
+static bool pays_by_row(const struct product_spec *p)
+{
+    enum { OUTPUTS = 1024 };
+    return p->n == 1 && p->out <= OUTPUTS;
+}
+
+CHUNK_FACES(product_row_chunk,
+            sparse_product_image16_serves(spec) && pays_by_row(&spec->product),
+            spec->product.out)
 CHUNK_FACES(product_image16_chunk, sparse_product_image16_serves(spec),
             spec->product.out)

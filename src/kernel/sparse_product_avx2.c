@@ -2,8 +2,9 @@
 #if defined(__x86_64__)
 #define SPARSE_AVX2
 
-#include "kernel/sparse_product_run.h"
+#include "kernel/sparse_product_row.h"
 
 SPARSE_ALL_PRODUCTS(avx2)
+SPARSE_BY_ROW(sparse_product_row_chunk_run_avx2)
 
 #endif

@@ -2,8 +2,9 @@
 #if defined(__aarch64__)
 #define SPARSE_NEON
 
-#include "kernel/sparse_product_run.h"
+#include "kernel/sparse_product_row.h"
 
 SPARSE_ALL_PRODUCTS(neon)
+SPARSE_BY_ROW(sparse_product_row_chunk_run_neon)
 
 #endif
