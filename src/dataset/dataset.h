@@ -48,7 +48,8 @@ struct dataset_options {
  * class, or .csv with a column `label`.
  * out is owned by the caller (dataset_close).
  * Errors "PATH: ...": ERROR_IO, ERROR_FORMAT (truncated gzip or file, wrong
- * magic, counts of images and labels differ), ERROR_UNSUPPORTED.
+ * magic, counts of images and labels differ), ERROR_RANGE (no class number, a
+ * sample with NaN), ERROR_UNSUPPORTED.
  */
 int dataset_open(struct dataset **out, const char *path,
                  const struct dataset_options *options, struct error *err);

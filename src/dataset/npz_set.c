@@ -5,6 +5,7 @@
 #include "base/array.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,26 @@ static int take_inputs(struct dataset *dataset, const struct npz *npz,
     return 0;
 }
 
+/* A single NaN makes every figure of its batch one. (An infinity may be meant:
+ * masks of attention.) */
+static int refuse_nan(const struct dataset *dataset, struct error *err)
+{
+    for (size_t i = 0; i < dataset->input_count; i++) {
+        const struct tensor *tensor = &dataset->inputs[i].tensor;
+        int64_t entries = tensor->shape.dims[0];
+        int64_t each = tensor_elements(tensor) / entries;
+        if (dtype_is_integer(tensor->dtype))
+            continue;
+        for (int64_t k = 0; k < dataset->count * each; k++)
+            if (isnan(tensor_number(tensor, k)))
+                return error_set(err, ERROR_RANGE,
+                                 "array '%s': found NaN in sample %" PRId64
+                                 " (element %" PRId64 "), expected a number",
+                                 dataset->inputs[i].name, k / each, k % each);
+    }
+    return 0;
+}
+
 static int take_labels(struct dataset *dataset, const struct npz *npz,
                        struct error *err)
 {
@@ -94,7 +115,7 @@ static int npz_open(struct dataset *dataset, const char *path,
         return -1;
     int result = 0;
     if (take_inputs(dataset, &npz, options->limit, err) < 0 ||
-        take_labels(dataset, &npz, err) < 0)
+        refuse_nan(dataset, err) < 0 || take_labels(dataset, &npz, err) < 0)
         result = error_prefix(err, "%s", path);
     npz_release(&npz);
     return result;

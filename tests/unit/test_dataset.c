@@ -1,8 +1,10 @@
 /* Data sets: formats, splits, labels and what is refused. */
 #include "base/file.h"
 #include "dataset/dataset.h"
+#include "dataset/npz.h"
 #include "dataset_make.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -347,6 +349,33 @@ static void arrays_that_do_not_agree_are_refused(void **state)
                    "array 'accuracy' is a single number");
 }
 
+static void samples_are_numbers(void **state)
+{
+    (void)state;
+    enum { BAD = 9 };
+    struct npz npz;
+    struct dataset *dataset = NULL;
+    const struct dataset_options two = {.limit = 2};
+    set_npz("set.npz", 5, DTYPE_INT64, 5, 1);
+    assert_int_equal(npz_read(&npz, set_path_of("set.npz"), NULL), 0);
+    float *x = npz.arrays[0].tensor.data;
+    x[BAD] = INFINITY;
+    assert_int_equal(
+        npz_write(set_path_of("set.npz"), npz.arrays, npz.count, NULL), 0);
+    assert_int_equal(dataset_open(&dataset, set_path_of("set.npz"), NULL, NULL),
+                     0);
+    dataset_close(dataset);
+    x[BAD] = NAN;
+    assert_int_equal(
+        npz_write(set_path_of("set.npz"), npz.arrays, npz.count, NULL), 0);
+    expect_failure(set_path_of("set.npz"), NULL, ERROR_RANGE,
+                   "array 'x': found NaN in sample 2 (element 1)");
+    assert_int_equal(dataset_open(&dataset, set_path_of("set.npz"), &two, NULL),
+                     0);
+    dataset_close(dataset);
+    npz_release(&npz);
+}
+
 static void the_default_is_installed_or_bundled(void **state)
 {
     (void)state;
@@ -383,6 +412,7 @@ int main(void)
         IN_FOLDER(other_content_is_refused),
         IN_FOLDER(labels_must_fit_the_images),
         IN_FOLDER(arrays_that_do_not_agree_are_refused),
+        IN_FOLDER(samples_are_numbers),
         cmocka_unit_test(the_default_is_installed_or_bundled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
