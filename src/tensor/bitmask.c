@@ -47,7 +47,8 @@ size_t bitmask_count(const struct bitmask *mask)
 
 bool bitmask_equal(const struct bitmask *a, const struct bitmask *b)
 {
+    size_t words = words_of(a->bits);
     return a->bits == b->bits &&
-           memcmp(a->words, b->words, words_of(a->bits) * sizeof *a->words) ==
-               0;
+           (words == 0 ||
+            memcmp(a->words, b->words, words * sizeof *a->words) == 0);
 }

@@ -233,6 +233,7 @@ static void masks_of_other_sizes_differ(void **state)
     assert_false(bitmask_equal(&a, &b));
     bitmask_release(&a);
     bitmask_release(&b);
+    assert_true(bitmask_equal(&a, &b)); /* no bits at all */
 }
 
 int main(void)
