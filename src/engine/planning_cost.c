@@ -55,6 +55,18 @@ static int measure(struct latency *out, const struct probe *probe,
 
 /* --- plans of decisions --- */
 
+static int masks_of(struct mask_set *masks, const struct probe *probe,
+                    const struct decision *decisions, struct error *err)
+{
+    const struct session *session = probe->setup->session;
+    const struct mask_source source = {.graph = session_graph(session),
+                                       .layers = session_layers(session),
+                                       .decisions = decisions,
+                                       .calibrator =
+                                           session_calibrator(session)};
+    return mask_set_init(masks, &source, err);
+}
+
 /* The instance under decisions; owned by the caller. */
 static int masked(struct graph **out, const struct probe *probe,
                   const struct graph *instance,
@@ -62,16 +74,11 @@ static int masked(struct graph **out, const struct probe *probe,
 {
     const struct setup *setup = probe->setup;
     struct mask_set masks;
-    struct mask_source source = {.graph = session_graph(setup->session),
-                                 .layers = session_layers(setup->session),
-                                 .decisions = decisions,
-                                 .calibrator =
-                                     session_calibrator(setup->session)};
     if (!decisions) {
         *out = graph_retain(instance);
         return 0;
     }
-    if (mask_set_init(&masks, &source, err) < 0)
+    if (masks_of(&masks, probe, decisions, err) < 0)
         return -1;
     int code = setup_masked(setup, out, instance,
                             session_variant(setup->session, 0), &masks, err);
@@ -85,12 +92,7 @@ static int make_crew(struct crew **out, const struct probe *probe,
     const struct setup *setup = probe->setup;
     const struct variant *dense = session_variant(setup->session, 0);
     struct mask_set masks = {0};
-    struct mask_source source = {.graph = session_graph(setup->session),
-                                 .layers = session_layers(setup->session),
-                                 .decisions = decisions,
-                                 .calibrator =
-                                     session_calibrator(setup->session)};
-    if (decisions && mask_set_init(&masks, &source, err) < 0)
+    if (decisions && masks_of(&masks, probe, decisions, err) < 0)
         return -1;
     int code = setup_crew(setup, out, dense, decisions ? &masks : NULL, NULL,
                           ending(probe), err);
@@ -121,14 +123,12 @@ static int device_times(struct result *out, const struct probe *probe,
 {
     const struct setup *setup = probe->setup;
     struct mask_set masks = {0};
-    struct mask_source source = {.graph = session_graph(setup->session),
-                                 .layers = session_layers(setup->session),
-                                 .decisions = decisions};
-    *out = (struct result){.layer_count = source.layers->count};
+    *out =
+        (struct result){.layer_count = session_layers(setup->session)->count};
     out->layers = setup_layers(setup, setup->cost_graph);
     int code = out->layers ? 0 : error_memory(err, sizeof *out->layers);
     if (code == 0 && decisions)
-        code = mask_set_init(&masks, &source, err);
+        code = masks_of(&masks, probe, decisions, err);
     if (code == 0)
         code =
             setup_device_times(setup, out, session_variant(setup->session, 0),

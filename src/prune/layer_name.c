@@ -137,9 +137,10 @@ int layer_name(struct layer *layer, const struct graph *instance,
                struct map *taken, struct error *err)
 {
     const struct node *node = &instance->nodes[layer->node];
+    const struct value *weight = &instance->values[layer->weight];
     const struct value *bias = find_bias(layer, instance);
-    size_t room = strlen(instance->values[layer->weight].name) +
-                  2 * strlen(node->name) + (bias ? strlen(bias->name) : 0) + 32;
+    size_t room = strlen(weight->name) + 2 * strlen(node->name) +
+                  (bias ? strlen(bias->name) : 0) + 32;
     layer->name = calloc(room, 1);
     layer->parameter = calloc(room, 1);
     if (!layer->name || !layer->parameter)
@@ -149,6 +150,12 @@ int layer_name(struct layer *layer, const struct graph *instance,
     size_t length = strlen(layer->name), again = 1;
     while (map_get(taken, layer->name, NULL))
         snprintf(layer->name + length, room - length, "#%zu", ++again);
+    /* A guess that something else has as its name is none. */
+    if (is_invented(weight) &&
+        (again > 1 || graph_find_value(instance, layer->parameter) >= 0)) {
+        snprintf(layer->parameter, room, "%s", weight->name);
+        layer->transposed = false;
+    }
     return map_set(taken, layer->name, 0) < 0 ? error_memory(err, room) : 0;
 }
 

@@ -18,7 +18,8 @@
  * by "#2", "#3".
  *
  * The parameter is the initializer where it kept its name, otherwise the
- * layer's name and ".weight" ("a.in_proj_weight" beside "a.in_proj_bias").
+ * layer's name and ".weight" ("a.in_proj_weight" beside "a.in_proj_bias"); the
+ * initializer again where something else is called so. Each has its own.
  * PyTorch's exporter writes a product's weight transposed when it invents its
  * name: such a parameter is taken to be outputs by inputs.
  *

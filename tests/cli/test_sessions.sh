@@ -21,7 +21,7 @@ END
 journal one data/mlp.onnx
 journal one-more data/gone.onnx
 for name in one-0123456789abcdef.npz one-tune.npz one-tune.npz.a1B2c3 \
-	one-more-tune.npz lost-tune.npz notes.npz one-notes.npz; do
+	one-figures.txt one-more-tune.npz lost-tune.npz notes.npz one-notes.npz; do
 	head -c 1000 /dev/zero >"$folder/$name"
 done
 touch -d '3 hours ago' "$folder"/one[-.]*
@@ -29,10 +29,10 @@ touch -d '2 days ago' "$folder"/one-more* "$folder"/lost*
 
 ok listed sessions
 for line in \
-	"^3 h *3.09 kB *2 *mlp.onnx *tune to resume, 1.00 kB *$folder/one.session" \
+	"^3 h *4.09 kB *2 *mlp.onnx *tune to resume, 1.00 kB *$folder/one.session" \
 	"^2 d *1.09 kB *2 *gone.onnx *model is gone, tune to resume.*one-more.sess" \
 	"^2 d *1.00 kB *0 *- *no journal, tune to resume.*lost.session" \
-	"^3 sessions, 5.18 kB"; do
+	"^3 sessions, 6.18 kB"; do
 	grep -q "$line" "$work/out" || fail "no '$line' in $(cat "$work/out")"
 done
 ok json sessions --json

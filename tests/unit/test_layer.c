@@ -308,7 +308,8 @@ static void a_bias_tells_the_name_of_its_weight(void **state)
         {"onnx::Gemm_9", "n.m", "n.m.weight"}, /* not that one: the path */
         {"shift", "n.m", "n.m.weight"},
         {".bias", "n.m", "n.m.weight"},
-        {"conv1.bias", "conv1#2", "conv1.weight"},
+        {"conv1.bias", "conv1#2", "203"}, /* that is another's */
+        {"x.bias", "x", "203"},           /* likewise, of no layer */
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         fixture_again(f);
@@ -321,6 +322,8 @@ static void a_bias_tells_the_name_of_its_weight(void **state)
         f->make.graph.initializer[3]->name = bias;
         f->make.graph.node[3]->input[2] = bias;
         f->make.graph.node[3]->name = (char[]){"/n/m/Gemm"};
+        make_initializer(&f->make, "x.weight", DTYPE_FLOAT32,
+                         (int64_t[]){2, 0});
         struct opened o = open_network(f);
         assert_string_equal(o.table.layers[0].parameter, "conv1.weight");
         assert_string_equal(o.table.layers[1].name, cases[i].name);
