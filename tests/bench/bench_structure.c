@@ -1,0 +1,303 @@
+/*
+ * What structure of zeros is worth on this processor: for every layer, pattern
+ * and batch the fastest kernel for that structure, of those that the planner
+ * would try, against the fastest one for weights that fall anywhere, on such
+ * weights of the same sparsity:
+ *
+ *   case,pattern,sparsity,kernel,us,rival,rival_us,gain,floor_us,most
+ *
+ * Times are per image, the fastest tenth of runs; all kernels run in turn on
+ * one thread. floor: what the multiplications of the kept weights take alone
+ * (as many of vectors, a load for two of them), measured in turn with the
+ * kernels. most = rival_us / floor_us: what no kernel can gain more than.
+ * Losing rows end in "<".
+ *
+ * bench_structure [CASE [PATTERN [BATCH]]] runs those whose names contain the
+ * words.
+ */
+#include "kernel_side.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+enum { SIDES_MAX = 24, FEWEST = 5, SUMS = 12, WEIGHTS = 2 };
+
+static const double longest_ns = 400e6; /* of all runs of a row */
+
+/* As many multiply-adds of a vector, into SUMS sums that do not wait for each
+ * other: as the kernels, each of WEIGHTS weights with what was loaded once. */
+#define MULTIPLY(vec, load, all, multiply_add, store)                          \
+    _Alignas(64) float source[SUMS / WEIGHTS][16] = {{0}};                     \
+    vec sum[SUMS], weight[WEIGHTS];                                            \
+    for (int i = 0; i < SUMS; i++)                                             \
+        sum[i] = all(0.0F);                                                    \
+    for (int i = 0; i < WEIGHTS; i++)                                          \
+        weight[i] = all((float)i);                                             \
+    for (; count > 0; count -= SUMS)                                           \
+        _Pragma("GCC unroll 12") for (int i = 0; i < SUMS; i++)                \
+        {                                                                      \
+            const float *from = source[i / WEIGHTS];                           \
+            __asm__("" : "+r"(from));                                          \
+            sum[i] = multiply_add(weight[i % WEIGHTS], load(from), sum[i]);    \
+        }                                                                      \
+    for (int i = 1; i < SUMS; i++)                                             \
+        sum[0] = multiply_add(sum[i], weight[0], sum[0]);                      \
+    store(to, sum[0]);
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static void multiply_avx512(int64_t count,
+                                                               float *to)
+{
+    MULTIPLY(__m512, _mm512_loadu_ps, _mm512_set1_ps, _mm512_fmadd_ps,
+             _mm512_storeu_ps)
+}
+
+__attribute__((target("avx2,fma"))) static void multiply_avx2(int64_t count,
+                                                              float *to)
+{
+    MULTIPLY(__m256, _mm256_loadu_ps, _mm256_set1_ps, _mm256_fmadd_ps,
+             _mm256_storeu_ps)
+}
+#endif
+
+/* Every other family. */
+typedef float plain_vec __attribute__((vector_size(16)));
+
+static plain_vec plain_load(const float *p)
+{
+    plain_vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static plain_vec plain_all(float x)
+{
+    return (plain_vec){x, x, x, x};
+}
+
+static plain_vec plain_multiply_add(plain_vec a, plain_vec b, plain_vec c)
+{
+    return a * b + c;
+}
+
+static void plain_store(float *p, plain_vec v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static void multiply_plain(int64_t count, float *to)
+{
+    MULTIPLY(plain_vec, plain_load, plain_all, plain_multiply_add, plain_store)
+}
+
+/* How a family multiplies. */
+struct multiplier {
+    void (*run)(int64_t count, float *to);
+    int lanes;
+};
+
+static struct multiplier multiplier_of(enum cpu_isa isa)
+{
+#if defined(__x86_64__)
+    if (isa == CPU_ISA_AVX512)
+        return (struct multiplier){multiply_avx512, 16};
+    if (isa == CPU_ISA_AVX2)
+        return (struct multiplier){multiply_avx2, 8};
+#endif
+    (void)isa;
+    return (struct multiplier){multiply_plain, 4};
+}
+
+/* For one vector. */
+static double time_multiply(const struct multiplier *m)
+{
+    enum { COUNT = SUMS * 2000 };
+    float to[16];
+    int64_t begin = clock_now_ns();
+    m->run(COUNT, to);
+    __asm__("" : : "r"(to) : "memory");
+    return (double)(clock_now_ns() - begin) / COUNT;
+}
+
+/* Outputs of one axis for which tap k lies inside the source. */
+static int64_t outputs_inside(const struct layer *l, int64_t k)
+{
+    int64_t inside = 0;
+    for (int64_t o = 0; o * l->stride < l->size; o++) {
+        int64_t at = o * l->stride + k - l->kernel / 2;
+        inside += at >= 0 && at < l->size;
+    }
+    return inside;
+}
+
+/* Multiplications of the kept weights, of all images. */
+static double multiplications(const struct layer *l, const float *weight,
+                              int64_t batch)
+{
+    int64_t taps = l->kernel * l->kernel;
+    double all = 0;
+    for (int64_t tap = 0; tap < taps; tap++) {
+        int64_t kept = 0;
+        for (int64_t i = tap; i < weights_of(l); i += taps)
+            kept += weight[i] != 0.0F;
+        int64_t pixels = l->size == 0 ? 1
+                                      : outputs_inside(l, tap / l->kernel) *
+                                            outputs_inside(l, tap % l->kernel);
+        all += (double)kept * (double)pixels;
+    }
+    return all * (double)batch;
+}
+
+/* What one row compares. */
+struct contest {
+    const struct layer *layer;
+    const struct pattern *pattern;
+    int64_t batch;
+    enum cpu_isa isa;
+    float *weight, *anywhere, *bias;
+    struct kernel_spec spec, other; /* of weight, of anywhere */
+    struct side sides[SIDES_MAX];
+    int count;
+    double multiply_ns[RUNS];
+};
+
+/* As the planner: forms that store few zeros, blocks of images for batches. */
+static bool is_tried(const struct contest *c, const struct sparse_structure *s,
+                     enum sparse_form form, enum layout layout)
+{
+    static const double fullest = 0.6;
+    if (layout == LAYOUT_IMAGE16 && c->batch < 8)
+        return false;
+    return form == SPARSE_FORM_ANY ||
+           (double)s->nonzeros > fullest * (double)s->stored[form];
+}
+
+static void open_sides(struct contest *c, struct rng *rng)
+{
+    static const enum layout layouts[] = {LAYOUT_PLAIN, LAYOUT_PLANE,
+                                          LAYOUT_IMAGE16, LAYOUT_NHWC};
+    enum { LAYOUTS = sizeof layouts / sizeof *layouts };
+    struct sparse_structure structure;
+    sparse_structure_of(&structure, &c->spec);
+    c->count = 0;
+    for (int i = 0; i < LAYOUTS * SPARSE_FORM_COUNT; i++) {
+        enum layout layout = layouts[i % LAYOUTS];
+        enum sparse_form form = (enum sparse_form)(i / LAYOUTS);
+        bool any = form == SPARSE_FORM_ANY;
+        const struct kernel_spec *spec = any ? &c->other : &c->spec;
+        const struct sparse_kernel *kernel =
+            sparse_kernel_find(spec, layout, form, c->isa);
+        if (kernel != NULL && is_tried(c, &structure, form, layout))
+            open_sparse(&c->sides[c->count++], kernel, spec, rng);
+    }
+}
+
+/* Of one image. */
+static double fast_us(const struct contest *c, double *ns, int rounds)
+{
+    return stats_summarise(ns, (size_t)rounds).p10 / 1e3 / (double)c->batch;
+}
+
+static void report(struct contest *c, int rounds, double lanes)
+{
+    int64_t count = weights_of(c->layer);
+    int best[2] = {-1, -1}; /* of structure, anywhere */
+    double us[2] = {0, 0};
+    for (int i = 0; i < c->count; i++) {
+        int any = c->sides[i].kernel->form == SPARSE_FORM_ANY;
+        double t = fast_us(c, c->sides[i].ns, rounds);
+        if (best[any] >= 0 && t >= us[any])
+            continue;
+        best[any] = i;
+        us[any] = t;
+    }
+    if (best[0] < 0 || best[1] < 0)
+        return;
+    double floor = fast_us(c, c->multiply_ns, rounds) *
+                   multiplications(c->layer, c->weight, c->batch) / lanes;
+    printf("%s batch %d,%s,%.2f,%s,%.2f,%s,%.2f,%.2f,%.2f,%.2f%s\n",
+           c->layer->name, (int)c->batch, c->pattern->name,
+           1 - (double)sparse_nonzeros(c->weight, count) / (double)count,
+           c->sides[best[0]].kernel->name, us[0],
+           c->sides[best[1]].kernel->name, us[1], us[1] / us[0], floor,
+           us[1] / floor, us[0] > us[1] ? " <" : "");
+    fflush(stdout);
+}
+
+static void run_sides(struct contest *c)
+{
+    struct multiplier m = multiplier_of(c->isa);
+    double round_ns = 0;
+    for (int i = 0; i < c->count; i++) {
+        warm_up(&c->sides[i]);
+        round_ns += time_side(&c->sides[i]) * (double)c->sides[i].repeats;
+    }
+    int rounds = RUNS * round_ns < longest_ns ? RUNS
+                 : FEWEST * round_ns > longest_ns
+                     ? FEWEST
+                     : (int)(longest_ns / round_ns);
+    for (int k = 0; k < rounds; k++) {
+        c->multiply_ns[k] = time_multiply(&m);
+        for (int i = 0; i < c->count; i++)
+            c->sides[i].ns[k] = time_side(&c->sides[i]);
+    }
+    report(c, rounds, m.lanes);
+}
+
+static void compare(const struct layer *layer, const struct pattern *pattern,
+                    int64_t batch, enum cpu_isa isa)
+{
+    static struct contest c; /* large: off the stack */
+    int64_t count = weights_of(layer);
+    struct rng rng;
+    rng_init(&rng, 1);
+    c.layer = layer;
+    c.pattern = pattern;
+    c.batch = batch;
+    c.isa = isa;
+    c.weight = allocate((size_t)count * sizeof *c.weight);
+    c.anywhere = allocate((size_t)count * sizeof *c.anywhere);
+    c.bias = allocate((size_t)layer->oc * sizeof *c.bias);
+    c.spec = spec_of(layer, batch, c.weight, c.bias);
+    c.other = spec_of(layer, batch, c.anywhere, c.bias);
+    draw_pattern(layer, pattern, &c.spec, &rng, c.weight);
+    sparse_structure_draw(&c.other, SPARSE_FORM_ANY,
+                          (double)sparse_nonzeros(c.weight, count) /
+                              (double)count,
+                          &rng, c.anywhere);
+    open_sides(&c, &rng);
+    run_sides(&c);
+    for (int i = 0; i < c.count; i++)
+        close_side(&c.sides[i]);
+    free(c.weight);
+    free(c.anywhere);
+    free(c.bias);
+}
+
+static bool is_wanted(const char *name, int argc, char **argv, int at)
+{
+    return argc <= at || strstr(name, argv[at]) != NULL;
+}
+
+int main(int argc, char **argv)
+{
+    enum cpu_isa isa;
+    struct error err = {0};
+    int64_t only = argc > 3 ? strtoll(argv[3], NULL, 10) : 0;
+    if (cpu_isa_select(&isa, &err) != 0) {
+        fprintf(stderr, "bench_structure: %s\n", err.message);
+        return 1;
+    }
+    printf("case,pattern,sparsity,kernel,us,rival,rival_us,gain,floor_us,"
+           "most\n");
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+        for (size_t k = 0; k < sizeof patterns / sizeof *patterns; k++)
+            for (int64_t batch = 1; batch <= 64; batch *= batch == 1 ? 16 : 4)
+                if (patterns[k].form != SPARSE_FORM_ANY &&
+                    (only == 0 || only == batch) &&
+                    is_wanted(layers[i].name, argc, argv, 1) &&
+                    is_wanted(patterns[k].name, argc, argv, 2))
+                    compare(&layers[i], &patterns[k], batch, isa);
+    return 0;
+}
