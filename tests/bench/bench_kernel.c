@@ -78,9 +78,10 @@ static void bench_pattern(const struct onednn_engine *engine,
     if (spec.kind != kernel->kind || !kernel->serves(&spec) ||
         open_dense(&m.dense, engine, &spec, &rng) != 0)
         goto out;
-    open_sparse(&m.sparse, kernel, &spec, &rng);
+    open_sparse(&m.sparse, kernel, &spec, NULL, &rng);
     if (m.rivalled)
-        open_sparse(&m.rival, rival, &other, &rng);
+        open_sparse(&m.rival, rival, &other,
+                    rival->layout == kernel->layout ? &m.sparse : NULL, &rng);
     compare(&m, layer->name, pattern, density, batch);
     close_side(&m.dense);
     close_side(&m.sparse);
