@@ -27,6 +27,7 @@
     X(product_image16_rows4, PRODUCT, IMAGE16, ROWS4, isa, cpu_isa)            \
     X(product_image16_chunk, PRODUCT, IMAGE16, INPUT16, isa, cpu_isa)          \
     X(product_image16_quartet, PRODUCT, IMAGE16, LANES, isa, cpu_isa)          \
+    X(product_quad, PRODUCT, PLAIN, ROWS4, isa, cpu_isa)                       \
     X(product_column, PRODUCT, PLAIN, ROWS16, isa, cpu_isa)                    \
     X(product_pick, PRODUCT, PLAIN, LANES, isa, cpu_isa)                       \
     X(conv_chunk, CONV, NHWC, INPUT16, isa, cpu_isa)                           \

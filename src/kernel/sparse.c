@@ -7,6 +7,7 @@
 #include "kernel/sparse_lookup.h"
 #include "kernel/sparse_pack.h"
 #include "kernel/sparse_product.h"
+#include "kernel/sparse_quad.h"
 #include "kernel/sparse_rows16.h"
 
 #define DECLARE(method, kind, layout, form, isa, cpu_isa)                      \

@@ -3,8 +3,10 @@
 #define SPARSE_AVX2
 
 #include "kernel/sparse_product_row.h"
+#include "kernel/sparse_quad_run.h"
 
 SPARSE_ALL_PRODUCTS(avx2)
+SPARSE_BY_QUADS(sparse_product_quad_run_avx2)
 SPARSE_BY_ROW(sparse_product_row_chunk_run_avx2)
 
 #endif

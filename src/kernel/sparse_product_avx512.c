@@ -3,7 +3,9 @@
 #define SPARSE_AVX512
 
 #include "kernel/sparse_product_run.h"
+#include "kernel/sparse_quad_run.h"
 
 SPARSE_ALL_PRODUCTS(avx512)
+SPARSE_BY_QUADS(sparse_product_quad_run_avx512)
 
 #endif
