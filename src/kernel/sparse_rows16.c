@@ -100,8 +100,8 @@ static void choose_tile(const struct conv_spec *c, struct rows16_packed *h)
 {
     enum { PREFERRED = 7, PIXEL_BYTES = SPARSE_BLOCK * (int)sizeof(float) };
     /* Kept weights of a channel and slice that are worth keeping its sums
-     * aside and a quartet's 15 loops; for fewer, slices exceed the cache. */
-    enum { FEW = 12, FEW_OF_QUARTET = 40, LARGER = 3 };
+     * aside; for fewer, slices exceed the cache. */
+    enum { FEW = 12, LARGER = 3 };
     int64_t channels = c->ic / c->groups, reach = (c->kw - 1) * c->dw;
     int64_t column = c->kh * PIXEL_BYTES;
     int64_t wide = (ROWS16_PIXELS * c->sw + reach) * column;
@@ -115,8 +115,7 @@ static void choose_tile(const struct conv_spec *c, struct rows16_packed *h)
         sparse_nonzeros(c->weight, c->oc * channels * c->kh * c->kw) / c->oc;
     int64_t bytes = channels * narrow;
     h->slices = ceil_divide(bytes, CACHE_BYTES);
-    int64_t few = h->kind == ROWS16_QUARTET ? FEW_OF_QUARTET : FEW;
-    if (kept < few * h->slices)
+    if (kept < FEW * h->slices)
         h->slices = ceil_divide(bytes, LARGER * CACHE_BYTES);
     h->slices = smaller(h->slices, ceil_divide(channels, h->inputs));
 }
