@@ -226,8 +226,8 @@ bench-table:  ## put the rows of the last bench-peers into README.md and tests/b
 	  "$$(git describe --always)" "$$(lscpu | sed -n 's/^Model name: *//p'), $$(nproc) cores" \
 	  "$$(./$(NAME) --version | grep -o 'avx512\|avx2\|scalar' | head -1)"
 
-bench-peers: all  ## latency beside ONNX Runtime's (from npm), in turn; NAMES="vit vgg", ROUNDS=5
-	$(Q)sh tests/peers/bench.sh ./$(NAME) $(NAMES)
+bench-peers: all $(B)/tests/bench/bench_distance  ## latency beside ONNX Runtime's (from npm), in turn; NAMES="vit vgg", ROUNDS=5
+	$(Q)DISTANCE=$(B)/tests/bench/bench_distance sh tests/peers/bench.sh ./$(NAME) $(NAMES)
 
 bench-tune: all  ## accuracy after tuning, three seeds each; NAMES="weights80 mlp92"
 	$(Q)sh tests/bench/tune.sh ./$(NAME) $(NAMES)

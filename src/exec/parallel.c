@@ -14,6 +14,7 @@
 #include "exec/compiled.h"
 
 #include "base/array.h"
+#include "base/clock.h"
 
 /* What a channel costs besides its kept weights, in kept weights: its bias,
  * its activation, its way to memory. */
@@ -212,4 +213,23 @@ void threads_run(int threads, void (*body)(void *argument, int thread),
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int t = 0; t < threads; t++)
         body(argument, t);
+}
+
+void threads_settle(int threads)
+{
+    enum { PROMPT = 32, PROMPT_NS = 10000, PATIENCE_NS = 20000000 };
+    const int64_t begin = clock_now_ns();
+    int64_t before = begin, met = 0;
+    for (int prompt = 0; threads > 1 && prompt < PROMPT;) {
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+        for (int t = 0; t < threads; t++) {
+#pragma omp atomic
+            met++;
+        }
+        int64_t now = clock_now_ns();
+        prompt = now - before < PROMPT_NS ? prompt + 1 : 0;
+        if (now - begin > PATIENCE_NS)
+            break;
+        before = now;
+    }
 }

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "exec/choose.h"
 #include "exec/idle.h"
+#include "exec/parallel.h"
 #include "exec/plan_internal.h"
 
 #include <math.h>
@@ -492,6 +493,7 @@ int plan_create(struct plan **out, const struct graph *instance,
     /* oneDNN splits work for the number of threads at hand when it makes a
      * kernel. */
     onednn_set_threads(plan->threads);
+    threads_settle(plan->threads);
     int status = plan->box ? build(&b, err)
                            : error_set(err, ERROR_UNSUPPORTED,
                                        "oneDNN has no engine for this "

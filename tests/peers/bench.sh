@@ -4,6 +4,7 @@
 # every layer's weights gone (against ONNX Runtime on the same file). Ends with
 # geometric means of the dense ones.
 # usage: bench.sh PROGRAM [NAME ...]       ROUNDS=5 is how many turns
+# DISTANCE=bench_distance: rounds of two threads count at equal distance only.
 # Needs npm; networks that are not bundled need Debian's python3-torch,
 # python3-torchvision and are left out without.
 set -e
