@@ -50,6 +50,13 @@
 #define SPARSE_PIXELS(X, isa, cpu_isa)                                         \
     X(conv_image16_chunk, CONV, IMAGE16, INPUT16, isa, cpu_isa)
 
+/* With 16 registers the vectors of one channel may be worth more than loads
+ * that four share, and pixels that share a list more than channels that do. */
+#define SPARSE_FEW_REGISTERS(X, isa, cpu_isa)                                  \
+    X(conv_plane_chunk, CONV, PLANE, INPUT16, isa, cpu_isa)                    \
+    X(conv_rows16_few, CONV, IMAGE16, ROWS4, isa, cpu_isa)                     \
+    X(conv_wide_chunk, CONV, IMAGE16, INPUT16, isa, cpu_isa)
+
 #define SPARSE_PICK(X, isa, cpu_isa)                                           \
     X(conv_rows16_pick, CONV, IMAGE16, LANES, isa, cpu_isa)
 
@@ -63,10 +70,10 @@
 #if defined(__x86_64__)
 #define SPARSE_KERNELS(X)                                                      \
     SPARSE_PORTABLE(X)                                                         \
+    SPARSE_FEW_REGISTERS(X, avx2, AVX2)                                        \
     SPARSE_RUN_METHODS(X, avx2, AVX2)                                          \
     SPARSE_PLANE_QUARTET(X, avx2, AVX2)                                        \
     SPARSE_PICK(X, avx2, AVX2)                                                 \
-    SPARSE_PIXELS(X, avx2, AVX2)                                               \
     SPARSE_CHUNK(X, avx2, AVX2)                                                \
     X(product_plain, PRODUCT, PLAIN, ANY, avx2, AVX2)                          \
     SPARSE_RUN_METHODS(X, avx512, AVX512)                                      \

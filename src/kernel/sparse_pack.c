@@ -15,6 +15,7 @@ enum {
     STRIP_BYTES = 512 * 1024,
     SMALLEST_LANES = 4,
     QUARTET = -1, /* for rows */
+    CHUNK = -2,
 };
 
 static size_t align_up(size_t bytes)
@@ -178,12 +179,28 @@ static float weight_at(const struct sparse_problem *p, int64_t o, int64_t i)
     return c->weight[p->transposed ? i * c->oc + o : o * inputs_of(c) + i];
 }
 
-/* The weights of one group of output channels for one input, zeros beyond the
- * last channel; whether any is kept. */
+enum { MOST_WEIGHTS = SPARSE_INPUTS }; /* of an entry */
+
+/* Where entries begin: every input, or every 16th channel's. */
+static bool begins_entry(const struct sparse_problem *p, int64_t i)
+{
+    int64_t taps = p->conv.kh * p->conv.kw;
+    return !p->chunk || i / taps % SPARSE_INPUTS == 0;
+}
+
+/* The weights of one group of output channels for one input, or of one channel
+ * for a chunk of them; zeros beyond the last; whether any is kept. */
 static bool weights_at(const struct sparse_problem *p, int64_t group, int64_t i,
-                       float value[SPARSE_ROWS])
+                       float value[MOST_WEIGHTS])
 {
     bool any = false;
+    int64_t inputs = inputs_of(&p->conv), tap = p->conv.kh * p->conv.kw;
+    for (int k = 0; p->chunk && k < SPARSE_INPUTS; k++, i += tap) {
+        value[k] = i < inputs ? weight_at(p, group, i) : 0.0F;
+        any = any || value[k] != 0.0F;
+    }
+    if (p->chunk)
+        return any;
     for (int k = 0; k < p->rows; k++) {
         int64_t o = group * p->rows + k;
         value[k] = o < p->conv.oc ? weight_at(p, o, i) : 0.0F;
@@ -207,20 +224,20 @@ unsigned sparse_set_of(const float value[SPARSE_ROWS])
 
 /* What an entry with these weights adds to its list. */
 static int64_t units_of(const struct sparse_problem *p,
-                        const float value[SPARSE_ROWS])
+                        const float value[MOST_WEIGHTS])
 {
     return p->quartet ? 1 + __builtin_popcount(sparse_set_of(value)) : 1;
 }
 
 static int64_t count_entries(const struct sparse_problem *p)
 {
-    float value[SPARSE_ROWS];
+    float value[MOST_WEIGHTS];
     int64_t count = 0;
-    if (p->rows == 1)
+    if (p->rows == 1 && !p->chunk)
         return sparse_nonzeros(p->conv.weight, weight_count(&p->conv));
     for (int64_t group = 0; group < groups_of(p); group++)
         for (int64_t i = 0; i < inputs_of(&p->conv); i++)
-            if (weights_at(p, group, i, value))
+            if (begins_entry(p, i) && weights_at(p, group, i, value))
                 count += units_of(p, value);
     return count;
 }
@@ -229,6 +246,8 @@ static size_t entry_bytes(const struct sparse_problem *p)
 {
     if (p->quartet)
         return sizeof(int32_t);
+    if (p->chunk)
+        return sizeof(struct sparse_entry16);
     return p->rows == 1 ? sizeof(struct sparse_entry)
                         : sizeof(struct sparse_entry4);
 }
@@ -244,6 +263,7 @@ static struct sparse_packed header_of(const struct sparse_problem *p)
     struct sparse_packed h = {.geometry = sparse_geometry_of(p),
                               .rows = p->rows,
                               .quartet = p->quartet,
+                              .chunk = p->chunk,
                               .count = count_entries(p)};
     size_t groups = (size_t)groups_of(p), count = (size_t)h.count;
     h.starts = align_up(sizeof h);
@@ -288,7 +308,7 @@ static int64_t place_sets(const struct sparse_problem *p, int64_t group,
 {
     int64_t words[SPARSE_SETS] = {0};
     for (int64_t i = 0; i < inputs_of(&p->conv); i++) {
-        float value[SPARSE_ROWS];
+        float value[MOST_WEIGHTS];
         if (weights_at(p, group, i, value))
             words[sparse_set_of(value)] += units_of(p, value);
     }
@@ -300,12 +320,19 @@ static int64_t place_sets(const struct sparse_problem *p, int64_t group,
     return kept;
 }
 
-/* Writes one entry; returns its size in units of the list. */
+/* Writes one entry, of `count` inputs; returns its size in units of the list.
+ */
 static int64_t put_entry(const struct sparse_problem *p, int32_t offset,
-                         const float value[SPARSE_ROWS], int64_t at,
-                         char *entries)
+                         int32_t count, const float value[MOST_WEIGHTS],
+                         int64_t at, char *entries)
 {
     entries += (size_t)at * entry_bytes(p);
+    if (p->chunk) {
+        struct sparse_entry16 e = {.offset = offset, .count = count};
+        memcpy(e.value, value, sizeof e.value);
+        memcpy(entries, &e, sizeof e);
+        return 1;
+    }
     memcpy(entries, &offset, sizeof offset);
     entries += sizeof offset;
     for (int k = 0; k < p->rows; k++) {
@@ -332,15 +359,17 @@ static int64_t pack_list(const struct sparse_problem *p,
     if (p->quartet)
         kept = place_sets(p, group, kept, at, starts);
     for (int64_t i = 0; i < inputs; i++) {
-        float value[SPARSE_ROWS];
-        if (!weights_at(p, group, i, value))
+        float value[MOST_WEIGHTS];
+        if (!begins_entry(p, i) || !weights_at(p, group, i, value))
             continue;
         struct sparse_tap tap = tap_of(c, first + i);
         int64_t pixel = sparse_tap_offset(&h->geometry, c, tap);
         int64_t *to = &at[p->quartet ? sparse_set_of(value) : 0];
         taps[*to] = tap;
-        *to += put_entry(p, (int32_t)(pixel * h->geometry.unit), value, *to,
-                         base + h->entries);
+        int64_t left = c->ic / c->groups - i / (c->kh * c->kw);
+        *to += put_entry(p, (int32_t)(pixel * h->geometry.unit),
+                         (int32_t)(left < SPARSE_INPUTS ? left : SPARSE_INPUTS),
+                         value, *to, base + h->entries);
     }
     return p->quartet ? kept : at[0];
 }
@@ -365,21 +394,21 @@ static void problem_pack(const struct sparse_problem *p, void *packed)
     starts[groups_of(p) * sets_of(p)] = (int32_t)kept;
 }
 
-static bool strided(const struct sparse_geometry *g, int rows, int64_t count,
+static bool strided(const struct sparse_geometry *g, bool single, int64_t count,
                     const struct conv_spec *c, int64_t src_border)
 {
     /* Weights per input channel that cost as much as its phases' copies; a
      * single phase is copied sooner. */
     enum { FEW = 9 };
-    return g->unit == 1 && rows == 1 && c->sw == 2 && c->kw > 1 &&
+    return g->unit == 1 && single && c->sw == 2 && c->kw > 1 &&
            count <= FEW * c->ic && src_border >= g->border;
 }
 
 bool sparse_runs_strided(const struct sparse_packed *packed,
                          const struct conv_spec *conv, int64_t src_border)
 {
-    return strided(&packed->geometry, packed->rows, packed->count, conv,
-                   src_border);
+    return strided(&packed->geometry, packed->rows == 1 && !packed->chunk,
+                   packed->count, conv, src_border);
 }
 
 struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
@@ -393,7 +422,7 @@ struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
     s.entries = align_up((size_t)vectors * sizeof(int32_t));
     s.planes = s.bytes = s.entries;
     if ((g.in_place && src_border > g.border) ||
-        strided(&g, p->rows, count, c, src_border)) {
+        strided(&g, p->rows == 1 && !p->chunk, count, c, src_border)) {
         s.planes += align_up((size_t)count * entry_bytes(p));
         s.bytes = s.planes;
     } else if (!g.in_place || src_border < g.border) {
@@ -417,12 +446,22 @@ static bool rows_served(const struct sparse_problem *p)
     return p->rows == 1 || c->groups == 1 || c->oc / c->groups % p->rows == 0;
 }
 
+/* Where the vectors of one output channel that registers hold are worth more
+ * than loads that four share: these are many where half is kept, and most span
+ * two cache lines where kernels overlap. */
+static bool pays_by_channel(const struct conv_spec *c)
+{
+    int64_t kept = sparse_nonzeros(c->weight, weight_count(c));
+    return c->kh * c->kw == 1 || 8 * kept < 3 * weight_count(c);
+}
+
 static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
                     enum layout layout, int rows)
 {
     sparse_problem_of(p, spec, layout);
+    p->chunk = rows == CHUNK;
     p->quartet = rows == QUARTET;
-    p->rows = p->quartet ? SPARSE_ROWS : rows;
+    p->rows = p->quartet ? SPARSE_ROWS : rows < 0 ? 1 : rows;
 }
 
 #define FACES(method, kernel, where, rows)                                     \
@@ -433,7 +472,8 @@ static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
             return false;                                                      \
         face_of(&p, spec, where, rows);                                        \
         return problem_served(&p) && rows_served(&p) &&                        \
-               ((where) != LAYOUT_PLAIN || p.conv.n == 1);                     \
+               ((where) != LAYOUT_PLAIN || p.conv.n == 1) &&                   \
+               (!p.chunk || pays_by_channel(&p.conv));                         \
     }                                                                          \
     size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec)        \
     {                                                                          \
@@ -460,6 +500,7 @@ FACES(conv_plane, KERNEL_CONV, LAYOUT_PLANE, 1)
 FACES(conv_plane_rows4, KERNEL_CONV, LAYOUT_PLANE, SPARSE_ROWS)
 FACES(conv_plane_quartet, KERNEL_CONV, LAYOUT_PLANE, QUARTET)
 FACES(conv_plane_quartet_chunk, KERNEL_CONV, LAYOUT_PLANE, QUARTET)
+FACES(conv_plane_chunk, KERNEL_CONV, LAYOUT_PLANE, CHUNK)
 FACES(conv_image16, KERNEL_CONV, LAYOUT_IMAGE16, 1)
 FACES(conv_image16_rows4, KERNEL_CONV, LAYOUT_IMAGE16, SPARSE_ROWS)
 FACES(product_plain, KERNEL_PRODUCT, LAYOUT_PLAIN, 1)

@@ -21,7 +21,12 @@
 
 #include <stddef.h>
 
-enum { SPARSE_BLOCK = 16, SPARSE_ROWS = 4, SPARSE_SETS = 1 << SPARSE_ROWS };
+enum {
+    SPARSE_BLOCK = 16,
+    SPARSE_ROWS = 4,
+    SPARSE_SETS = 1 << SPARSE_ROWS,
+    SPARSE_INPUTS = 16
+};
 
 /* Spans a product (1x1 over 1x1 planes) and a convolution. */
 struct sparse_problem {
@@ -30,6 +35,7 @@ struct sparse_problem {
     int unit;
     int rows;     /* output channels that share entries: 1 or SPARSE_ROWS */
     bool quartet; /* entries hold the kept weights of four, sorted by set */
+    bool chunk;   /* entries hold SPARSE_INPUTS weights of one */
 };
 
 /* A kept weight: its source element, relative to that of output 0, and its
@@ -43,6 +49,13 @@ struct sparse_entry {
 struct sparse_entry4 {
     int32_t offset;
     float value[SPARSE_ROWS];
+};
+
+/* Weights of one output channel for `count` input channels in a row, some of
+ * which may be zero; the offset is that of the first. */
+struct sparse_entry16 {
+    int32_t offset, count;
+    float value[SPARSE_INPUTS];
 };
 
 /* A quartet's entries are words of four bytes: an offset, then a float for each
@@ -79,7 +92,7 @@ struct sparse_geometry {
 struct sparse_packed {
     struct sparse_geometry geometry;
     int rows; /* as the problem's */
-    bool quartet;
+    bool quartet, chunk;
     int64_t count;                           /* entries; words of a quartet */
     int64_t run_count;                       /* lists that are run */
     size_t starts, run, bias, entries, taps; /* bytes from the header */
@@ -120,6 +133,7 @@ SPARSE_FACES(conv_image16)
 SPARSE_FACES(conv_plane_rows4)
 SPARSE_FACES(conv_plane_quartet)
 SPARSE_FACES(conv_plane_quartet_chunk)
+SPARSE_FACES(conv_plane_chunk)
 SPARSE_FACES(conv_image16_rows4)
 SPARSE_FACES(product_plain)
 SPARSE_FACES(product_image16)

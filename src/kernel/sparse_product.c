@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { ALIGNMENT = 64, SLICE_INPUTS = 800 };
+enum { ALIGNMENT = 64, SLICE_INPUTS = 800, WIDE = 96 };
 
 static size_t align_up(size_t bytes)
 {
@@ -253,6 +253,11 @@ static bool pays_by_pixel(const struct conv_spec *c)
 
 CHUNK_FACES(conv_image16_chunk,
             sparse_conv_image16_serves(spec) && pays_by_pixel(&spec->conv),
+            spec->conv.oc)
+/* The same where an entry for a whole block and several pixels
+ * (conv_rows16_chunk) is the rival. */
+CHUNK_FACES(conv_wide_chunk,
+            sparse_conv_image16_chunk_serves(spec) && spec->conv.oc >= WIDE,
             spec->conv.oc)
 /* Where the sums of one image stay in the first-level cache. */
 static bool pays_by_row(const struct product_spec *p)

@@ -32,6 +32,7 @@ struct product_packed {
 };
 
 SPARSE_FACES(conv_image16_chunk)
+SPARSE_FACES(conv_wide_chunk)
 SPARSE_FACES(product_image16_chunk)
 SPARSE_FACES(product_row_chunk)
 SPARSE_FACES(product_image16_quartet)

@@ -7,6 +7,7 @@
 
 SPARSE_ALL_PRODUCTS(avx2)
 SPARSE_BY_QUADS(sparse_product_quad_run_avx2)
+SPARSE_BY_PIXELS(sparse_conv_wide_chunk_run_avx2)
 SPARSE_BY_ROW(sparse_product_row_chunk_run_avx2)
 
 #endif

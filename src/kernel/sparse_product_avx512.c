@@ -7,5 +7,6 @@
 
 SPARSE_ALL_PRODUCTS(avx512)
 SPARSE_BY_QUADS(sparse_product_quad_run_avx512)
+SPARSE_BY_PIXELS(sparse_conv_image16_chunk_run_avx512)
 
 #endif

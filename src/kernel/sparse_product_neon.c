@@ -7,6 +7,7 @@
 
 SPARSE_ALL_PRODUCTS(neon)
 SPARSE_BY_QUADS(sparse_product_quad_run_neon)
+SPARSE_BY_PIXELS(sparse_conv_image16_chunk_run_neon)
 SPARSE_BY_ROW(sparse_product_row_chunk_run_neon)
 
 #endif

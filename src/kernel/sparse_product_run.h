@@ -341,7 +341,6 @@ static inline void run_pixels_of(const struct conv_spec *v,
     }
 
 #define SPARSE_ALL_PRODUCTS(isa)                                               \
-    SPARSE_BY_PIXELS(sparse_conv_image16_chunk_run_##isa)                      \
     SPARSE_BY_PRODUCT(sparse_product_image16_chunk_run_##isa,                  \
                       run_product_chunks)                                      \
     SPARSE_BY_PRODUCT(sparse_product_image16_quartet_run_##isa,                \

@@ -4,4 +4,5 @@
 
 SPARSE_ALL_PRODUCTS(scalar)
 SPARSE_BY_QUADS(sparse_product_quad_run_scalar)
+SPARSE_BY_PIXELS(sparse_conv_image16_chunk_run_scalar)
 SPARSE_BY_ROW(sparse_product_row_chunk_run_scalar)

@@ -350,10 +350,20 @@ static size_t rows16_scratch_bytes(const struct kernel_spec *spec, int64_t rows)
     return (size_t)channels * ROWS16_PIXELS * SPARSE_BLOCK * sizeof(float);
 }
 
-#define FACES(method, rows, kind)                                              \
+/* Few entries that four channels share: the ends of lists cost more than loads,
+ * and a channel alone sums more pixels at once. Four lists that are alike are
+ * foreseen. */
+static bool shares_few(const struct conv_spec *c)
+{
+    enum { FEW = 8 };
+    int64_t inputs = c->ic / c->groups * c->kh * c->kw;
+    return sparse_nonzeros(c->weight, c->oc * inputs) < FEW * c->oc;
+}
+
+#define FACES(method, rows, kind, pays)                                        \
     bool sparse_##method##_serves(const struct kernel_spec *spec)              \
     {                                                                          \
-        return rows16_serves(spec, rows);                                      \
+        return rows16_serves(spec, rows) && (pays);                            \
     }                                                                          \
     size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec)        \
     {                                                                          \
@@ -370,10 +380,11 @@ static size_t rows16_scratch_bytes(const struct kernel_spec *spec, int64_t rows)
         return rows16_scratch_bytes(spec, rows);                               \
     }
 
-FACES(conv_rows16, 1, ROWS16_SINGLE)
-FACES(conv_rows16_rows4, SPARSE_ROWS, ROWS16_SHARED)
-FACES(conv_quartet, SPARSE_ROWS, ROWS16_QUARTET)
+FACES(conv_rows16, 1, ROWS16_SINGLE, true)
+FACES(conv_rows16_few, 1, ROWS16_SINGLE, shares_few(&spec->conv))
+FACES(conv_rows16_rows4, SPARSE_ROWS, ROWS16_SHARED, true)
+FACES(conv_quartet, SPARSE_ROWS, ROWS16_QUARTET, true)
 /* The same once more, so that the planner tries it for blocks of 16 inputs. */
-FACES(conv_quartet_chunk, SPARSE_ROWS, ROWS16_QUARTET)
-FACES(conv_rows16_chunk, 1, ROWS16_CHUNK)
-FACES(conv_rows16_pick, 1, ROWS16_PICK)
+FACES(conv_quartet_chunk, SPARSE_ROWS, ROWS16_QUARTET, true)
+FACES(conv_rows16_chunk, 1, ROWS16_CHUNK, true)
+FACES(conv_rows16_pick, 1, ROWS16_PICK, true)

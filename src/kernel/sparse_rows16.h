@@ -71,6 +71,7 @@ struct rows16_packed {
 
 SPARSE_FACES(conv_rows16)
 SPARSE_FACES(conv_rows16_rows4)
+SPARSE_FACES(conv_rows16_few)
 SPARSE_FACES(conv_quartet)
 SPARSE_FACES(conv_quartet_chunk)
 SPARSE_FACES(conv_rows16_chunk)

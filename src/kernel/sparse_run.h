@@ -99,6 +99,7 @@ static void move_entries(struct run *r, const struct sparse_packed *packed,
 {
     struct sparse_entry *moved = memory;
     struct sparse_entry4 *moved4 = memory;
+    struct sparse_entry16 *moved16 = memory;
     int64_t from = r->first / r->rows;
     int64_t to = (r->last + r->rows - 1) / r->rows;
     const char *base = (const char *)packed;
@@ -111,7 +112,10 @@ static void move_entries(struct run *r, const struct sparse_packed *packed,
         move_quartet(r, r->starts + g * SPARSE_SETS, begin, taps, memory);
     for (int32_t i = r->starts[from]; !r->quartet && i < r->starts[to]; i++) {
         int32_t offset = moved_offset(r, begin, &taps[i]);
-        if (r->rows == 1) {
+        if (r->chunk) {
+            moved16[i] = r->entries16[i];
+            moved16[i].offset = offset;
+        } else if (r->rows == 1) {
             moved[i] = (struct sparse_entry){offset, r->entries[i].value};
         } else {
             moved4[i] = r->entries4[i];
@@ -120,6 +124,7 @@ static void move_entries(struct run *r, const struct sparse_packed *packed,
     }
     r->entries = moved;
     r->entries4 = moved4;
+    r->entries16 = moved16;
     r->words = memory;
 }
 
@@ -223,9 +228,13 @@ static inline void run_problem(const struct sparse_problem *problem,
         .entries4 =
             (const struct sparse_entry4 *)(const void *)(base +
                                                          packed->entries),
+        .entries16 =
+            (const struct sparse_entry16 *)(const void *)(base +
+                                                          packed->entries),
         .words = (const int32_t *)(const void *)(base + packed->entries),
         .rows = packed->rows,
         .quartet = packed->quartet,
+        .chunk = packed->chunk,
         .starts = (const int32_t *)(const void *)(base + packed->starts),
         .run = (const int32_t *)(const void *)(base + packed->run),
         .bias = (const float *)(const void *)(base + packed->bias),
@@ -291,6 +300,7 @@ static inline void run_problem(const struct sparse_problem *problem,
         sparse_problem_of(&p, spec, layout);                                   \
         p.rows = ((const struct sparse_packed *)packed)->rows;                 \
         p.quartet = ((const struct sparse_packed *)packed)->quartet;           \
+        p.chunk = ((const struct sparse_packed *)packed)->chunk;               \
         run_problem(&p, packed, &o, bordered ? dst_border : 0, epilogue,       \
                     scratch, part);                                            \
     }

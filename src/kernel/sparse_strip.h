@@ -5,6 +5,7 @@
 #define KERNEL_SPARSE_STRIP_H
 
 #include "kernel/sparse_tile.h"
+#include "kernel/sparse_tile_chunk.h"
 #include "kernel/sparse_tile_quartet.h"
 
 /* Vectors per tile such that what a tile reads of all channels stays in the
@@ -33,6 +34,8 @@ static struct tile_way way_of(const struct run *r)
 {
     if (r->quartet)
         return (struct tile_way){tiles_quartet, MOST_QUARTET};
+    if (r->chunk)
+        return (struct tile_way){tiles_chunk, vectors_per_tile(r)};
     if (r->rows > 1)
         return (struct tile_way){tiles4, MOST_SHARED};
     return (struct tile_way){tiles, vectors_per_tile(r)};

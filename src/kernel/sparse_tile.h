@@ -21,10 +21,11 @@ struct run {
     const struct conv_spec *conv;
     struct sparse_geometry geometry; /* of the planes that are read */
     const struct sparse_entry *entries;
-    const struct sparse_entry4 *entries4; /* instead, where rows share */
-    const int32_t *words;                 /* instead, of quartets */
+    const struct sparse_entry4 *entries4;   /* instead, where rows share */
+    const struct sparse_entry16 *entries16; /* instead, of chunks */
+    const int32_t *words;                   /* instead, of quartets */
     int rows;
-    bool quartet;
+    bool quartet, chunk;
     const int32_t *starts;
     const int32_t *run; /* the lists that are run, */
     int64_t begin, end; /* which of them */
