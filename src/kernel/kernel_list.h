@@ -51,7 +51,8 @@
     X(conv_image16_chunk, CONV, IMAGE16, INPUT16, isa, cpu_isa)
 
 /* With 16 registers the vectors of one channel may be worth more than loads
- * that four share, and pixels that share a list more than channels that do. */
+ * that four share, and pixels that share a list more than channels that do;
+ * with 32 on short planes (conv_short_chunk). */
 #define SPARSE_FEW_REGISTERS(X, isa, cpu_isa)                                  \
     X(conv_plane_chunk, CONV, PLANE, INPUT16, isa, cpu_isa)                    \
     X(conv_rows16_few, CONV, IMAGE16, ROWS4, isa, cpu_isa)                     \
@@ -78,6 +79,7 @@
     X(product_plain, PRODUCT, PLAIN, ANY, avx2, AVX2)                          \
     SPARSE_RUN_METHODS(X, avx512, AVX512)                                      \
     SPARSE_QUARTET(X, avx512, AVX512)                                          \
+    X(conv_short_chunk, CONV, PLANE, INPUT16, avx512, AVX512)                  \
     SPARSE_PLANE_QUARTET(X, avx512, AVX512)                                    \
     SPARSE_PIXELS(X, avx512, AVX512)                                           \
     X(conv_quartet_chunk, CONV, IMAGE16, INPUT16, avx512, AVX512)              \

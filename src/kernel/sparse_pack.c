@@ -455,6 +455,21 @@ static bool pays_by_channel(const struct conv_spec *c)
     return c->kh * c->kw == 1 || 8 * kept < 3 * weight_count(c);
 }
 
+/* The same with 32 registers: four channels at a time lose there where a plane
+ * has fewer vectors than they hold, or where few blocks are kept of channels
+ * that together exceed the first-level cache. */
+static bool pays_on_short(const struct conv_spec *c)
+{
+    enum { SHORT = 64, PLANE = 256, WIDE = 128 };
+    int64_t pixels = c->oh * c->ow;
+    bool pointwise = c->kh * c->kw == 1 && c->sh == 1 && c->sw == 1;
+    if (c->groups > 1 || pixels > PLANE)
+        return false;
+    return (pointwise && pixels <= SHORT) ||
+           (c->ic >= WIDE &&
+            6 * sparse_nonzeros(c->weight, weight_count(c)) < weight_count(c));
+}
+
 static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
                     enum layout layout, int rows)
 {
@@ -464,7 +479,7 @@ static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
     p->rows = p->quartet ? SPARSE_ROWS : rows < 0 ? 1 : rows;
 }
 
-#define FACES(method, kernel, where, rows)                                     \
+#define FACES_IF(method, kernel, where, rows, pays)                            \
     bool sparse_##method##_serves(const struct kernel_spec *spec)              \
     {                                                                          \
         struct sparse_problem p;                                               \
@@ -472,8 +487,7 @@ static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
             return false;                                                      \
         face_of(&p, spec, where, rows);                                        \
         return problem_served(&p) && rows_served(&p) &&                        \
-               ((where) != LAYOUT_PLAIN || p.conv.n == 1) &&                   \
-               (!p.chunk || pays_by_channel(&p.conv));                         \
+               ((where) != LAYOUT_PLAIN || p.conv.n == 1) && (pays);           \
     }                                                                          \
     size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec)        \
     {                                                                          \
@@ -496,11 +510,17 @@ static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
                                                                  : 0);         \
     }
 
+#define FACES(method, kernel, where, rows)                                     \
+    FACES_IF(method, kernel, where, rows, true)
+
 FACES(conv_plane, KERNEL_CONV, LAYOUT_PLANE, 1)
 FACES(conv_plane_rows4, KERNEL_CONV, LAYOUT_PLANE, SPARSE_ROWS)
 FACES(conv_plane_quartet, KERNEL_CONV, LAYOUT_PLANE, QUARTET)
 FACES(conv_plane_quartet_chunk, KERNEL_CONV, LAYOUT_PLANE, QUARTET)
-FACES(conv_plane_chunk, KERNEL_CONV, LAYOUT_PLANE, CHUNK)
+FACES_IF(conv_plane_chunk, KERNEL_CONV, LAYOUT_PLANE, CHUNK,
+         pays_by_channel(&p.conv))
+FACES_IF(conv_short_chunk, KERNEL_CONV, LAYOUT_PLANE, CHUNK,
+         pays_on_short(&p.conv))
 FACES(conv_image16, KERNEL_CONV, LAYOUT_IMAGE16, 1)
 FACES(conv_image16_rows4, KERNEL_CONV, LAYOUT_IMAGE16, SPARSE_ROWS)
 FACES(product_plain, KERNEL_PRODUCT, LAYOUT_PLAIN, 1)
