@@ -5,7 +5,9 @@
 #define KERNEL_SPARSE_STRIP_H
 
 #include "kernel/sparse_tile.h"
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
 #include "kernel/sparse_tile_chunk.h"
+#endif
 #include "kernel/sparse_tile_quartet.h"
 
 /* Vectors per tile such that what a tile reads of all channels stays in the
@@ -34,8 +36,10 @@ static struct tile_way way_of(const struct run *r)
 {
     if (r->quartet)
         return (struct tile_way){tiles_quartet, MOST_QUARTET};
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
     if (r->chunk)
         return (struct tile_way){tiles_chunk, vectors_per_tile(r)};
+#endif
     if (r->rows > 1)
         return (struct tile_way){tiles4, MOST_SHARED};
     return (struct tile_way){tiles, vectors_per_tile(r)};

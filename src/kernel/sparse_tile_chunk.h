@@ -1,7 +1,7 @@
 /*
  * Tiles for 16 weights of one output channel in a row (1x16): where an entry
  * reads is found once for all of them, and lists end after few entries. Part
- * of sparse_strip.h.
+ * of sparse_strip.h, for the instruction sets whose rows use it.
  */
 #ifndef KERNEL_SPARSE_TILE_CHUNK_H
 #define KERNEL_SPARSE_TILE_CHUNK_H
@@ -70,11 +70,11 @@ TILE_CHUNK(9, 1)
 TILE_CHUNK(10, 1)
 TILE_CHUNK(11, 1)
 TILE_CHUNK(12, 1)
-#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512) || defined(SPARSE_NEON)
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
 TILE_CHUNK(13, 1)
 TILE_CHUNK(14, 1)
 #endif
-#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
+#if defined(SPARSE_AVX512)
 TILE_CHUNK(15, 1)
 TILE_CHUNK(16, 1)
 TILE_CHUNK(17, 1)
@@ -86,10 +86,10 @@ static tile_function *const tiles_chunk[MOST_VECTORS + 1] = {
     NULL,          tile_chunk_1,  tile_chunk_2,  tile_chunk_3,  tile_chunk_4,
     tile_chunk_5,  tile_chunk_6,  tile_chunk_7,  tile_chunk_8,  tile_chunk_9,
     tile_chunk_10, tile_chunk_11, tile_chunk_12,
-#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512) || defined(SPARSE_NEON)
+#if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
     tile_chunk_13, tile_chunk_14,
 #endif
-#if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
+#if defined(SPARSE_AVX512)
     tile_chunk_15, tile_chunk_16, tile_chunk_17, tile_chunk_18,
 #endif
 };
