@@ -224,7 +224,7 @@ static void what_the_user_did_is_in_the_line(void **state)
 {
     (void)state;
     static const char *const lines[] = {"tune 200 epochs batch 32 lr 0.001",
-                                        "tune 20 epochs batch 32 lr 0.001"};
+                                        "tune 8 epochs batch 32 lr 0.001"};
     for (int grows = 0; grows < 2; grows++) {
         struct session *session = open_lenet();
         struct engine *engine = engine_start(session, false);
@@ -250,7 +250,7 @@ static void what_the_user_did_is_in_the_line(void **state)
         assert_non_null(strstr(first->command, grows ? "more 1" : "stop "));
         assert_true(history->count < 100);
         if (grows)
-            assert_true(history->rows[history->kept].epoch == 21);
+            assert_true(history->rows[history->kept].epoch == 9);
         for (size_t i = 1; !grows && i < history->count; i++)
             assert_true(history->rows[i].value <=
                         history->rows[history->kept].value);
@@ -416,7 +416,7 @@ static void only_its_own_model_goes_on(const char *path,
 static void a_stopped_tune_goes_on(void **state)
 {
     (void)state;
-    const char *line = "tune 40 epochs batch 32 lr 0.001 to 80%";
+    const char *line = "tune 12 epochs batch 32 lr 0.001 to 80%";
     struct engine_options options = {.workers = 2,
                                      .memory_bytes = 8 << 20,
                                      .checkpoint = "build/test-tune.npz"};
@@ -430,7 +430,7 @@ static void a_stopped_tune_goes_on(void **state)
     assert_null(engine_work_interrupted(engine));
     engine_edit(session, "undo");
     start(session, engine, line);
-    for (int64_t done = 0; done < 200;) {
+    for (int64_t done = 0; done < 60;) {
         struct work_status status = status_of(engine);
         assert_false(status.finished);
         done = status.done;
