@@ -568,7 +568,7 @@ static void progress_is_told_and_cancel_ends_it(void **state)
     struct reconstruct_result result;
     struct cancel cancel = {0};
     int calls = 0;
-    model_init(&m, "lenet5", 0.5, "refit");
+    model_init(&m, "mobilenet", 0.5, "refit");
     m.request.source.batches = 1;
     m.request.progress = counting;
     m.request.progress_context = &calls;
