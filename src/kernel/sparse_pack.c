@@ -418,8 +418,10 @@ struct sparse_scratch sparse_scratch_of(const struct sparse_problem *p,
     struct sparse_geometry g = sparse_geometry_of(p);
     struct sparse_scratch s = {0};
     int64_t pitch = larger(g.pitch, c->iw + 2 * src_border);
-    int64_t vectors = (g.strip * pitch * g.unit) / SMALLEST_LANES + 1;
-    s.entries = align_up((size_t)vectors * sizeof(int32_t));
+    /* A word for each vector of a block, or for each lane (vec_keep_of). */
+    int64_t words = g.unit == 1 ? g.strip * pitch + SPARSE_BLOCK
+                                : g.strip * pitch * g.unit / SMALLEST_LANES + 1;
+    s.entries = align_up((size_t)words * sizeof(int32_t));
     s.planes = s.bytes = s.entries;
     if ((g.in_place && src_border > g.border) ||
         strided(&g, p->rows == 1 && !p->chunk, count, c, src_border)) {

@@ -68,10 +68,11 @@ static void fill_table(const struct run *r, int64_t rows)
     int64_t length = ((rows - 1) * pitch + ow) * unit;
     int64_t vectors = (length + LANES - 1) / LANES;
     if (r->finish == FINISH_FLAT) {
-        memset(r->keep, 0xff, (size_t)vectors * sizeof *r->keep);
+        memset(r->keep, 0xff,
+               (size_t)(vectors * LANES / KEEP_LANES) * sizeof *r->keep);
         for (int64_t y = 0; y + 1 < rows; y++)
             for (int64_t p = y * pitch + ow; p < (y + 1) * pitch; p++)
-                r->keep[p / LANES] &= (uint16_t) ~(1u << p % LANES);
+                keep_not(r->keep, p);
     } else if (r->finish == FINISH_BLOCKS) {
         int64_t parts = unit / LANES, row = pitch * parts;
         for (int64_t v = 0; v < vectors; v++) {

@@ -34,7 +34,7 @@ ALWAYS_INLINE void run_tile_chunk(const struct run *r, const struct strip *s,
 {
     const struct sparse_geometry *g = &r->geometry;
     const int64_t plane = g->sh * g->sw * g->plane;
-    const float *src = s->src + s->at;
+    const float *src = tile_source(s);
     for (int64_t i = r->begin; i < r->end; i++) {
         int64_t channel = r->run[i];
         const struct sparse_entry16 *e = r->entries16 + r->starts[channel];

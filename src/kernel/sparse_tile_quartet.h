@@ -65,7 +65,7 @@ ALWAYS_INLINE void add_set(const int32_t *weights, const struct set_source *s,
 ALWAYS_INLINE void run_tile_quartet(const struct run *r, const struct strip *s,
                                     const int n)
 {
-    const float *src = s->src + s->at;
+    const float *src = tile_source(s);
     for (int64_t i = r->begin; i < r->end; i++) {
         int64_t group = r->run[i];
         const int32_t *ends = r->starts + group * SPARSE_SETS;

@@ -308,6 +308,50 @@ static inline vec vec_keep(vec x, uint32_t bits)
 
 #endif
 
+/* Which lanes of vectors are kept, where that was written down before: a bit
+ * for each or, without registers for bits, all bits of a word. keep_not: lane
+ * `at` of them all is not. */
+#if defined(SPARSE_AVX512)
+typedef uint16_t keep_word;
+enum { KEEP_LANES = LANES };
+
+static inline void keep_not(keep_word *keep, int64_t at)
+{
+    keep[at / LANES] &= (keep_word) ~(1u << at % LANES);
+}
+
+static inline vec vec_keep_of(vec x, const keep_word *keep)
+{
+    return vec_keep(x, *keep);
+}
+#else
+typedef uint32_t keep_word;
+enum { KEEP_LANES = 1 };
+
+static inline void keep_not(keep_word *keep, int64_t at)
+{
+    keep[at] = 0;
+}
+
+static inline vec vec_keep_of(vec x, const keep_word *keep)
+{
+#if defined(SPARSE_AVX2)
+    const __m256i *at = (const __m256i *)(const void *)keep;
+    return _mm256_and_ps(_mm256_castsi256_ps(_mm256_loadu_si256(at)), x);
+#elif defined(SPARSE_NEON)
+    uint32x4_t bits = vandq_u32(vreinterpretq_u32_f32(x), vld1q_u32(keep));
+    return vreinterpretq_f32_u32(bits);
+#else
+    uint32_t bits[LANES];
+    memcpy(bits, &x, sizeof bits);
+    for (int i = 0; i < LANES; i++)
+        bits[i] &= keep[i];
+    memcpy(&x, bits, sizeof x);
+    return x;
+#endif
+}
+#endif
+
 /* Loads into a register; the compiler would rather load for each use. */
 ALWAYS_INLINE vec vec_load_once(const float *p)
 {
