@@ -139,7 +139,7 @@ static int64_t weight_count(const struct conv_spec *c)
     return c->oc * (c->ic / c->groups) * c->kh * c->kw;
 }
 
-static bool problem_served(const struct sparse_problem *p)
+bool sparse_problem_served(const struct sparse_problem *p)
 {
     const struct conv_spec *c = &p->conv;
     const int64_t positive[] = {c->n,  c->groups, c->ic, c->ih, c->iw,
@@ -164,7 +164,7 @@ static bool problem_served(const struct sparse_problem *p)
         (double)c->ic * (double)(g.sh * g.sw) * (double)g.plane * g.unit;
     double taps = (double)c->ic * (double)(c->kh * c->kw) * (double)c->oc;
     double result = (double)g.pitch * (double)c->oh * g.unit;
-    double words = p->quartet ? 2 * taps : taps; /* at most */
+    double words = p->quartet || p->pair ? 2 * taps : taps; /* at most */
     return source < INT32_MAX && words < INT32_MAX && result < INT32_MAX;
 }
 
@@ -244,7 +244,7 @@ static int64_t count_entries(const struct sparse_problem *p)
 
 static size_t entry_bytes(const struct sparse_problem *p)
 {
-    if (p->quartet)
+    if (p->quartet || p->pair)
         return sizeof(int32_t);
     if (p->chunk)
         return sizeof(struct sparse_entry16);
@@ -281,8 +281,7 @@ static size_t problem_pack_bytes(const struct sparse_problem *p)
     return h.taps + align_up((size_t)h.count * sizeof(struct sparse_tap));
 }
 
-/* From the index (channel * kh + ky) * kw + kx. */
-static struct sparse_tap tap_of(const struct conv_spec *c, int64_t index)
+struct sparse_tap sparse_tap_of(const struct conv_spec *c, int64_t index)
 {
     int64_t row = index / c->kw;
     return (struct sparse_tap){.channel = (int32_t)(row / c->kh),
@@ -362,7 +361,7 @@ static int64_t pack_list(const struct sparse_problem *p,
         float value[MOST_WEIGHTS];
         if (!begins_entry(p, i) || !weights_at(p, group, i, value))
             continue;
-        struct sparse_tap tap = tap_of(c, first + i);
+        struct sparse_tap tap = sparse_tap_of(c, first + i);
         int64_t pixel = sparse_tap_offset(&h->geometry, c, tap);
         int64_t *to = &at[p->quartet ? sparse_set_of(value) : 0];
         taps[*to] = tap;
@@ -488,7 +487,7 @@ static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
         if (spec->kind != (kernel))                                            \
             return false;                                                      \
         face_of(&p, spec, where, rows);                                        \
-        return problem_served(&p) && rows_served(&p) &&                        \
+        return sparse_problem_served(&p) && rows_served(&p) &&                 \
                ((where) != LAYOUT_PLAIN || p.conv.n == 1) && (pays);           \
     }                                                                          \
     size_t sparse_##method##_pack_bytes(const struct kernel_spec *spec)        \

@@ -25,7 +25,8 @@ enum {
     SPARSE_BLOCK = 16,
     SPARSE_ROWS = 4,
     SPARSE_SETS = 1 << SPARSE_ROWS,
-    SPARSE_INPUTS = 16
+    SPARSE_INPUTS = 16,
+    SPARSE_WINDOW = 64 /* output channels among which pairs are found */
 };
 
 /* Spans a product (1x1 over 1x1 planes) and a convolution. */
@@ -36,6 +37,7 @@ struct sparse_problem {
     int rows;     /* output channels that share entries: 1 or SPARSE_ROWS */
     bool quartet; /* entries hold the kept weights of four, sorted by set */
     bool chunk;   /* entries hold SPARSE_INPUTS weights of one */
+    bool pair;    /* lists of two (sparse_pair.c) */
 };
 
 /* A kept weight: its source element, relative to that of output 0, and its
@@ -62,6 +64,13 @@ struct sparse_entry16 {
  * of the four channels that keeps its weight. They are sorted by which these
  * are (a set: a bit for each), so that every set has a loop of its own. */
 
+/* A pair's entries are words as well. Two channels that keep as many weights
+ * keep as many apart from each other: first come couples of these, an offset
+ * and a float for the one and for the other, then what both keep, an offset and
+ * two floats. A list has three starts: of the couples, of the rest, its end.
+ * Which channels its two are is in a table; list k's lie in window k /
+ * (SPARSE_WINDOW / 2). */
+
 /* Which of four channels keep their weight. */
 unsigned sparse_set_of(const float value[SPARSE_ROWS]);
 
@@ -71,6 +80,9 @@ struct sparse_tap {
     int32_t channel;
     int16_t y, x;
 };
+
+/* From the index (channel * kh + ky) * kw + kx. */
+struct sparse_tap sparse_tap_of(const struct conv_spec *conv, int64_t index);
 
 /* All lengths in pixels. */
 struct sparse_geometry {
@@ -92,15 +104,18 @@ struct sparse_geometry {
 struct sparse_packed {
     struct sparse_geometry geometry;
     int rows; /* as the problem's */
-    bool quartet, chunk;
-    int64_t count;                           /* entries; words of a quartet */
-    int64_t run_count;                       /* lists that are run */
-    size_t starts, run, bias, entries, taps; /* bytes from the header */
+    bool quartet, chunk, pair;
+    int64_t count;     /* entries; words of quartets and pairs */
+    int64_t run_count; /* lists that are run */
+    /* Bytes from the header; channels of pairs only, -1 where there is none. */
+    size_t starts, run, bias, entries, taps, channels;
 };
 
 void sparse_problem_of(struct sparse_problem *problem,
                        const struct kernel_spec *spec, enum layout layout);
 struct sparse_geometry sparse_geometry_of(const struct sparse_problem *problem);
+/* Whether sizes are sane and offsets fit. */
+bool sparse_problem_served(const struct sparse_problem *problem);
 /* The first pixel of a tap's run. */
 int64_t sparse_tap_offset(const struct sparse_geometry *geometry,
                           const struct conv_spec *conv, struct sparse_tap tap);
@@ -134,6 +149,8 @@ SPARSE_FACES(conv_plane_rows4)
 SPARSE_FACES(conv_plane_quartet)
 SPARSE_FACES(conv_plane_quartet_chunk)
 SPARSE_FACES(conv_plane_chunk)
+SPARSE_FACES(conv_plane_pair)
+SPARSE_FACES(product_image16_pair)
 SPARSE_FACES(conv_short_chunk)
 SPARSE_FACES(conv_image16_rows4)
 SPARSE_FACES(product_plain)

@@ -70,6 +70,14 @@ static int64_t lists_before(const struct run *r, int64_t count, int64_t list)
     return low;
 }
 
+/* The lists of the channels before `channel`, rounded down or up: those of
+ * pairs lie by windows. */
+static int64_t lists_below(const struct run *r, int64_t channel, bool up)
+{
+    int64_t span = r->pair ? SPARSE_WINDOW : r->rows;
+    return (channel + (up ? span - 1 : 0)) / span * (span / r->rows);
+}
+
 /* Where a tap reads in the planes of a run. */
 static inline int32_t moved_offset(const struct run *r, int32_t begin,
                                    const struct sparse_tap *tap)
@@ -93,6 +101,21 @@ static void move_quartet(const struct run *r, const int32_t *ends,
     }
 }
 
+/* The same of a pair. */
+static void move_pair(const struct run *r, const int32_t *starts, int32_t begin,
+                      const struct sparse_tap *taps, int32_t *moved)
+{
+    for (int32_t i = starts[0]; i < starts[1]; i += 2) {
+        moved[i] = moved_offset(r, begin, &taps[i]);
+        moved[i + 1] = r->words[i + 1];
+    }
+    for (int32_t i = starts[1]; i < starts[2]; i += 3) {
+        moved[i] = moved_offset(r, begin, &taps[i]);
+        moved[i + 1] = r->words[i + 1];
+        moved[i + 2] = r->words[i + 2];
+    }
+}
+
 /* The entries for planes with another border than they were packed for. */
 static void move_entries(struct run *r, const struct sparse_packed *packed,
                          void *memory)
@@ -100,8 +123,8 @@ static void move_entries(struct run *r, const struct sparse_packed *packed,
     struct sparse_entry *moved = memory;
     struct sparse_entry4 *moved4 = memory;
     struct sparse_entry16 *moved16 = memory;
-    int64_t from = r->first / r->rows;
-    int64_t to = (r->last + r->rows - 1) / r->rows;
+    int64_t from = lists_below(r, r->first, false);
+    int64_t to = lists_below(r, r->last, true);
     const char *base = (const char *)packed;
     const struct sparse_tap *taps =
         (const struct sparse_tap *)(const void *)(base + packed->taps);
@@ -110,7 +133,11 @@ static void move_entries(struct run *r, const struct sparse_packed *packed,
         (int32_t)sparse_tap_offset(&r->geometry, r->conv, origin);
     for (int64_t g = from; r->quartet && g < to; g++)
         move_quartet(r, r->starts + g * SPARSE_SETS, begin, taps, memory);
-    for (int32_t i = r->starts[from]; !r->quartet && i < r->starts[to]; i++) {
+    for (int64_t i = r->begin; r->pair && i < r->end; i++)
+        move_pair(r, r->starts + r->run[i] * 3, begin, taps, memory);
+    bool words = r->quartet || r->pair;
+    for (int32_t i = words ? 0 : r->starts[from]; !words && i < r->starts[to];
+         i++) {
         int32_t offset = moved_offset(r, begin, &taps[i]);
         if (r->chunk) {
             moved16[i] = r->entries16[i];
@@ -164,6 +191,8 @@ static void run_image(struct run *r, const struct operands *o, int64_t image,
     for (int64_t i = r->begin; unit == 1 && i < r->end; i++)
         for (int64_t k = 0; k < r->rows; k++) {
             int64_t channel = (int64_t)r->run[i] * r->rows + k;
+            if (r->pair)
+                channel = r->channels[channel];
             if (channel >= r->first && channel < r->last)
                 clear_border(r, o->dst + to + channel * r->dst_plane, sides);
         }
@@ -235,6 +264,8 @@ static inline void run_problem(const struct sparse_problem *problem,
         .rows = packed->rows,
         .quartet = packed->quartet,
         .chunk = packed->chunk,
+        .pair = packed->pair,
+        .channels = (const int32_t *)(const void *)(base + packed->channels),
         .starts = (const int32_t *)(const void *)(base + packed->starts),
         .run = (const int32_t *)(const void *)(base + packed->run),
         .bias = (const float *)(const void *)(base + packed->bias),
@@ -248,8 +279,9 @@ static inline void run_problem(const struct sparse_problem *problem,
         .keep = scratch,
         .place = scratch,
     };
-    r.begin = lists_before(&r, packed->run_count, r.first / r.rows);
-    r.end = lists_before(&r, packed->run_count, (r.last + r.rows - 1) / r.rows);
+    r.begin =
+        lists_before(&r, packed->run_count, lists_below(&r, r.first, false));
+    r.end = lists_before(&r, packed->run_count, lists_below(&r, r.last, true));
     r.dst_lead = layout_plane_lead(c->ow, dst_border) * unit;
     r.dst_plane = layout_plane_floats(c->oh, c->ow, dst_border) * unit;
     set_activation(&r);
@@ -301,6 +333,7 @@ static inline void run_problem(const struct sparse_problem *problem,
         p.rows = ((const struct sparse_packed *)packed)->rows;                 \
         p.quartet = ((const struct sparse_packed *)packed)->quartet;           \
         p.chunk = ((const struct sparse_packed *)packed)->chunk;               \
+        p.pair = ((const struct sparse_packed *)packed)->pair;                 \
         run_problem(&p, packed, &o, bordered ? dst_border : 0, epilogue,       \
                     scratch, part);                                            \
     }

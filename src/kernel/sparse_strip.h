@@ -8,6 +8,9 @@
 #if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
 #include "kernel/sparse_tile_chunk.h"
 #endif
+#if defined(SPARSE_AVX2)
+#include "kernel/sparse_tile_pair.h"
+#endif
 #include "kernel/sparse_tile_quartet.h"
 
 /* Vectors per tile such that what a tile reads of all channels stays in the
@@ -39,6 +42,10 @@ static struct tile_way way_of(const struct run *r)
 #if defined(SPARSE_AVX2) || defined(SPARSE_AVX512)
     if (r->chunk)
         return (struct tile_way){tiles_chunk, vectors_per_tile(r)};
+#endif
+#if defined(SPARSE_AVX2)
+    if (r->pair)
+        return (struct tile_way){tiles_pair, MOST_PAIRED};
 #endif
     if (r->rows > 1)
         return (struct tile_way){tiles4, MOST_SHARED};

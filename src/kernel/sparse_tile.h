@@ -25,10 +25,11 @@ struct run {
     const struct sparse_entry16 *entries16; /* instead, of chunks */
     const int32_t *words;                   /* instead, of quartets */
     int rows;
-    bool quartet, chunk;
+    bool quartet, chunk, pair;
     const int32_t *starts;
-    const int32_t *run; /* the lists that are run, */
-    int64_t begin, end; /* which of them */
+    const int32_t *channels; /* of pairs */
+    const int32_t *run;      /* the lists that are run, */
+    int64_t begin, end;      /* which of them */
     const float *bias;
     const struct epilogue *epilogue;
     float low, high;     /* the activation as a clamp */
