@@ -355,7 +355,7 @@ static size_t rows16_scratch_bytes(const struct kernel_spec *spec, int64_t rows)
  * foreseen. */
 static bool shares_few(const struct conv_spec *c)
 {
-    enum { FEW = 8 };
+    enum { FEW = 16 };
     int64_t inputs = c->ic / c->groups * c->kh * c->kw;
     return sparse_nonzeros(c->weight, c->oc * inputs) < FEW * c->oc;
 }
