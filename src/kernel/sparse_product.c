@@ -245,7 +245,7 @@ size_t sparse_product_image16_quartet_scratch_bytes(
  * sum: fewer wait for each other, or for sums that begin and end. */
 static bool pays_by_pixel(const struct conv_spec *c)
 {
-    enum { OUTPUTS = 64, LISTS = 16, BOTH = 2048 };
+    enum { OUTPUTS = 64, LISTS = 16, BOTH = 1024 };
     int64_t lists = ceil_divide(c->ic, PRODUCT_INPUTS) * c->kh * c->kw;
     return c->groups == 1 && c->oc >= OUTPUTS && lists >= LISTS &&
            c->oc * lists >= BOTH;

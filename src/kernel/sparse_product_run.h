@@ -88,6 +88,11 @@ ALWAYS_INLINE void add_held(const struct product_call *c, const float *from,
 static int64_t blocks_before(const int32_t *outputs, int64_t at, int64_t end,
                              int64_t output)
 {
+    /* A call for all outputs, whose steps would be guessed wrong. */
+    if (at == end || outputs[at] >= output)
+        return at;
+    if (outputs[end - 1] < output)
+        return end;
     while (at < end) {
         int64_t middle = (at + end) / 2;
         if (outputs[middle] < output)
