@@ -55,6 +55,7 @@
  * with 32 on short planes (conv_short_chunk). */
 #define SPARSE_FEW_REGISTERS(X, isa, cpu_isa)                                  \
     X(conv_plane_chunk, CONV, PLANE, INPUT16, isa, cpu_isa)                    \
+    X(conv_plane_few, CONV, PLANE, ROWS4, isa, cpu_isa)                        \
     X(conv_plane_pair, CONV, PLANE, LANES, isa, cpu_isa)                       \
     X(product_image16_pair, PRODUCT, IMAGE16, LANES, isa, cpu_isa)             \
     X(conv_rows16_few, CONV, IMAGE16, ROWS4, isa, cpu_isa)                     \

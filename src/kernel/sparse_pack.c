@@ -471,6 +471,15 @@ static bool pays_on_short(const struct conv_spec *c)
             6 * sparse_nonzeros(c->weight, weight_count(c)) < weight_count(c));
 }
 
+/* Where four channels that share loads spend more on the beginnings and ends of
+ * their sums than on weights; with 16 registers a channel alone sums twice as
+ * many pixels at once. */
+static bool shares_little(const struct conv_spec *c)
+{
+    enum { FEW = 4 };
+    return sparse_nonzeros(c->weight, weight_count(c)) < FEW * c->oc;
+}
+
 static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
                     enum layout layout, int rows)
 {
@@ -516,6 +525,7 @@ static void face_of(struct sparse_problem *p, const struct kernel_spec *spec,
 
 FACES(conv_plane, KERNEL_CONV, LAYOUT_PLANE, 1)
 FACES(conv_plane_rows4, KERNEL_CONV, LAYOUT_PLANE, SPARSE_ROWS)
+FACES_IF(conv_plane_few, KERNEL_CONV, LAYOUT_PLANE, 1, shares_little(&p.conv))
 FACES(conv_plane_quartet, KERNEL_CONV, LAYOUT_PLANE, QUARTET)
 FACES(conv_plane_quartet_chunk, KERNEL_CONV, LAYOUT_PLANE, QUARTET)
 FACES_IF(conv_plane_chunk, KERNEL_CONV, LAYOUT_PLANE, CHUNK,

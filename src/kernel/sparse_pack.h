@@ -146,6 +146,7 @@ bool sparse_runs_strided(const struct sparse_packed *packed,
 SPARSE_FACES(conv_plane)
 SPARSE_FACES(conv_image16)
 SPARSE_FACES(conv_plane_rows4)
+SPARSE_FACES(conv_plane_few)
 SPARSE_FACES(conv_plane_quartet)
 SPARSE_FACES(conv_plane_quartet_chunk)
 SPARSE_FACES(conv_plane_chunk)
