@@ -11,7 +11,7 @@ DATADIR  ?= $(PREFIX)/share/$(NAME)
 INSTALL  ?= install
 SANITIZE ?=#            address | undefined | thread, comma separated
 DEBUG    ?=#            1: -Og with asserts
-T        ?=#            make check T=error runs only tests/unit/test_error.c
+T        ?=#            make check T="error op" runs only tests/unit/test_error.c, test_op.c
 FUZZTIME ?= 30#         seconds a fuzz target runs
 ONNX_TESTS ?= /usr/share/libonnx-testdata/data
 ONNX_PROTO ?= /usr/include/onnx/onnx.proto
@@ -148,10 +148,10 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(LIBS)
 
-WANTED   := $(if $(T),$(filter %/test_$(T),$(UNIT_BIN) $(SCREEN_BIN)),$(UNIT_BIN) $(SCREEN_BIN))
-WANTED_CLI := $(if $(T),$(filter %/test_$(T).sh,$(CLI)),$(CLI))
+WANTED   := $(if $(T),$(filter $(addprefix %/test_,$(T)),$(UNIT_BIN) $(SCREEN_BIN)),$(UNIT_BIN) $(SCREEN_BIN))
+WANTED_CLI := $(if $(T),$(filter $(addsuffix .sh,$(addprefix %/test_,$(T))),$(CLI)),$(CLI))
 
-check:  ## install what is missing, run tests and lint; T=name runs one
+check:  ## install what is missing, run tests and lint; T='name other' runs those
 	$(Q)CC='$(CC)' sh tests/setup.sh check
 	$(Q)$(MAKE) $(PARALLEL) check-run
 
