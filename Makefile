@@ -10,7 +10,7 @@ MANDIR   ?= $(PREFIX)/share/man
 DATADIR  ?= $(PREFIX)/share/$(NAME)
 INSTALL  ?= install
 SANITIZE ?=#            address | undefined | thread, comma separated
-DEBUG    ?=#            1: -Og with asserts
+DEBUG    ?=#            1: -O1 with asserts
 T        ?=#            make check T="error op" runs only tests/unit/test_error.c, test_op.c
 FUZZTIME ?= 30#         seconds a fuzz target runs
 ONNX_TESTS ?= /usr/share/libonnx-testdata/data
@@ -27,7 +27,7 @@ WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wpointer-arith \
             -Wold-style-definition -Wformat=2 -Wcast-qual $(if $(WERROR),-Werror)
 # Names and lines are all that a sanitizer reports; more debugging information
 # takes a third of the time to compile.
-CFLAGS   ?= $(if $(SANITIZE),-O1 -g1 -fno-omit-frame-pointer,$(if $(DEBUG),-Og -g3,-O2 -g -DNDEBUG))
+CFLAGS   ?= $(if $(SANITIZE)$(DEBUG),-O1 $(if $(SANITIZE),-g1,-g3) -fno-omit-frame-pointer,-O2 -g -DNDEBUG)
 SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null)
 ALL_CFLAGS = $(STD) $(WARN) -Isrc -Iui -Itests -Ibuild/gen $(CFLAGS) $(SANFLAGS) -pthread
