@@ -1,8 +1,11 @@
 /*
- * How fast is a whole evaluation in the explorer's engine? Two rows, each a
- * ratio of times measured in turn: two workers beside one (edits of the first
- * layer, so that nothing is resumed), and edits of the last third of the
- * layers, which resume at cached activations, beside edits of the first.
+ * How fast is a whole evaluation in the explorer's engine? Rows, each a ratio
+ * of times measured in turn: two workers beside one (edits of the first layer,
+ * so that nothing is resumed); what two processors give at most (two
+ * evaluations at once by engines of one worker that share nothing, as one
+ * evaluation by two workers would be without any loss); and edits of the last
+ * third of the layers, which resume at cached activations, beside edits of the
+ * first.
  *
  * usage: bench_evaluate [MODEL [ROUNDS [DATA]]]
  */
@@ -62,39 +65,55 @@ static void execute(struct bench *bench, const char *line)
     command_result_release(&result);
 }
 
-/* Milliseconds until every sample of the newest variant is counted. */
-static double shown(struct bench *bench, int layer)
+/* Has every sample of the newest variant been counted? */
+static bool complete(struct bench *bench)
 {
-    const struct variant *variant = session_current(bench->session);
-    int64_t begin = clock_now_ns();
-    double ms = 0;
-    engine_show(bench->engine, variant, layer);
-    for (bool all = false; !all && ms < TIMEOUT_MS;) {
-        struct pollfd wait = {engine_descriptor(bench->engine), POLLIN, 0};
-        poll(&wait, 1, 100);
-        engine_acknowledge(bench->engine);
-        const struct report *report = engine_report(bench->engine);
-        ms = (double)(clock_now_ns() - begin) * 1e-6;
-        if (!report)
-            continue;
-        const struct estimate *e = &report->result.difference;
-        all = report->hash == variant->hash && e->total > 0 &&
-              e->samples == e->total;
-        report_drop(report);
+    engine_acknowledge(bench->engine);
+    const struct report *report = engine_report(bench->engine);
+    if (!report)
+        return false;
+    const struct estimate *e = &report->result.difference;
+    bool all = report->hash == session_current(bench->session)->hash &&
+               e->total > 0 && e->samples == e->total;
+    report_drop(report);
+    return all;
+}
+
+/* Edits one layer of each (by other percents at every call); milliseconds until
+ * all have counted every sample. */
+static double edit_all(struct bench *benches, size_t count, int layer)
+{
+    struct pollfd wait[2];
+    for (size_t i = 0; i < count; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "set @%d %d%%", layer + 1,
+                 2 + ++benches[i].edits % 90);
+        execute(&benches[i], "reset *");
+        execute(&benches[i], line);
+        wait[i] =
+            (struct pollfd){engine_descriptor(benches[i].engine), POLLIN, 0};
     }
-    engine_wait(bench->engine, -1); /* latency as well: nothing left to do */
+    int64_t begin = clock_now_ns();
+    for (size_t i = 0; i < count; i++)
+        engine_show(benches[i].engine, session_current(benches[i].session),
+                    layer);
+    double ms = 0;
+    for (size_t done = 0; done < count && ms < TIMEOUT_MS;) {
+        poll(wait, count, 100);
+        done = 0;
+        for (size_t i = 0; i < count; i++)
+            done += complete(&benches[i]);
+        ms = (double)(clock_now_ns() - begin) * 1e-6;
+    }
+    /* Latency as well: nothing is left to do. */
+    for (size_t i = 0; i < count; i++)
+        engine_wait(benches[i].engine, -1);
     return ms;
 }
 
-/* Edits one layer (by other percents at every call) and waits. */
 static double edit(struct bench *bench, int layer)
 {
-    char line[64];
-    snprintf(line, sizeof line, "set @%d %d%%", layer + 1,
-             2 + ++bench->edits % 90);
-    execute(bench, "reset *");
-    execute(bench, line);
-    return shown(bench, layer);
+    return edit_all(bench, 1, layer);
 }
 
 static double median(const double *values, size_t count)
@@ -123,30 +142,37 @@ int main(int argc, char **argv)
     const char *model = argc > 1 ? argv[1] : "data/resnet20-bn.onnx";
     size_t rounds = argc > 2 ? (size_t)atoi(argv[2]) : ROUNDS;
     const char *data = argc > 3 ? argv[3] : "/usr/share/datasets/fashion-mnist";
-    struct bench one = {0}, two = {0};
-    bench_open(&one, model, data, 1);
+    struct bench one[2] = {0}, two = {0};
+    bench_open(&one[0], model, data, 1);
+    bench_open(&one[1], model, data, 1);
     bench_open(&two, model, data, 2);
     int layers = (int)session_layers(two.session)->count;
     double *first_one = array_create(rounds, sizeof *first_one);
     double *first_two = array_create(rounds, sizeof *first_two);
+    double *half_both = array_create(rounds, sizeof *half_both);
     double *last_two = array_create(rounds, sizeof *last_two);
-    edit(&one, 0);
+    edit_all(one, 2, 0);
     edit(&two, 0);
     for (size_t i = 0; i < rounds; i++) {
-        first_one[i] = edit(&one, 0);
+        first_one[i] = edit(one, 0);
         first_two[i] = edit(&two, 0);
+        half_both[i] = edit_all(one, 2, 0) / 2;
         int layer = layers - layers / 3 + (int)(i % (size_t)(layers / 3));
         edit(&two, layer); /* fills the cache before this layer */
         last_two[i] = edit(&two, layer);
     }
     printf("bench,model,what,rounds,a_ms,b_ms,ratio,p10,p90\n");
     print_row(model, "one worker / two workers", first_one, first_two, rounds);
+    print_row(model, "one worker / half of two evaluations at once", first_one,
+              half_both, rounds);
     print_row(model, "edit of the last third / of the first layer", last_two,
               first_two, rounds);
     free(first_one);
     free(first_two);
+    free(half_both);
     free(last_two);
-    bench_close(&one);
+    bench_close(&one[0]);
+    bench_close(&one[1]);
     bench_close(&two);
     return 0;
 }
