@@ -259,7 +259,7 @@ static int measure_once(struct choosing *c, const struct task *task,
     struct task blank = *task;
     blank.idle = NULL;
     blank.constants = hash_u64((uint64_t)drawing.form,
-                               (uint64_t)(int64_t)(drawing.density * 64));
+                               (uint64_t)(int64_t)(drawing.density * 1024));
     uint64_t key = compiled_key(&blank, candidate, c->context);
     if (timing_get(c->options->timing, key, ns))
         return 0;
@@ -292,30 +292,59 @@ static enum sparse_form drawn_form(const struct task *task,
     return form == SPARSE_FORM_ANY ? sparse_structure_form(&task->zeros) : form;
 }
 
+/* Two densities and what a kernel takes at them. */
+struct line {
+    double density[2], ns[2];
+};
+
+/* A kernel that serves only few weights, or only many, does not serve each end:
+ * the line becomes shorter until it does. What is refused costs no measurement.
+ */
+static int line_measure(struct choosing *c, const struct task *task,
+                        const struct candidate *candidate, struct line *l,
+                        struct error *err)
+{
+    enum { HALVINGS = 4 };
+    const enum sparse_form form = drawn_form(task, candidate);
+    for (int i = 0; i <= HALVINGS; i++) {
+        for (int end = 0; end < 2; end++)
+            if (measure_once(c, task, candidate,
+                             (struct drawing){form, l->density[end]},
+                             &l->ns[end], err))
+                return -1;
+        if (isinf(l->ns[0]) && isinf(l->ns[1])) {
+            l->density[1] = l->density[0];
+            l->density[0] /= 2;
+        } else if (isinf(l->ns[0]) || isinf(l->ns[1])) {
+            l->density[isinf(l->ns[1])] = (l->density[0] + l->density[1]) / 2;
+        } else {
+            break;
+        }
+    }
+    return 0;
+}
+
 static int sparse_time(struct choosing *c, const struct task *task,
                        struct candidate *candidate, struct error *err)
 {
     static const double densities[] = {1.0 / 16, 1.0 / 4, 1.0 / 2, 1.0};
     double density = density_of(task, candidate);
-    enum sparse_form form = drawn_form(task, candidate);
     size_t low = 0;
     while (low + 2 < ARRAY_LENGTH(densities) && density > densities[low + 1])
         low++;
-    const struct drawing thin = {form, densities[low]};
-    const struct drawing full = {form, densities[low + 1]};
-    double a, b;
-    if (measure_once(c, task, candidate, thin, &a, err) ||
-        measure_once(c, task, candidate, full, &b, err))
+    struct line l = {.density = {densities[low], densities[low + 1]}};
+    if (line_measure(c, task, candidate, &l, err))
         return -1;
-    if (isnan(a) || isnan(b)) {
+    double a = l.ns[0], b = l.ns[1];
+    if (!isfinite(a) || !isfinite(b)) {
         candidate->ns = INFINITY;
         return 0;
     }
-    double span = densities[low + 1] - densities[low];
-    double ns = a + (b - a) * (density - densities[low]) / span;
+    double slope = (b - a) / (l.density[1] - l.density[0]);
+    double ns = a + slope * (density - l.density[0]);
     /* Idle rows cost nothing, where others cost something without weights. */
     double rows = busy_rows(task);
-    double empty = fmax(0, a - (b - a) * densities[low] / span);
+    double empty = fmax(0, a - slope * l.density[0]);
     candidate->ns = fmax(ns - empty * (1 - rows), a / 4 * rows);
     return 0;
 }

@@ -77,8 +77,9 @@ static struct graph *product_graph(int64_t batch, enum sparse_form form,
 }
 
 /* Lists the candidates of the graph's only layer. Takes the graph. */
-static void open_subject(struct subject *s, struct graph *graph, int threads,
-                         struct timing *timing)
+static void open_subject_on(struct subject *s, enum cpu_isa isa,
+                            struct graph *graph, int threads,
+                            struct timing *timing)
 {
     struct error err = {0};
     *s = (struct subject){.graph = graph};
@@ -91,7 +92,7 @@ static void open_subject(struct subject *s, struct graph *graph, int threads,
         value_view_of(&s->views[i], &graph->values[i]);
     s->options = (struct plan_options){.kernels = PLAN_KERNELS_AUTO,
                                        .threads = threads,
-                                       .isa = cpu_isa_detect(),
+                                       .isa = isa,
                                        .timing = timing};
     s->context = (struct compile_context){.box = engine_box_create(),
                                           .views = s->views,
@@ -106,6 +107,12 @@ static void open_subject(struct subject *s, struct graph *graph, int threads,
                                     .options = &s->options,
                                     .choices = &s->choice};
     assert_int_equal(choosing_candidates(&s->choosing, &err), 0);
+}
+
+static void open_subject(struct subject *s, struct graph *graph, int threads,
+                         struct timing *timing)
+{
+    open_subject_on(s, cpu_isa_detect(), graph, threads, timing);
 }
 
 static void close_subject(struct subject *s)
@@ -251,6 +258,36 @@ static void times_hold_for_zeros_that_lie_alike(void **state)
     timing_destroy(timing);
 }
 
+/* Also of one that does not serve the densities at which others are timed. */
+static void a_kernel_that_may_be_taken_has_a_time(void **state)
+{
+    static const double densities[] = {0.02, 0.04, 0.1, 0.2};
+    (void)state;
+    struct timing *timing = NULL;
+    assert_int_equal(timing_create(&timing, NULL), 0);
+    for (size_t d = 0; d < ARRAY_LENGTH(densities); d++)
+        for (int isa = 0; isa <= (int)cpu_isa_detect(); isa++) {
+            struct subject s;
+            struct error err = {0};
+            open_subject_on(&s, (enum cpu_isa)isa,
+                            conv_graph(16, SPARSE_FORM_ROWS4, densities[d]), 1,
+                            timing);
+            s.choosing.measures = true;
+            for (int i = 0; i < s.choice.count; i++) {
+                struct candidate *c = &s.choice.candidates[i];
+                if (c->method != METHOD_SPARSE)
+                    continue;
+                assert_int_equal(
+                    candidate_time(&s.choosing, &s.list.tasks[0], c, &err), 0);
+                if (!isfinite(c->ns))
+                    fail_msg("%s at %g has no time", c->sparse->name,
+                             densities[d]);
+            }
+            close_subject(&s);
+        }
+    timing_destroy(timing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +295,7 @@ int main(void)
         cmocka_unit_test(the_longest_list_of_candidates_ends_with_plain_code),
         cmocka_unit_test(the_fastest_kernel_of_any_form_is_taken),
         cmocka_unit_test(times_hold_for_zeros_that_lie_alike),
+        cmocka_unit_test(a_kernel_that_may_be_taken_has_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
