@@ -28,11 +28,26 @@ static bool has_zeros(const struct task *task)
     return has_weights(task) && task->nonzeros * 4 <= task->weights * 3;
 }
 
-static bool wants_sparse(const struct choosing *c, const struct task *task)
+/* A convolution whose outputs have few weights, as a depthwise one. On blocks
+ * of images the kernel for weights anywhere is about as fast on all of them as
+ * a dense one, and its sparse neighbours read what it writes. */
+static bool has_few_inputs(const struct task *task)
+{
+    enum { FEW = 32 };
+    const struct conv_spec *v = &task->spec.conv;
+    return task->spec.kind == KERNEL_CONV && has_weights(task) &&
+           v->ic / v->groups * v->kh * v->kw <= FEW;
+}
+
+static bool wants_sparse(const struct choosing *c, const struct task *task,
+                         enum layout layout, enum sparse_form form)
 {
     if (c->options->kernels == PLAN_KERNELS_SPARSE)
         return has_weights(task);
-    return c->options->kernels == PLAN_KERNELS_AUTO && has_zeros(task);
+    return c->options->kernels == PLAN_KERNELS_AUTO &&
+           (has_zeros(task) ||
+            (c->zeros && layout == LAYOUT_IMAGE16 && form == SPARSE_FORM_ANY &&
+             has_few_inputs(task)));
 }
 
 static void add(struct choice *choice, enum method method,
@@ -96,7 +111,7 @@ static const struct sparse_kernel *sparse_for(const struct choosing *c,
 {
     /* Fewer images than half a vector waste too much of it. */
     int64_t n = c->views[task->operands[0]].desc.n;
-    if (!wants_sparse(c, task) || !views_fit(c, task) ||
+    if (!wants_sparse(c, task, layout, form) || !views_fit(c, task) ||
         (layout == LAYOUT_IMAGE16 && n < 8) || !fits_form(task, form))
         return NULL;
     return sparse_kernel_find(&task->spec, layout, form, c->options->isa);
@@ -394,6 +409,9 @@ static int set_borders(struct choosing *c)
 
 int choosing_candidates(struct choosing *c, struct error *err)
 {
+    c->zeros = false;
+    for (size_t i = 0; i < c->list->count; i++)
+        c->zeros = c->zeros || has_zeros(&c->list->tasks[i]);
     if (set_borders(c))
         return error_memory(err, c->instance->value_count * sizeof(int64_t));
     bool sparse = false;

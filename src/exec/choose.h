@@ -23,6 +23,7 @@ struct choosing {
     const struct compile_context *context;
     const struct plan_options *options;
     struct choice *choices; /* per task */
+    bool zeros;             /* some layer has enough of them */
     bool measures;          /* times are measured, not estimated */
     bool guessed;           /* a time was not known, nor measured */
     double line_ns;         /* of a line from another processor's cache */

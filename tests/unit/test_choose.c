@@ -13,20 +13,20 @@
 
 #include <cmocka.h>
 
-enum { CHANNELS = 32, SIDE = 8 };
+enum { CHANNELS = 32, SIDE = 8, LAYERS = 2 };
 
 static const enum sparse_form forms[] = {SPARSE_FORM_ROWS4, SPARSE_FORM_ROWS16,
                                          SPARSE_FORM_LANES,
                                          SPARSE_FORM_INPUT16};
 
-/* A layer, what is chosen among and what the choice needs. */
+/* Layers (mostly one), what is chosen among and what the choice needs. */
 struct subject {
     struct graph *graph;
     struct task_list list;
     struct value_view *views;
     struct compile_context context;
     struct plan_options options;
-    struct choice choice;
+    struct choice choices[LAYERS];
     struct choosing choosing;
 };
 
@@ -76,7 +76,7 @@ static struct graph *product_graph(int64_t batch, enum sparse_form form,
     return exec_finish(g, "x", 2, x, "y");
 }
 
-/* Lists the candidates of the graph's only layer. Takes the graph. */
+/* Lists the candidates of the graph's layers. Takes the graph. */
 static void open_subject_on(struct subject *s, enum cpu_isa isa,
                             struct graph *graph, int threads,
                             struct timing *timing)
@@ -84,8 +84,9 @@ static void open_subject_on(struct subject *s, enum cpu_isa isa,
     struct error err = {0};
     *s = (struct subject){.graph = graph};
     assert_int_equal(task_list_init(&s->list, graph, true, &err), 0);
-    assert_int_equal(s->list.count, 1);
-    task_count_nonzeros(&s->list.tasks[0]);
+    assert_in_range(s->list.count, 1, LAYERS);
+    for (size_t i = 0; i < s->list.count; i++)
+        task_count_nonzeros(&s->list.tasks[i]);
     s->views = array_create(graph->value_count, sizeof *s->views);
     assert_non_null(s->views);
     for (size_t i = 0; i < graph->value_count; i++)
@@ -105,7 +106,7 @@ static void open_subject_on(struct subject *s, enum cpu_isa isa,
                                     .views = s->views,
                                     .context = &s->context,
                                     .options = &s->options,
-                                    .choices = &s->choice};
+                                    .choices = s->choices};
     assert_int_equal(choosing_candidates(&s->choosing, &err), 0);
 }
 
@@ -125,17 +126,23 @@ static void close_subject(struct subject *s)
 
 /* The candidates of a method that leave their result in `layout` (LAYOUT_COUNT:
  * in any), of sparse ones those of a form. */
-static int count_of(const struct subject *s, enum method method,
+static int count_in(const struct choice *choice, enum method method,
                     enum sparse_form form, enum layout layout)
 {
     int count = 0;
-    for (int i = 0; i < s->choice.count; i++) {
-        const struct candidate *c = &s->choice.candidates[i];
+    for (int i = 0; i < choice->count; i++) {
+        const struct candidate *c = &choice->candidates[i];
         count += c->method == method &&
                  (layout == LAYOUT_COUNT || c->dst == layout) &&
                  (method != METHOD_SPARSE || c->sparse->form == form);
     }
     return count;
+}
+
+static int count_of(const struct subject *s, enum method method,
+                    enum sparse_form form, enum layout layout)
+{
+    return count_in(&s->choices[0], method, form, layout);
 }
 
 /* Beside a structure's kernels in a layout for blocks of images or planes: the
@@ -182,8 +189,8 @@ static void the_longest_list_of_candidates_ends_with_plain_code(void **state)
     (void)state;
     struct subject s;
     open_subject(&s, conv_graph(16, SPARSE_FORM_ANY, 0.74), 2, NULL);
-    assert_true(s.choice.count < CHOICE_MAX);
-    enum method last = s.choice.candidates[s.choice.count - 1].method;
+    assert_true(s.choices[0].count < CHOICE_MAX);
+    enum method last = s.choices[0].candidates[s.choices[0].count - 1].method;
     assert_true(last == METHOD_PLAIN || last == METHOD_REFERENCE);
     close_subject(&s);
 }
@@ -205,9 +212,9 @@ static void the_fastest_kernel_of_any_form_is_taken(void **state)
                          1, timing);
             assert_int_equal(choosing_assign(&s.choosing, &err), 0);
             const struct candidate *taken =
-                &s.choice.candidates[s.choice.taken];
-            for (int k = 0; k < s.choice.count; k++) {
-                const struct candidate *other = &s.choice.candidates[k];
+                &s.choices[0].candidates[s.choices[0].taken];
+            for (int k = 0; k < s.choices[0].count; k++) {
+                const struct candidate *other = &s.choices[0].candidates[k];
                 if (other->src == taken->src && other->dst == taken->dst)
                     assert_true(other->ns >= 0.99 * taken->ns);
             }
@@ -230,8 +237,8 @@ static int time_anywhere(struct timing *timing, enum sparse_form form,
     if (!may_measure)
         cancel_raise(&cancel);
     s.options.cancel = &cancel;
-    for (int i = 0; i < s.choice.count; i++) {
-        struct candidate *c = &s.choice.candidates[i];
+    for (int i = 0; i < s.choices[0].count; i++) {
+        struct candidate *c = &s.choices[0].candidates[i];
         if (c->method != METHOD_SPARSE || c->sparse->form != SPARSE_FORM_ANY)
             continue;
         status = candidate_time(&s.choosing, &s.list.tasks[0], c, &err);
@@ -273,8 +280,8 @@ static void a_kernel_that_may_be_taken_has_a_time(void **state)
                             conv_graph(16, SPARSE_FORM_ROWS4, densities[d]), 1,
                             timing);
             s.choosing.measures = true;
-            for (int i = 0; i < s.choice.count; i++) {
-                struct candidate *c = &s.choice.candidates[i];
+            for (int i = 0; i < s.choices[0].count; i++) {
+                struct candidate *c = &s.choices[0].candidates[i];
                 if (c->method != METHOD_SPARSE)
                     continue;
                 assert_int_equal(
@@ -288,6 +295,48 @@ static void a_kernel_that_may_be_taken_has_a_time(void **state)
     timing_destroy(timing);
 }
 
+/* A 1x1 layer of which `density` is kept and a depthwise one that is whole. */
+static struct graph *separable_graph(int64_t batch, double density)
+{
+    static const int64_t w[] = {CHANNELS, CHANNELS, 1, 1};
+    static const int64_t d[] = {CHANNELS, 1, 3, 3};
+    static const char *const inputs[][3] = {{"x", "w", NULL}, {"y", "d", NULL}};
+    static const char *const attributes[] = {"pads=1,1,1,1", "group=32", NULL};
+    const int64_t x[] = {batch, CHANNELS, SIDE, SIDE};
+    struct graph *g = exec_graph();
+    exec_constant(g, "w", 1, 1, 4, w);
+    exec_constant(g, "d", 1, 2, 4, d);
+    exec_node(g, "Conv", inputs[0], "y", NULL);
+    exec_node(g, "Conv", inputs[1], "z", attributes);
+    const struct kernel_spec spec = {
+        .kind = KERNEL_CONV,
+        .conv = {
+            .groups = 1, .oc = CHANNELS, .ic = CHANNELS, .kh = 1, .kw = 1}};
+    prune(g, &spec, SPARSE_FORM_ANY, density);
+    return exec_finish(g, "x", 4, x, "z");
+}
+
+/* A whole layer of few weights may stay in the layout of sparse neighbours. */
+static void neighbours_of_zeros_may_run_in_blocks_of_images(void **state)
+{
+    static const struct {
+        int64_t batch;
+        double density;
+        int expected;
+    } rows[] = {{16, 0.1, 1}, {16, 1, 0}, {1, 0.1, 0}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct subject s;
+        open_subject(&s, separable_graph(rows[i].batch, rows[i].density), 1,
+                     NULL);
+        assert_int_equal(s.list.count, 2);
+        assert_int_equal(count_in(&s.choices[1], METHOD_SPARSE, SPARSE_FORM_ANY,
+                                  LAYOUT_COUNT),
+                         rows[i].expected);
+        close_subject(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +345,7 @@ int main(void)
         cmocka_unit_test(the_fastest_kernel_of_any_form_is_taken),
         cmocka_unit_test(times_hold_for_zeros_that_lie_alike),
         cmocka_unit_test(a_kernel_that_may_be_taken_has_a_time),
+        cmocka_unit_test(neighbours_of_zeros_may_run_in_blocks_of_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
