@@ -14,6 +14,9 @@ enum {
     /* Planes of one strip: half of a common second-level cache. */
     STRIP_BYTES = 512 * 1024,
     SMALLEST_LANES = 4,
+    /* Lines from plane to plane, or a multiple, of which few meet in a cache:
+     * 28x28 with stride 2 is a kilobyte to the channel otherwise. */
+    CROWDED = 8,
     QUARTET = -1, /* for rows */
     CHUNK = -2,
 };
@@ -111,8 +114,10 @@ struct sparse_geometry sparse_geometry_of(const struct sparse_problem *problem)
     g.height = g.strip + beyond_y;
     g.plane = g.pitch * g.height;
     /* Copies write whole vectors: what they write beyond stays between. */
-    if (g.unit == 1)
-        g.plane = (g.plane / SPARSE_BLOCK + 2) * SPARSE_BLOCK;
+    if (g.unit == 1) {
+        int64_t lines = g.plane / SPARSE_BLOCK + 2;
+        g.plane = (lines + (lines % CROWDED == 0 ? 2 : 0)) * SPARSE_BLOCK;
+    }
     return g;
 }
 
