@@ -9,6 +9,7 @@
 #ifndef KERNEL_SPARSE_QUARTET_H
 #define KERNEL_SPARSE_QUARTET_H
 
+#include "kernel/sparse_idle.h"
 #include "kernel/sparse_rows16_tile.h"
 #include "kernel/sparse_tile_quartet.h"
 
@@ -41,13 +42,16 @@ ALWAYS_INLINE struct set_source set_pixels(const struct row_tile *t,
 /* All entries of one set. */
 ALWAYS_INLINE void add_entries(const struct row_tile *t, const int32_t *ends,
                                vec *sum, const int n, const int step,
-                               const bool edges, const unsigned set)
+                               const bool edges, const unsigned set,
+                               struct idle_fetch *fetch)
 {
     const int32_t *words = t->entries;
     const int32_t *e = words + ends[set - 1], *end = words + ends[set];
     for (; e < end; e += 1 + __builtin_popcount(set)) {
         const struct set_source x = set_pixels(t, e[0], n, step, edges);
         add_set(e + 1, &x, sum, n, step * SPARSE_BLOCK, set);
+        if (__builtin_popcount(set) >= 3)
+            fetch_idle(fetch);
     }
 }
 
@@ -62,9 +66,10 @@ ALWAYS_INLINE void run_quartet(const struct row_tile *t, const int32_t *ends,
     for (int j = 0; j < SPARSE_ROWS * n; j++)
         sum[j] = slice > 0 ? vec_load(waiting + j * LANES)
                            : vec_all(r->bias[quartet * SPARSE_ROWS + j / n]);
+    struct idle_fetch fetch = idle_fetch_of(r, t->idle);
 #pragma GCC unroll 16
     for (unsigned set = 1; set < SPARSE_SETS; set++)
-        add_entries(t, ends, sum, n, step, edges, set);
+        add_entries(t, ends, sum, n, step, edges, set, &fetch);
     if (slice < t->slices - 1) {
 #pragma GCC unroll 28
         for (int j = 0; j < SPARSE_ROWS * n; j++)
@@ -73,27 +78,38 @@ ALWAYS_INLINE void run_quartet(const struct row_tile *t, const int32_t *ends,
     }
 #pragma GCC unroll 4
     for (int k = 0; k < SPARSE_ROWS; k++) {
-        int64_t channel = quartet * SPARSE_ROWS + k;
+        int64_t channel = t->channels[quartet * SPARSE_ROWS + k];
         if (channel >= r->first && channel < r->last)
             finish_pixels(t, channel, sum + k * n, n, SPARSE_BLOCK);
     }
+}
+
+/* Whether any of four channels is to be computed. */
+ALWAYS_INLINE bool is_wanted(const struct row_tile *t, int64_t quartet)
+{
+    const int32_t *channel = t->channels + quartet * SPARSE_ROWS;
+    const int32_t *end = channel + SPARSE_ROWS;
+    while (channel < end &&
+           (*channel < t->run->first || *channel >= t->run->last))
+        channel++;
+    return channel < end;
 }
 
 /* All channels of a tile of n pixels. */
 ALWAYS_INLINE void run_quartets(const struct row_tile *tile, const int n,
                                 const int step)
 {
-    const struct run *r = tile->run;
-    int64_t begin = r->first / SPARSE_ROWS;
-    int64_t end = (r->last + SPARSE_ROWS - 1) / SPARSE_ROWS;
     struct row_tile t = *tile;
     for (int part = 0; part < PARTS; part++) {
         for (int64_t slice = 0; slice < t.slices; slice++)
-            for (int64_t q = begin; q < end; q++) {
+            for (int64_t q = 0; q < t.lists; q++) {
+                if (!is_wanted(&t, q))
+                    continue;
                 const int32_t *ends =
                     t.starts + (slice * t.lists + q) * SPARSE_SETS;
                 float *waiting = t.waiting + q * SPARSE_ROWS * n * LANES;
                 fetch_source(t.ahead);
+                write_idle(t.run, t.idle, t.idle->share);
                 if (t.misses == 0)
                     run_quartet(&t, ends, slice, q, waiting, n, step, false);
                 else

@@ -124,7 +124,8 @@ static void choose_tile(const struct conv_spec *c, struct rows16_packed *h)
  * many of which share an entry. */
 struct list {
     struct span taps;
-    int64_t first_row, rows, first, last, inputs;
+    const int32_t *channels; /* -1: none */
+    int64_t rows, first, last, inputs;
 };
 
 enum { MOST_WEIGHTS = ROWS16_CHUNK_INPUTS }; /* of an entry */
@@ -138,8 +139,8 @@ static bool weights_at(const struct conv_spec *c, const struct list *l,
     bool any = false;
     memset(value, 0, MOST_WEIGHTS * sizeof *value);
     for (int64_t k = 0; k < l->rows * l->inputs; k++) {
-        int64_t o = l->first_row + k % l->rows, i = channel + k / l->rows;
-        if (o < c->oc && i < l->last)
+        int64_t o = l->channels[k % l->rows], i = channel + k / l->rows;
+        if (o >= 0 && i < l->last)
             value[k] = c->weight[o * inputs + i * taps + tap];
         any = any || value[k] != 0.0F;
     }
@@ -231,7 +232,7 @@ static void pack_list(const struct conv_spec *c, const struct list *l,
                       int32_t *entries)
 {
     int64_t channels = c->ic / c->groups;
-    int64_t group = l->first_row / (c->oc / c->groups) * channels;
+    int64_t group = l->channels[0] / (c->oc / c->groups) * channels;
     for (int64_t kx = 0; kx < c->kw; kx++)
         for (int64_t i = l->first; i < l->last; i += l->inputs)
             for (int64_t ky = l->taps.first; ky < l->taps.last; ky++) {
@@ -249,26 +250,65 @@ static void pack_list(const struct conv_spec *c, const struct list *l,
             }
 }
 
-/* List `index` of all classes and slices. */
-static struct list list_at(const struct conv_spec *c,
-                           const struct rows16_packed *h,
-                           const struct span *classes, int64_t index)
-{
-    int64_t channels = c->ic / c->groups;
-    int64_t units = ceil_divide(channels, h->inputs);
-    int64_t slice = index / h->lists % h->slices;
-    int64_t end = units * (slice + 1) / h->slices * h->inputs;
-    return (struct list){.taps = classes[index / h->lists / h->slices],
-                         .first_row = index % h->lists * h->rows,
-                         .rows = h->rows,
-                         .first = units * slice / h->slices * h->inputs,
-                         .last = smaller(end, channels),
-                         .inputs = h->inputs};
-}
-
 static int64_t lists_of(const struct rows16_packed *h)
 {
     return h->classes * h->slices * h->lists;
+}
+
+/* The list of some output channels in list `index` of all classes and slices
+ * of one of them. */
+static struct list list_at(const struct conv_spec *c,
+                           const struct rows16_packed *h,
+                           const struct span *classes, int64_t index,
+                           const int32_t *channels)
+{
+    int64_t inputs = c->ic / c->groups;
+    int64_t units = ceil_divide(inputs, h->inputs);
+    int64_t slice = index % h->slices;
+    int64_t end = units * (slice + 1) / h->slices * h->inputs;
+    return (struct list){.taps = classes[index / h->slices],
+                         .channels = channels,
+                         .rows = h->rows,
+                         .first = units * slice / h->slices * h->inputs,
+                         .last = smaller(end, inputs),
+                         .inputs = h->inputs};
+}
+
+/* The next channels as they come. */
+static bool next_in_turn(const struct conv_spec *c, int64_t rows,
+                         struct sparse_order *o)
+{
+    o->count = 0;
+    for (; o->next < c->oc && o->count < SPARSE_WINDOW; o->next++)
+        o->channels[o->count++] = (int32_t)o->next;
+    while (o->count % rows != 0)
+        o->channels[o->count++] = -1;
+    return o->count > 0;
+}
+
+static bool next_channels(const struct conv_spec *c,
+                          const struct rows16_packed *h, struct sparse_order *o)
+{
+    if (h->kind == ROWS16_QUARTET && c->groups == 1)
+        return sparse_next_alike(c, o);
+    return next_in_turn(c, h->rows, o);
+}
+
+/* The words of all lists of these channels. */
+static int64_t count_words(const struct conv_spec *c,
+                           const struct rows16_packed *h,
+                           const struct span *classes,
+                           const struct sparse_order *o)
+{
+    int64_t all = 0, words[SPARSE_SETS];
+    for (int64_t k = 0; k < o->count; k += h->rows)
+        for (int64_t i = 0; i < h->classes * h->slices; i++) {
+            struct list l = list_at(c, h, classes, i, o->channels + k);
+            count_list(c, &l, h->kind, words);
+            for (int64_t set = 0; set < h->sets; set++)
+                all += words[set];
+        }
+    return all;
 }
 
 /* Returns the words of all entries. */
@@ -276,6 +316,8 @@ static int64_t header_of(const struct conv_spec *c, struct rows16_packed *h,
                          enum rows16_kind kind,
                          struct span classes[MOST_CLASSES])
 {
+    struct sparse_order order = {0};
+    int64_t words = 0;
     memset(h, 0, sizeof *h);
     h->kind = kind;
     h->classes = find_classes(c, classes, NULL);
@@ -283,24 +325,24 @@ static int64_t header_of(const struct conv_spec *c, struct rows16_packed *h,
     h->inputs =
         kind == ROWS16_CHUNK || kind == ROWS16_PICK ? ROWS16_CHUNK_INPUTS : 1;
     h->sets = kind == ROWS16_QUARTET ? SPARSE_SETS : 1;
-    h->lists = ceil_divide(c->oc, h->rows);
+    h->idle = c->oc;
     for (int64_t kx = 0; kx < c->kw; kx++)
         h->misses |= misses_of(c, kx);
     choose_tile(c, h);
+    while (next_channels(c, h, &order)) {
+        h->lists += order.count / h->rows;
+        for (int64_t k = 0; k < order.count; k++)
+            h->idle -= order.channels[k] >= 0;
+        words += count_words(c, h, classes, &order);
+    }
     size_t starts = (size_t)(lists_of(h) * h->sets + 1);
+    size_t channels = (size_t)(h->lists * h->rows + h->idle);
     h->row_class = align_up(sizeof *h);
     h->starts = h->row_class + align_up((size_t)c->oh);
-    h->bias = h->starts + align_up(starts * sizeof(int32_t));
-    h->entries =
-        h->bias + align_up((size_t)(h->lists * h->rows) * sizeof(float));
-    int64_t all = 0, words[SPARSE_SETS];
-    for (int64_t i = 0; i < lists_of(h); i++) {
-        struct list l = list_at(c, h, classes, i);
-        count_list(c, &l, kind, words);
-        for (int64_t set = 0; set < h->sets; set++)
-            all += words[set];
-    }
-    return all;
+    h->channels = h->starts + align_up(starts * sizeof(int32_t));
+    h->bias = h->channels + align_up(channels * sizeof(int32_t));
+    h->entries = h->bias + align_up(channels * sizeof(float));
+    return words;
 }
 
 static size_t rows16_pack_bytes(const struct kernel_spec *spec,
@@ -310,6 +352,24 @@ static size_t rows16_pack_bytes(const struct kernel_spec *spec,
     struct span classes[MOST_CLASSES];
     int64_t words = header_of(&spec->conv, &h, kind, classes);
     return h.entries + align_up((size_t)words * sizeof(int32_t));
+}
+
+/* Those of lists, then idle ones, with their biases. */
+static void put_channels(const struct conv_spec *c,
+                         const struct rows16_packed *h, int32_t *channels,
+                         float *bias)
+{
+    struct sparse_order order = {0};
+    int64_t at = 0, inputs = c->ic / c->groups * c->kh * c->kw;
+    for (; next_channels(c, h, &order); at += order.count)
+        memcpy(channels + at, order.channels,
+               (size_t)order.count * sizeof *channels);
+    for (int64_t o = 0; o < c->oc && h->idle > 0; o++)
+        if (sparse_nonzeros(c->weight + o * inputs, inputs) == 0)
+            channels[at++] = (int32_t)o;
+    for (int64_t k = 0; k < at; k++)
+        bias[k] =
+            c->bias != NULL && channels[k] >= 0 ? c->bias[channels[k]] : 0.0F;
 }
 
 static void rows16_pack(const struct kernel_spec *spec, enum rows16_kind kind,
@@ -323,13 +383,13 @@ static void rows16_pack(const struct kernel_spec *spec, enum rows16_kind kind,
     memcpy(packed, &h, sizeof h);
     find_classes(c, classes, (uint8_t *)(void *)(base + h.row_class));
     int32_t *starts = (int32_t *)(void *)(base + h.starts);
-    float *bias = (float *)(void *)(base + h.bias);
-    for (int64_t o = 0; o < h.lists * h.rows; o++)
-        bias[o] = c->bias != NULL && o < c->oc ? c->bias[o] : 0.0F;
+    int32_t *channels = (int32_t *)(void *)(base + h.channels);
+    put_channels(c, &h, channels, (float *)(void *)(base + h.bias));
     int64_t end = 0, unit = words_of[kind];
     for (int64_t i = 0; i < lists_of(&h); i++) {
         int64_t words[SPARSE_SETS], at[SPARSE_SETS];
-        struct list l = list_at(c, &h, classes, i);
+        struct list l = list_at(c, &h, classes, i / h.lists,
+                                channels + i % h.lists * h.rows);
         count_list(c, &l, kind, words);
         starts[i * h.sets] = (int32_t)(end / unit);
         for (int64_t set = 0; set < h.sets; set++) {

@@ -17,7 +17,8 @@
  * Quartet: four output channels are summed together, and an input is loaded
  * once for those of the four that keep its weight. Entries are sorted by which
  * these are (15 sets): every set has a loop of its own with its sums in
- * registers.
+ * registers. The four are alike (sparse_alike.c): in blocks of 1x16 most keep
+ * the same inputs. Channels without weights are in no quartet (sparse_idle.h).
  *
  * Chunk: 16 weights of one output channel for as many inputs in a row (1x16).
  * An entry for 16 multiplications of each pixel: where it lies and what misses
@@ -61,13 +62,28 @@ struct rows16_packed {
     enum rows16_kind kind;
     int64_t classes, slices;
     int64_t rows, lists; /* output channels of a list; lists of a slice */
+    int64_t idle;        /* output channels without weights, in no list */
     int64_t inputs;      /* input channels of an entry */
     int64_t sets;        /* starts of a list */
     int64_t pixels;      /* of a tile, at most ROWS16_PIXELS */
     int32_t misses;      /* of all taps */
     size_t row_class;    /* oh bytes: the class of every output row */
-    size_t starts, bias, entries;
+    size_t starts;
+    size_t channels, bias; /* of lists, -1 where there is none, then idle */
+    size_t entries;
 };
+
+/* Output channels in the order of lists, a window at a time. */
+struct sparse_order {
+    int64_t next;                    /* the first that was not asked yet */
+    int64_t count;                   /* a multiple of what a list serves */
+    int32_t channels[SPARSE_WINDOW]; /* -1: none */
+};
+
+/* The next channels that keep any weights, such that four that follow each
+ * other keep many of the same inputs; false: no more. */
+bool sparse_next_alike(const struct conv_spec *conv,
+                       struct sparse_order *order);
 
 SPARSE_FACES(conv_rows16)
 SPARSE_FACES(conv_rows16_rows4)

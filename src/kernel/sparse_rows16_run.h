@@ -5,6 +5,7 @@
 #ifndef KERNEL_SPARSE_ROWS16_RUN_H
 #define KERNEL_SPARSE_ROWS16_RUN_H
 
+#include "kernel/sparse_idle.h"
 #include "kernel/sparse_rows16_tile.h"
 #if defined(SPARSE_AVX512) || defined(SPARSE_NEON)
 #include "kernel/sparse_quartet.h"
@@ -62,37 +63,51 @@ static inline void run_rows16(const struct conv_spec *c,
                     .first = part->first,
                     .last = part->last,
                     .dst_plane = c->oh * c->ow * SPARSE_BLOCK};
-    struct row_tile t = {.run = &r,
-                         .entries = base + h->entries,
-                         .slices = h->slices,
-                         .lists = h->lists,
-                         .sets = h->sets,
-                         .waiting = scratch,
-                         .plane = c->ih * c->iw * SPARSE_BLOCK};
+    struct row_tile t = {
+        .run = &r,
+        .entries = base + h->entries,
+        .channels = (const int32_t *)(const void *)(base + h->channels),
+        .slices = h->slices,
+        .lists = h->lists,
+        .sets = h->sets,
+        .waiting = scratch,
+        .plane = c->ih * c->iw * SPARSE_BLOCK};
     const struct row_way *way = &row_ways[h->kind];
     int64_t most = smaller(h->pixels, way->most);
     int64_t blocks = (c->n + SPARSE_BLOCK - 1) / SPARSE_BLOCK;
     set_activation(&r);
     int64_t rows = part->bottom - part->top;
-    int64_t lists = ((r.last + h->rows - 1) / h->rows - r.first / h->rows) *
-                    ((c->ow + most - 1) / most) * h->slices;
+    int64_t lists = h->kind == ROWS16_QUARTET
+                        ? h->lists
+                        : (r.last + h->rows - 1) / h->rows - r.first / h->rows;
+    lists *= (c->ow + most - 1) / most * h->slices;
     bool far = floats_of(c, blocks, rows) > NEAR_FLOATS;
+    struct row_idle idle = {.channels = t.channels + h->lists * h->rows,
+                            .bias = r.bias + h->lists * h->rows,
+                            .count = h->idle,
+                            .vectors = rows * c->ow * PARTS};
+    share_idle(&idle, lists * rows, far);
+    t.idle = &idle;
     struct row_place now = {0, part->top}, next = now;
-    for (; now.block < blocks && lists > 0; now = next) {
+    for (; now.block < blocks && r.first < r.last; now = next) {
         int64_t y = now.y, from = now.block * c->ic * c->ih + y * c->sh;
         int64_t to = (now.block * c->oc * c->oh + y) * c->ow * SPARSE_BLOCK;
         next = y + 1 < part->bottom
                    ? (struct row_place){now.block, y + 1}
                    : (struct row_place){now.block + 1, part->top};
         struct row_ahead ahead = {0};
-        if (far && next.block < blocks)
+        if (far && next.block < blocks && lists > 0)
             ahead = ahead_of(c, src, now, next, lists);
+        if (y == part->top)
+            begin_idle(&idle, dst + to, other != NULL ? other + to : NULL);
         t.ahead = &ahead;
         t.starts = starts + row_class[y] * h->slices * h->lists * h->sets;
         t.src = src + from * c->iw * SPARSE_BLOCK;
         t.dst = dst + to;
         t.other = other != NULL ? other + to : NULL;
         run_row(&t, way, most, h->misses);
+        if (next.block != now.block)
+            write_idle(&r, &idle, INT64_MAX);
     }
 }
 

@@ -16,9 +16,10 @@ enum {
 
 /* One tile: part of one output row of one block of images. */
 struct row_tile {
-    const struct run *run; /* bias, activation, channels */
-    const void *entries;   /* of a kind */
-    const int32_t *starts; /* of the row's class: slices * lists + 1 */
+    const struct run *run;   /* bias, activation, channels */
+    const void *entries;     /* of a kind */
+    const int32_t *starts;   /* of the row's class: slices * lists + 1 */
+    const int32_t *channels; /* of lists */
     int64_t slices, lists, sets;
     const float *src;        /* pixel (oy * sh, ox * sw) of channel 0 */
     float *dst;              /* pixel (oy, ox) of channel 0 */
@@ -27,6 +28,7 @@ struct row_tile {
     int32_t misses;          /* bits of edges that this tile touches */
     int64_t plane;           /* floats from a source channel to the next */
     struct row_ahead *ahead; /* what the next row needs */
+    struct row_idle *idle;   /* output channels without weights */
 };
 
 /* The pixels that an offset means: the first and the last may miss. */
