@@ -203,7 +203,7 @@ static void show_progress(void *context, const struct scan_progress *p)
     const struct watching *watching = context;
     if (!watching->shown)
         return;
-    fprintf(stderr, "%splanning: %s, %.0f %%%%%s",
+    fprintf(stderr, "%splanning: %s, %.0f %%%s",
             watching->terminal ? "\r\033[K" : "",
             p->layer ? p->layer : "the dense model",
             p->total ? 100 * (double)p->done / (double)p->total : 0,

@@ -98,15 +98,17 @@ static void show_progress(void *context, const struct scan_progress *p)
     struct watching *watching = context;
     if (!watching->shown)
         return;
-    char left[48] = "", found[64] = "";
+    char place[48] = "", left[48] = "", found[64] = "";
+    if (p->total)
+        snprintf(place, sizeof place, " %zu of %zu", p->done, p->total);
     if (isfinite(p->seconds_left))
         snprintf(left, sizeof left, ", %.0f s left", ceil(p->seconds_left));
     if (p->point)
         snprintf(found, sizeof found, " %.4g %%: %.2f %% (%lld samples)",
                  100 * p->point->amount, 100 * p->point->value,
                  (long long)p->point->samples);
-    fprintf(stderr, "%sscanning %zu of %zu: %s%s%s%s",
-            watching->terminal ? "\r\033[K" : "", p->done, p->total,
+    fprintf(stderr, "%sscanning%s: %s%s%s%s",
+            watching->terminal ? "\r\033[K" : "", place,
             p->layer ? p->layer : "the dense model", found, left,
             watching->terminal ? "" : "\n");
 }

@@ -25,8 +25,12 @@ for allocator in uniform uniform+ erk global lamp sensitivity hull knapsack; do
 	same "$allocator" "$(value allocator)" "\"$allocator\""
 	same "$allocator: met" "$(value met)" true
 done
-ok 'a drop alone' plan data/mlp.onnx $data --drop 1 -o "$recipe" --json
+run plan data/mlp.onnx $data --drop 1 -o "$recipe" --json --progress
+same 'a drop alone' $status 0
 grep -q '"drop_met":[[:space:]]*true' "$work/out" || fail 'drop: not met'
+grep -q '^planning: .*, [0-9]* %$' "$work/err" || fail 'plan: no progress'
+grep -v '^[a-z]*: .*, [0-9]* \(%\|of [0-9]*\)$' "$work/err" &&
+	fail 'plan: progress of another form'
 # Whether microseconds can be halved depends on the machine (sanitizers).
 run plan data/mlp.onnx $data --budget latency=60% --allocator knapsack \
 	-o "$recipe"
