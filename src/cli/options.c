@@ -96,6 +96,11 @@ static int take_channels(struct cli_options *o, const char *t, struct error *e)
     return picture_shape_word(&o->shape, "channels", t, e);
 }
 
+static int take_layout(struct cli_options *o, const char *t, struct error *e)
+{
+    return picture_shape_word(&o->shape, "layout", t, e);
+}
+
 static int take_preprocess(struct cli_options *o, const char *t,
                            struct error *e)
 {
@@ -361,6 +366,9 @@ static const struct option_row rows[] = {
      take_crop},
     {"channels", 0, "rgb|bgr", OPTION_SAMPLES,
      "order of the colours that the model wants", take_channels},
+    {"layout", 0, "nchw|nhwc", OPTION_SAMPLES,
+     "where the model has the colours (default: as its shape says)",
+     take_layout},
     {"preprocess", 0, "auto|none", OPTION_PIXELS,
      "find the pixels' normalisation (default) or take them raw",
      take_preprocess},

@@ -14,17 +14,28 @@
 
 struct dataset;
 
+/* Where a model's input has the colours of a picture. */
+enum picture_layout {
+    PICTURE_LAYOUT_FOUND, /* as its shape says; first where both fit */
+    PICTURE_LAYOUT_NCHW,
+    PICTURE_LAYOUT_NHWC,
+};
+
 /* How picture files of any size become samples of one size; zeros: as they
  * are. Resizing comes first, as in torchvision's transforms. */
 struct picture_shape {
     int resize_height, resize_width; /* width 0: the shorter side has height */
     int crop_height, crop_width;     /* about the centre */
     bool bgr; /* channels in the order blue, green, red */
+    enum picture_layout layout;
 };
 
+/* Whether picture_shape_word knows this name. */
+bool picture_shape_knows(const char *name);
 /*
  * Takes one word: name resize (256: the shorter side; HxW), crop (224: a
- * square; HxW) or channels (rgb, bgr). Errors: ERROR_USAGE without a path.
+ * square; HxW), channels (rgb, bgr) or layout (nchw, nhwc). Errors: ERROR_USAGE
+ * without a path.
  */
 int picture_shape_word(struct picture_shape *shape, const char *name,
                        const char *value, struct error *err);
@@ -107,7 +118,8 @@ size_t transform_candidates(const struct dataset *dataset,
 /*
  * Checks that input `input` of the data set can feed a model input of this
  * type and per-sample shape (leading dimension removed): equal element
- * counts, or a grey image where the model wants more channels.
+ * counts, or a grey image where the model wants more channels, in the layout
+ * that was said, if one was.
  * Errors: ERROR_SHAPE "has ... per sample, expected ...".
  */
 int dataset_fits(const struct dataset *dataset, size_t input, enum dtype dtype,

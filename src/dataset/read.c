@@ -181,11 +181,16 @@ struct dataset_layout dataset_layout_for(const struct dataset *dataset,
     const struct dataset_input *in = &dataset->inputs[input];
     struct dataset_layout layout = {1, false};
     const struct shape *s = &in->sample;
-    if (!in->image || sample->rank != 3)
+    enum picture_layout said = dataset->shape.layout;
+    if (!in->image || sample->rank != 3) {
+        layout.channels_last = in->image && said == PICTURE_LAYOUT_NHWC;
         return layout;
-    /* (h, w, c) only where (c, h, w) does not fit already. */
-    bool front = sample->dims[1] == s->dims[1] && sample->dims[2] == s->dims[2];
-    bool back = sample->dims[0] == s->dims[1] && sample->dims[1] == s->dims[2];
+    }
+    /* Unless it is said, (h, w, c) only where (c, h, w) does not fit. */
+    bool front = said != PICTURE_LAYOUT_NHWC && sample->dims[1] == s->dims[1] &&
+                 sample->dims[2] == s->dims[2];
+    bool back = said != PICTURE_LAYOUT_NCHW && sample->dims[0] == s->dims[1] &&
+                sample->dims[1] == s->dims[2];
     int64_t channels = sample->dims[front ? 0 : 2];
     if ((!front && !back) || (s->dims[0] != 1 && channels != s->dims[0]))
         return layout;
@@ -212,10 +217,20 @@ int dataset_fits(const struct dataset *dataset, size_t input, enum dtype dtype,
     if (sized && in->image && sample->rank == 3 && in->sample.dims[0] != 1 &&
         !layout.channels_last)
         sized = shape_equal(&in->sample, sample);
-    if (sized && type_fits(in->tensor.dtype, dtype))
+    bool as_said = !in->image || sample->rank != 3 ||
+                   dataset->shape.layout != PICTURE_LAYOUT_NHWC ||
+                   layout.channels_last;
+    if (sized && as_said && type_fits(in->tensor.dtype, dtype))
         return 0;
     char a[SHAPE_TEXT_BYTES], b[SHAPE_TEXT_BYTES];
-    return error_set(err, ERROR_SHAPE, "has %s %s per sample, expected %s %s",
-                     dtype_name(in->tensor.dtype), shape_text(&in->sample, a),
-                     dtype_name(dtype), shape_text(sample, b));
+    struct strbuf words = {0};
+    const struct picture_shape said = {.layout = dataset->shape.layout};
+    picture_shape_text(&words, &said, "--");
+    int status =
+        error_set(err, ERROR_SHAPE, "has %s %s per sample, expected %s %s%s%s",
+                  dtype_name(in->tensor.dtype), shape_text(&in->sample, a),
+                  dtype_name(dtype), shape_text(sample, b),
+                  said.layout ? " in the layout of" : "", strbuf_text(&words));
+    strbuf_release(&words);
+    return status;
 }

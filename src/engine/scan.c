@@ -84,6 +84,8 @@ static uint64_t hash_data(uint64_t hash, const struct setup *setup)
                               (uint64_t)shape->resize_width);
     hash = hash_u64(hash, (uint64_t)shape->crop_height << 33 |
                               (uint64_t)shape->crop_width << 1 | shape->bgr);
+    if (shape->layout) /* files of before keep their keys */
+        hash = hash_u64(hash, (uint64_t)shape->layout);
     hash = hash_text(hash, path_name(dataset_path(data)));
     return hash_text(hash, dataset_split(data));
 }

@@ -198,13 +198,12 @@ static int read_data(struct journal_head *head, struct head_line line,
                      struct error *err)
 {
     static const char form[] = "data \"PATH\" [split NAME] [resize HxW] [crop "
-                               "HxW] [channels bgr]";
+                               "HxW] [channels bgr] [layout nhwc]";
     if (line.count % 2 == 0)
         return bad_line(err, form);
     for (size_t i = 1; i < line.count; i += 2) {
         const char *name = line.words[i], *value = line.words[i + 1];
-        bool shape = !strcmp(name, "resize") || !strcmp(name, "crop") ||
-                     !strcmp(name, "channels");
+        bool shape = picture_shape_knows(name);
         if (!shape && strcmp(name, "split"))
             return bad_line(err, form);
         if (shape ? picture_shape_word(&head->shape, name, value, err) < 0

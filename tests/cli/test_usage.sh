@@ -71,6 +71,10 @@ refuse 'no positive number' 2 "found '0'" eval a b --threads 0
 refuse 'a flag with a value' 2 'takes no value' eval a b --json=yes
 refuse 'kernels' 2 'auto, dense or sparse' bench a --kernels fast
 refuse 'preprocess' 2 'auto or none' eval a b --preprocess maybe
+refuse 'layout' 2 'nchw or nhwc' eval a b --layout hwc
+refuse 'another layout' 1 'in the layout of --layout nhwc' \
+	eval data/lenet5.onnx $data --layout nhwc
+ok 'its own layout' eval data/lenet5.onnx $data --layout nchw
 refuse 'size' 2 '512M' eval a b --memory lots
 refuse 'std of zero' 2 'above 0' eval a b --std 0.5,0
 refuse 'prune without output' 2 '-o OUT' prune a b --set x=1%

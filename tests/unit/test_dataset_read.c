@@ -118,6 +118,63 @@ static void grey_images_feed_colour_models(void **state)
     dataset_close(dataset);
 }
 
+/* 3 images of 3x3 with 3 channels fit either way, flat ones as well. */
+static void a_layout_that_is_said_counts(void **state)
+{
+    (void)state;
+    static const int first[] = {3, 3, 3, 3};
+    struct transform none = transform_identity();
+    struct shape cube = {3, {3, 3, 3}}, flat = {1, {27}};
+    const struct shape *const wanted[] = {&cube, &flat};
+    set_idx("a-images-idx4-ubyte", 4, first, 0, 0);
+    for (int said = PICTURE_LAYOUT_FOUND; said <= PICTURE_LAYOUT_NHWC; said++)
+        for (int k = 0; k < 2; k++) {
+            struct dataset *dataset;
+            struct dataset_options options = {
+                .shape = {.layout = (enum picture_layout)said}};
+            unsigned char out[27], all[27];
+            assert_int_equal(dataset_open(&dataset, set_path_of(set_names[9]),
+                                          &options, &set_err),
+                             0);
+            assert_int_equal(
+                dataset_fits(dataset, 0, DTYPE_UINT8, wanted[k], &set_err), 0);
+            struct dataset_layout layout =
+                dataset_layout_for(dataset, 0, wanted[k]);
+            assert_int_equal(layout.channels_last, said == PICTURE_LAYOUT_NHWC);
+            dataset_read(dataset, 0, &none, DTYPE_UINT8, 1, NULL, 1, all);
+            dataset_read_as(dataset, 0, &none, &layout, DTYPE_UINT8, 1, NULL, 1,
+                            out);
+            for (int i = 0; i < 27; i++)
+                assert_int_equal(
+                    out[i], all[layout.channels_last ? i % 3 * 9 + i / 3 : i]);
+            dataset_close(dataset);
+        }
+}
+
+static void a_layout_that_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    static const int first[] = {3, 3, 2, 4};
+    struct shape front = {3, {3, 2, 4}}, back = {3, {2, 4, 3}};
+    set_idx("a-images-idx4-ubyte", 4, first, 0, 0);
+    for (int said = PICTURE_LAYOUT_NCHW; said <= PICTURE_LAYOUT_NHWC; said++) {
+        struct dataset *dataset;
+        struct dataset_options options = {
+            .shape = {.layout = (enum picture_layout)said}};
+        const struct shape *fits = said == PICTURE_LAYOUT_NCHW ? &front : &back;
+        const struct shape *other = fits == &front ? &back : &front;
+        assert_int_equal(dataset_open(&dataset, set_path_of(set_names[9]),
+                                      &options, &set_err),
+                         0);
+        assert_int_equal(
+            dataset_fits(dataset, 0, DTYPE_FLOAT32, fits, &set_err), 0);
+        assert_int_equal(
+            dataset_fits(dataset, 0, DTYPE_FLOAT32, other, &set_err), -1);
+        assert_non_null(strstr(set_err.message, "in the layout of --layout n"));
+        dataset_close(dataset);
+    }
+}
+
 static void shapes_and_types_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -246,6 +303,8 @@ int main(void)
         IN_FOLDER(channels_come_first),
         IN_FOLDER(transforms_are_float32_steps_per_channel),
         IN_FOLDER(grey_images_feed_colour_models),
+        IN_FOLDER(a_layout_that_is_said_counts),
+        IN_FOLDER(a_layout_that_does_not_fit_is_refused),
         IN_FOLDER(shapes_and_types_that_do_not_fit_are_refused),
         IN_FOLDER(arrays_are_inputs_by_name),
         IN_FOLDER(bytes_in_npz_are_images),

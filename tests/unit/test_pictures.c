@@ -400,14 +400,20 @@ static void sizes_are_words(void **state)
     assert_int_equal(picture_shape_word(&shape, "resize", "256", &err), 0);
     assert_int_equal(picture_shape_word(&shape, "crop", "224", &err), 0);
     assert_int_equal(picture_shape_word(&shape, "channels", "bgr", &err), 0);
+    assert_int_equal(picture_shape_word(&shape, "layout", "nhwc", &err), 0);
     picture_shape_text(&text, &shape, "--");
     assert_string_equal(strbuf_text(&text),
-                        " --resize 256 --crop 224x224 --channels bgr");
+                        " --resize 256 --crop 224x224 --channels bgr "
+                        "--layout nhwc");
     strbuf_release(&text);
     static const char *const bad[] = {"", "0", "12x", "x9", "40000", "9x9x9"};
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
         assert_int_equal(picture_shape_word(&shape, "crop", bad[i], &err), -1);
     assert_int_equal(picture_shape_word(&shape, "channels", "cmyk", &err), -1);
+    assert_int_equal(picture_shape_word(&shape, "layout", "hwc", &err), -1);
+    assert_int_equal(picture_shape_word(&shape, "scale", "1", &err), -1);
+    assert_true(picture_shape_knows("layout"));
+    assert_false(picture_shape_knows("split"));
 }
 
 #define PICTURES(test) cmocka_unit_test_setup_teardown(test, begin, end)
