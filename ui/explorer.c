@@ -92,6 +92,12 @@ static int start_export(struct app *app, const struct engine_export *request,
                                err);
 }
 
+static int work_ready(void *context, struct error *err)
+{
+    const struct explorer *e = context;
+    return engine_work_ready(e->engine, err);
+}
+
 static int start_work(struct app *app, const char *line, struct error *err)
 {
     struct explorer *e = of(app);
@@ -499,6 +505,7 @@ static int start(struct explorer *e, const struct engine_options *options)
     wanted.readonly = app->state.readonly;
     if (engine_create(&e->engine, e->session, &wanted, &e->error) != 0)
         return -1;
+    session_watch_orders(e->session, work_ready, e);
     engine_scan_read(e->engine);
     show(app, -1);
     refresh(app); /* the order of layers, then the first one's weights */

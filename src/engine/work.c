@@ -125,6 +125,23 @@ void work_status_release(struct work_status *status)
     *status = (struct work_status){0};
 }
 
+/* Locked. */
+static int check_ready(const struct work *work, struct error *err)
+{
+    if (!work->status.queued && !work->status.running)
+        return 0;
+    return error_set(err, ERROR_USAGE, "'%s' is still being done",
+                     work->status.line);
+}
+
+int engine_work_ready(struct engine *engine, struct error *err)
+{
+    pthread_mutex_lock(&engine->mutex);
+    int result = check_ready(&engine->work_state, err);
+    pthread_mutex_unlock(&engine->mutex);
+    return result;
+}
+
 int engine_work_queue(struct engine *engine, const struct work_kind *kind,
                       void *options, const struct variant *variant,
                       const char *line, struct error *err)
@@ -133,9 +150,8 @@ int engine_work_queue(struct engine *engine, const struct work_kind *kind,
     int result = copy ? 0 : error_memory(err, strlen(line));
     pthread_mutex_lock(&engine->mutex);
     struct work *work = &engine->work_state;
-    if (!result && (work->status.queued || work->status.running))
-        result = error_set(err, ERROR_USAGE, "'%s' is still being done",
-                           work->status.line);
+    if (!result)
+        result = check_ready(work, err);
     if (!result) {
         clear(work);
         work->kind = kind;

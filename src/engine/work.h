@@ -151,6 +151,8 @@ void work_status_release(struct work_status *status);
 /* Whether a line could be worked on; errors as the command's. */
 int engine_work_check(const struct session *session, const char *line,
                       struct error *err);
+/* Whether work could begin: ERROR_USAGE while other work is queued or done. */
+int engine_work_ready(struct engine *engine, struct error *err);
 /* Queues a line to be worked on; one at a time.
  * Errors: ERROR_USAGE and the kind's own. */
 int engine_work_start(struct engine *engine, const struct variant *variant,

@@ -20,6 +20,8 @@ struct session {
     uint64_t model_hash;
     struct state state;
     struct work_check check;
+    int (*ready)(void *context, struct error *err); /* NULL: always */
+    void *ready_context;
     struct calibrator calibrator;
     struct journal journal; /* descriptor -1: none */
     int journaled;          /* lines in the journal behind its head */

@@ -92,6 +92,8 @@ static int check_work(void *context, const char *line, struct error *err)
 {
     const struct session *session = context;
     const struct session_worker *worker = session->options.worker;
+    if (session->ready && session->ready(session->ready_context, err) < 0)
+        return -1;
     if (worker)
         return worker->check(worker->context, session, line, err);
     return error_set(err, ERROR_UNSUPPORTED, "nobody does such work here");
@@ -556,6 +558,14 @@ int session_masks(const struct session *session, const struct variant *variant,
 bool session_unsaved(const struct session *session)
 {
     return state_current(&session->state)->hash != session->state.at.saved_hash;
+}
+
+void session_watch_orders(struct session *session,
+                          int (*ready)(void *context, struct error *err),
+                          void *context)
+{
+    session->ready = ready;
+    session->ready_context = context;
 }
 
 const char *session_unfinished(const struct session *session)

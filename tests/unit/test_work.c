@@ -174,6 +174,31 @@ static void edits_are_answered_while_work_goes_on(void **state)
     session_close(session);
 }
 
+static int ready(void *context, struct error *err)
+{
+    return engine_work_ready(context, err);
+}
+
+/* Before it is written: nothing of the line is done either. */
+static void an_order_beside_work_is_refused(void **state)
+{
+    (void)state;
+    struct session *session = engine_open_session("labelled.npz");
+    struct engine *engine = engine_start(session, false);
+    struct command_result result = {0};
+    struct error err = {0};
+    session_watch_orders(session, ready, engine);
+    assert_int_equal(engine_work_ready(engine, &err), 0);
+    begin(engine, &endless, session_current(session));
+    int count = session_variant_count(session);
+    assert_int_equal(
+        session_execute(session, "set * 50%; reconstruct", &result, &err), -1);
+    assert_string_equal(err.message, "reconstruct: 'walk' is still being done");
+    assert_int_equal(session_variant_count(session), count);
+    engine_destroy(engine);
+    session_close(session);
+}
+
 static void an_engine_that_ends_cancels_its_work(void **state)
 {
     (void)state;
@@ -380,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_outcome_is_taken_once_and_becomes_a_variant),
         cmocka_unit_test(edits_are_answered_while_work_goes_on),
+        cmocka_unit_test(an_order_beside_work_is_refused),
         cmocka_unit_test(an_engine_that_ends_cancels_its_work),
         cmocka_unit_test(paused_work_waits),
         cmocka_unit_test(outcomes_survive_a_crash),
