@@ -1,6 +1,7 @@
 /* Opening models: bytes, protobuf, graph, operators. */
 #include "onnx/model.h"
 #include "base/array.h"
+#include "base/hash.h"
 #include "onnx/parts.h"
 #include "op/op.h"
 
@@ -103,6 +104,29 @@ void onnx_close(struct onnx_model *model)
     free(model->note_key);
     free(model->note);
     free(model);
+}
+
+static uint64_t hash_spread(uint64_t hash, const struct file_map *map)
+{
+    enum { PAGES = 1024, PAGE = 4096 };
+    const unsigned char *data = map->data;
+    if (map->bytes <= (size_t)PAGES * PAGE)
+        return hash_bytes(hash, data, map->bytes);
+    for (size_t i = 0; i < PAGES; i++)
+        hash = hash_bytes(hash, data + (map->bytes - PAGE) / (PAGES - 1) * i,
+                          PAGE);
+    return hash;
+}
+
+uint64_t onnx_hash_external(const struct onnx_model *model, uint64_t hash)
+{
+    for (size_t i = 0; i < model->file->external_count; i++) {
+        const struct external *e = &model->file->externals[i];
+        hash = hash_bytes(hash, e->location, strlen(e->location));
+        hash = hash_u64(hash, (uint64_t)e->map.bytes);
+        hash = hash_spread(hash, &e->map);
+    }
+    return hash;
 }
 
 const struct graph *onnx_graph(const struct onnx_model *model)

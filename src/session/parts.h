@@ -48,9 +48,6 @@ void session_set_transform(struct session *session,
                            const struct transform *transform, double accuracy,
                            int64_t samples);
 
-/* A hash of everything in the model's file. */
-int session_hash_file(uint64_t *hash, const char *path, struct error *err);
-
 /* The path with all links resolved, itself when that fails. Owned. */
 char *session_real_path(const char *path);
 

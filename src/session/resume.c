@@ -203,12 +203,11 @@ static int replay(struct session *session, const struct journal_text *text,
     return 0;
 }
 
-static int check_model(const struct journal_head *head, const char *path,
+static int check_model(const struct session *session,
+                       const struct journal_head *head, const char *path,
                        struct error *err)
 {
-    uint64_t hash;
-    if (session_hash_file(&hash, head->model_path, err) < 0)
-        return -1;
+    uint64_t hash = session->model_hash;
     if (hash == head->model_hash)
         return 0;
     return error_set(err, ERROR_MISMATCH,
@@ -223,6 +222,8 @@ static int resume(struct session *session, const struct journal_text *text,
 {
     const struct journal_head *head = &text->head;
     struct transform identity = transform_identity();
+    if (check_model(session, head, path, err) < 0)
+        return -1;
     session_set_transform(session,
                           head->has_transform ? &head->transform : &identity,
                           head->accuracy, head->trial_samples);
@@ -260,8 +261,6 @@ int session_resume(struct session **out, const char *path, bool go_on,
         .worker = worker,
     };
     int result = folder ? 0 : error_memory(err, strlen(path));
-    if (!result)
-        result = check_model(&text.head, path, err);
     if (!result)
         result = session_assemble(&session, &options, err);
     if (!result)

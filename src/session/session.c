@@ -25,7 +25,8 @@ char *session_real_path(const char *path)
     return real ? real : string_copy(path);
 }
 
-int session_hash_file(uint64_t *hash, const char *path, struct error *err)
+/* A hash of everything in the model's file. */
+static int hash_file(uint64_t *hash, const char *path, struct error *err)
 {
     struct file_map map;
     if (file_map_open(&map, path, err) < 0)
@@ -162,10 +163,12 @@ static int open_parts(struct session *session, struct error *err)
     if (options->worker) /* the caller's may not live as long */
         options->worker = &session->worker;
     const char *model = options->model_path;
-    if (session_hash_file(&session->model_hash, model, err) < 0 ||
+    if (hash_file(&session->model_hash, model, err) < 0 ||
         onnx_open(&session->model, model, err) < 0 ||
         open_data(session, err) < 0)
         return -1;
+    session->model_hash =
+        onnx_hash_external(session->model, session->model_hash);
     if (op_instantiate(&session->graph, onnx_graph(session->model), 1, err) <
             0 ||
         layer_table_init(&session->layers, session->graph, err) < 0)

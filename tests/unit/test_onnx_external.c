@@ -39,6 +39,33 @@ static void external_data_is_read_from_the_folder(void **state)
     }
 }
 
+static uint64_t hash_of(const struct fixture *f)
+{
+    struct onnx_model *model = open_good(f->path);
+    uint64_t hash = onnx_hash_external(model, 7);
+    onnx_close(model);
+    return hash;
+}
+
+static void external_data_count_in_the_hash(void **state)
+{
+    struct fixture *f = *state;
+    fixture_again(f);
+    make_write(&f->make, f->path);
+    assert_int_equal(hash_of(f), 7); /* there are none */
+    fixture_again(f);
+    move_weight(f, "weights.bin", 0, 160);
+    make_write(&f->make, f->path);
+    uint64_t before = hash_of(f);
+    assert_int_equal(before, hash_of(f));
+    float one = 1;
+    write_bytes(f, "weights.bin", &one, sizeof one);
+    unsigned char other[160] = {1};
+    write_bytes(f, "weights.bin", other, sizeof other);
+    assert_int_not_equal(before, hash_of(f));
+    assert_int_not_equal(before, 7);
+}
+
 static void external_data_outside_the_folder_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -123,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(external_data_is_read_from_the_folder),
+        WITH_FOLDER(external_data_count_in_the_hash),
         WITH_FOLDER(external_data_outside_the_folder_is_refused),
         WITH_FOLDER(broken_external_data_is_an_error),
         WITH_FOLDER(external_offset_behind_the_end_is_an_error),
