@@ -114,13 +114,23 @@ static void add_classes(cJSON *document, const struct class_count *counts,
     }
 }
 
+/* Against the dense model, where one was named. */
+static struct result result_of(const struct report *report,
+                               const struct beside *beside)
+{
+    struct result result = report->result;
+    if (beside->dense)
+        cost_of_graph(session_graph(beside->dense), &result.dense_cost);
+    return result;
+}
+
 static int print_json(const struct session *session,
                       const struct report *report,
                       const struct class_count *counts,
                       const struct beside *beside,
                       const struct cli_options *options, struct error *err)
 {
-    const struct result *result = &report->result;
+    const struct result shown = result_of(report, beside), *result = &shown;
     const struct dataset *dataset = session_dataset(session);
     cJSON *document = cJSON_CreateObject();
     json_string(document, "model", onnx_path(session_model(session)));
@@ -156,7 +166,7 @@ static int print_text(const struct session *session,
                       const struct beside *beside,
                       const struct cli_options *options, struct error *err)
 {
-    const struct result *result = &report->result;
+    const struct result shown = result_of(report, beside), *result = &shown;
     const struct dataset *dataset = session_dataset(session);
     bool labels = result->metric == METRIC_TOP1;
     char text[400];

@@ -135,15 +135,19 @@ const char *joules_text(double joules, char *text, size_t bytes)
 
 const char *energy_text(const struct result *result, char *text, size_t bytes)
 {
-    char joules[32], model[96];
+    char joules[32], dense[48] = "", other[32], model[96];
+    double before = energy_of_cost(&result->dense_cost);
+    if (before != energy_of_cost(&result->cost))
+        snprintf(dense, sizeof dense, ", dense %s",
+                 joules_text(before, other, sizeof other));
     if (has_joules(result))
         snprintf(text, bytes, "%s a run, by the machine's counters",
                  joules_text(result->joules, joules, sizeof joules));
     else
         snprintf(
-            text, bytes, "%s a sample (model: %s)",
+            text, bytes, "%s a sample%s (model: %s)",
             joules_text(energy_of_cost(&result->cost), joules, sizeof joules),
-            model_text(model, sizeof model));
+            dense, model_text(model, sizeof model));
     return text;
 }
 

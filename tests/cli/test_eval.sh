@@ -58,6 +58,8 @@ ok 'worse data' eval "$work/half.onnx" $data --samples 200 --json --flips 3 \
 	--dense data/resnet20-bn.onnx --corruptions jpeg,contrast --severity 2,5 \
 	--also $data
 keys 'worse data' robustness condition severity difference dense_correct flipped
+awk "BEGIN {exit !($(value joules) < $(value dense_joules))}" ||
+	fail "energy: $(value joules), dense $(value dense_joules)"
 # Every class that lost or won has its interval, and its test.
 same 'changes by class' "$(grep -c '"p_value":' "$work/out")" \
 	$(($(grep -c '"lost":[^"]*$' "$work/out") + 7 + $(
