@@ -1,6 +1,6 @@
 /*
  * Output channels without weights for the convolution of blocks of 16 images;
- * see sparse_rows16.h. Part of sparse_rows16_tile.h.
+ * see sparse_rows16.h. Part of sparse_rows16_run.h.
  *
  * Nothing but memory bounds what they take, and hardly anything but registers
  * what others do: so a share of them is written with every list of entries, one
