@@ -87,7 +87,8 @@ static bool rows16_serves(const struct kernel_spec *spec, int64_t rows)
     for (int64_t kx = 0; kx < c->kw; kx++)
         if (misses_left(c, kx) > 1 || misses_right(c, kx) > 1)
             return false;
-    double source = (double)c->ic * (double)(c->ih * c->iw) * SPARSE_BLOCK;
+    double source =
+        (double)c->ic * (double)((c->ih + 1) * c->iw + 16) * SPARSE_BLOCK;
     double entries = (double)c->oc * (double)(c->ic / c->groups) *
                      (double)(c->kh * c->kw) * MOST_CLASSES;
     /* A pick has up to four words for each weight, a quartet two. */
@@ -118,6 +119,44 @@ static void choose_tile(const struct conv_spec *c, struct rows16_packed *h)
     if (kept < FEW * h->slices)
         h->slices = ceil_divide(bytes, LARGER * CACHE_BYTES);
     h->slices = smaller(h->slices, ceil_divide(channels, h->inputs));
+}
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    return b == 0 ? a : common_divisor(b, a % b);
+}
+
+/* Whether the lines that a tile reads of all channels meet in few sets of the
+ * first-level cache (a pixel is a line), and each is read often enough to be
+ * copied before. */
+static bool is_crowded(const struct conv_spec *c)
+{
+    enum { SETS = 64, WAYS = 8, APART = 32, USES = 24 };
+    int64_t apart = common_divisor(c->ih * c->iw, SETS);
+    int64_t kept =
+        sparse_nonzeros(c->weight, c->oc * c->ic / c->groups * c->kh * c->kw);
+    return c->groups == 1 && apart >= APART && c->ic * apart > WAYS * SETS &&
+           kept * c->oh * c->ow >= USES * c->ic * c->ih * c->iw;
+}
+
+/* How many rows are held: what fits half of a small second-level cache. Where
+ * four channels share what is loaded copies cost as much as they save, but for
+ * quartets of many channels. */
+static void choose_held(const struct conv_spec *c, enum rows16_kind kind,
+                        struct rows16_packed *h)
+{
+    enum { HELD_BYTES = 256 * 1024, STEP = 8 };
+    int64_t row = c->ic * c->iw * SPARSE_BLOCK * (int64_t)sizeof(float);
+    int64_t span = (c->kh - 1) * c->dh + 1;
+    h->plane = c->ih * c->iw;
+    if (kind == ROWS16_SHARED ||
+        (kind == ROWS16_QUARTET && c->kh * c->kw > 1) || !is_crowded(c))
+        return;
+    h->held = smaller((HELD_BYTES / row - span) / c->sh + 1, c->oh);
+    h->held = h->held < 1 ? 1 : h->held;
+    h->held_rows = smaller((h->held - 1) * c->sh + span, c->ih);
+    /* An odd number of steps: channels that follow each other fill the sets. */
+    h->plane = (ceil_divide(h->held_rows * c->iw, STEP) | 1) * STEP;
 }
 
 /* Output channels that share a list; kernel rows and input channels of it, so
@@ -155,11 +194,11 @@ static int32_t misses_of(const struct conv_spec *c, int64_t kx)
 }
 
 /* Where a tap reads for output pixel 0. */
-static int32_t offset_of(const struct conv_spec *c, int64_t channel, int64_t ky,
-                         int64_t kx)
+static int32_t offset_of(const struct conv_spec *c, int64_t plane,
+                         int64_t channel, int64_t ky, int64_t kx)
 {
-    int64_t y = channel * c->ih + ky * c->dh - c->pad_top;
-    int64_t pixel = y * c->iw + kx * c->dw - c->pad_left;
+    int64_t pixel = channel * plane + (ky * c->dh - c->pad_top) * c->iw +
+                    kx * c->dw - c->pad_left;
     return (int32_t)(pixel * SPARSE_BLOCK);
 }
 
@@ -227,10 +266,11 @@ static void count_list(const struct conv_spec *c, const struct list *l,
 /* Writes the entries of one group of output channels for input channels
  * [first, last) of its group and the kernel rows of a class. at: where those
  * of each set go, moved on. */
-static void pack_list(const struct conv_spec *c, const struct list *l,
-                      enum rows16_kind kind, int64_t at[SPARSE_SETS],
+static void pack_list(const struct conv_spec *c, const struct rows16_packed *h,
+                      const struct list *l, int64_t at[SPARSE_SETS],
                       int32_t *entries)
 {
+    const enum rows16_kind kind = h->kind;
     int64_t channels = c->ic / c->groups;
     int64_t group = l->channels[0] / (c->oc / c->groups) * channels;
     for (int64_t kx = 0; kx < c->kw; kx++)
@@ -242,10 +282,9 @@ static void pack_list(const struct conv_spec *c, const struct list *l,
                 unsigned set =
                     kind == ROWS16_QUARTET ? sparse_set_of(value) : 0;
                 int64_t count = l->rows * smaller(l->inputs, l->last - i);
-                put_entry(kind,
-                          offset_of(c, group + i, ky, kx) | misses_of(c, kx),
-                          (int32_t)count, value, c->ih * c->iw * SPARSE_BLOCK,
-                          entries + at[set]);
+                int32_t offset = offset_of(c, h->plane, group + i, ky, kx);
+                put_entry(kind, offset | misses_of(c, kx), (int32_t)count,
+                          value, h->plane * SPARSE_BLOCK, entries + at[set]);
                 at[set] += entry_words(kind, value);
             }
 }
@@ -329,6 +368,7 @@ static int64_t header_of(const struct conv_spec *c, struct rows16_packed *h,
     for (int64_t kx = 0; kx < c->kw; kx++)
         h->misses |= misses_of(c, kx);
     choose_tile(c, h);
+    choose_held(c, kind, h);
     while (next_channels(c, h, &order)) {
         h->lists += order.count / h->rows;
         for (int64_t k = 0; k < order.count; k++)
@@ -398,16 +438,22 @@ static void rows16_pack(const struct kernel_spec *spec, enum rows16_kind kind,
             if (kind == ROWS16_QUARTET)
                 starts[i * h.sets + set] = (int32_t)end;
         }
-        pack_list(c, &l, kind, at, (int32_t *)(void *)(base + h.entries));
+        pack_list(c, &h, &l, at, (int32_t *)(void *)(base + h.entries));
     }
     starts[lists_of(&h) * h.sets] = (int32_t)(end / unit);
 }
 
-/* The sums of one tile that wait for the next slice. */
-static size_t rows16_scratch_bytes(const struct kernel_spec *spec, int64_t rows)
+/* The sums of one tile that wait for the next slice, and what is held. */
+static size_t rows16_scratch_bytes(const struct kernel_spec *spec, int64_t rows,
+                                   enum rows16_kind kind)
 {
-    int64_t channels = ceil_divide(spec->conv.oc, rows) * rows;
-    return (size_t)channels * ROWS16_PIXELS * SPARSE_BLOCK * sizeof(float);
+    const struct conv_spec *c = &spec->conv;
+    struct rows16_packed h = {0};
+    choose_held(c, kind, &h);
+    int64_t pixels = ceil_divide(c->oc, rows) * rows * ROWS16_PIXELS;
+    if (h.held > 0)
+        pixels += c->ic * h.plane;
+    return (size_t)(pixels * SPARSE_BLOCK) * sizeof(float);
 }
 
 /* Few entries that four channels share: the ends of lists cost more than loads,
@@ -437,7 +483,7 @@ static bool shares_few(const struct conv_spec *c)
                                            int64_t src_border)                 \
     {                                                                          \
         (void)src_border;                                                      \
-        return rows16_scratch_bytes(spec, rows);                               \
+        return rows16_scratch_bytes(spec, rows, kind);                         \
     }
 
 FACES(conv_rows16, 1, ROWS16_SINGLE, true)

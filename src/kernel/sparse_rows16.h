@@ -14,6 +14,11 @@
  * Entries are ordered by kernel column first, so that those which miss an edge
  * follow each other: in any other order, asking costs wrong guesses.
  *
+ * Planes whose distance is 16 lines or a multiple meet in a quarter of the
+ * first-level cache or less. Where so many channels do that a tile's lines
+ * drive each other out, some rows of all channels are copied to scratch (held),
+ * where they do not.
+ *
  * Quartet: four output channels are summed together, and an input is loaded
  * once for those of the four that keep its weight. Entries are sorted by which
  * these are (15 sets): every set has a loop of its own with its sums in
@@ -66,6 +71,9 @@ struct rows16_packed {
     int64_t inputs;      /* input channels of an entry */
     int64_t sets;        /* starts of a list */
     int64_t pixels;      /* of a tile, at most ROWS16_PIXELS */
+    int64_t held;        /* output rows whose source is copied at once; or 0 */
+    int64_t held_rows;   /* as many source rows, */
+    int64_t plane;       /* pixels from one source channel to the next */
     int32_t misses;      /* of all taps */
     size_t row_class;    /* oh bytes: the class of every output row */
     size_t starts;

@@ -47,6 +47,24 @@ static inline void run_row(struct row_tile *t, const struct row_way *way,
     }
 }
 
+/* Copies what output rows from y on read of all channels; returns the first
+ * row's. */
+static int64_t hold_rows(const struct conv_spec *c,
+                         const struct rows16_packed *h, const float *src,
+                         int64_t y, float *held)
+{
+    int64_t top = larger(y * c->sh - c->pad_top, 0);
+    int64_t rows = larger(smaller(h->held_rows, c->ih - top), 0);
+    for (int64_t channel = 0; channel < c->ic; channel++) {
+        const float *from =
+            src + (channel * c->ih + top) * c->iw * SPARSE_BLOCK;
+        float *to = held + channel * h->plane * SPARSE_BLOCK;
+        for (int64_t i = 0; i < rows * c->iw * SPARSE_BLOCK; i += LANES)
+            vec_store(to + i, vec_load(from + i));
+    }
+    return top;
+}
+
 static inline void run_rows16(const struct conv_spec *c,
                               const void *packed_weights, const float *src,
                               float *dst, const struct epilogue *epilogue,
@@ -71,7 +89,8 @@ static inline void run_rows16(const struct conv_spec *c,
         .lists = h->lists,
         .sets = h->sets,
         .waiting = scratch,
-        .plane = c->ih * c->iw * SPARSE_BLOCK};
+        .plane = h->plane * SPARSE_BLOCK};
+    float *held = t.waiting + h->lists * h->rows * ROWS16_PIXELS * SPARSE_BLOCK;
     const struct row_way *way = &row_ways[h->kind];
     int64_t most = smaller(h->pixels, way->most);
     int64_t blocks = (c->n + SPARSE_BLOCK - 1) / SPARSE_BLOCK;
@@ -89,6 +108,7 @@ static inline void run_rows16(const struct conv_spec *c,
     share_idle(&idle, lists * rows, far);
     t.idle = &idle;
     struct row_place now = {0, part->top}, next = now;
+    int64_t top = 0;
     for (; now.block < blocks && r.first < r.last; now = next) {
         int64_t y = now.y, from = now.block * c->ic * c->ih + y * c->sh;
         int64_t to = (now.block * c->oc * c->oh + y) * c->ow * SPARSE_BLOCK;
@@ -103,6 +123,12 @@ static inline void run_rows16(const struct conv_spec *c,
         t.ahead = &ahead;
         t.starts = starts + row_class[y] * h->slices * h->lists * h->sets;
         t.src = src + from * c->iw * SPARSE_BLOCK;
+        if (h->held > 0 && (y - part->top) % h->held == 0)
+            top = hold_rows(
+                c, h, src + now.block * c->ic * c->ih * c->iw * SPARSE_BLOCK, y,
+                held);
+        if (h->held > 0)
+            t.src = held + (y * c->sh - top) * c->iw * SPARSE_BLOCK;
         t.dst = dst + to;
         t.other = other != NULL ? other + to : NULL;
         run_row(&t, way, most, h->misses);
