@@ -118,8 +118,9 @@ static uint64_t hash_spread(uint64_t hash, const struct file_map *map)
     return hash;
 }
 
-uint64_t onnx_hash_external(const struct onnx_model *model, uint64_t hash)
+uint64_t onnx_hash_external(const struct onnx_model *model)
 {
+    uint64_t hash = 0;
     for (size_t i = 0; i < model->file->external_count; i++) {
         const struct external *e = &model->file->externals[i];
         hash = hash_bytes(hash, e->location, strlen(e->location));

@@ -46,10 +46,10 @@ const struct graph *onnx_graph(const struct onnx_model *model); /* template */
 const char *onnx_path(const struct onnx_model *model);
 int64_t onnx_opset(const struct onnx_model *model); /* of ONNX's own domain */
 int64_t onnx_file_bytes(const struct onnx_model *model); /* external included */
-/* `hash` with the names, lengths and contents of files of external data; as it
- * was where there are none. Of a large one 1,024 pages, evenly spread: training
- * changes all of them. */
-uint64_t onnx_hash_external(const struct onnx_model *model, uint64_t hash);
+/* A hash of the names, lengths and contents of files of external data; 0: there
+ * are none. Of a large one 1,024 pages, evenly spread: training changes all of
+ * them. */
+uint64_t onnx_hash_external(const struct onnx_model *model);
 const char *onnx_producer(const struct onnx_model *model); /* "" if none */
 
 /* What the file says under `key` of its metadata; NULL: nothing. */

@@ -60,6 +60,7 @@ struct journal_head {
     char *data_path, *split, *train, *holdout; /* NULL when absent */
     struct picture_shape shape;
     uint64_t model_hash;
+    uint64_t external_hash; /* of external data; 0: none, or not said */
     int64_t samples;
     uint64_t seed;
     bool has_transform;

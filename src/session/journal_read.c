@@ -65,7 +65,10 @@ static void add_head(struct strbuf *s, const struct journal_head *head)
 {
     strbuf_addf(s, "session %d\nmodel", JOURNAL_VERSION);
     add_quoted(s, head->model_path);
-    strbuf_addf(s, " %016" PRIx64 "\n", head->model_hash);
+    strbuf_addf(s, " %016" PRIx64, head->model_hash);
+    if (head->external_hash)
+        strbuf_addf(s, " %016" PRIx64, head->external_hash);
+    strbuf_add(s, "\n");
     if (head->data_path) {
         strbuf_add(s, "data");
         add_quoted(s, head->data_path);
@@ -186,11 +189,15 @@ static int read_session(struct journal_head *head, struct head_line line,
 static int read_model(struct journal_head *head, struct head_line line,
                       struct error *err)
 {
-    char *end = NULL;
-    if (line.count == 2)
-        head->model_hash = strtoull(line.words[1], &end, 16);
-    if (!end || end == line.words[1] || *end)
-        return bad_line(err, "model \"PATH\" HASH");
+    uint64_t *const hashes[] = {&head->model_hash, &head->external_hash};
+    bool good = line.count == 2 || line.count == 3;
+    for (size_t i = 1; good && i < line.count; i++) {
+        char *end;
+        *hashes[i - 1] = strtoull(line.words[i], &end, 16);
+        good = end != line.words[i] && !*end;
+    }
+    if (!good)
+        return bad_line(err, "model \"PATH\" HASH [HASH]");
     return keep_string(&head->model_path, line.words[0], err);
 }
 

@@ -17,7 +17,7 @@ struct session {
     struct dataset *holdout;  /* so, for the exam */
     struct transform transform;
     struct preprocess_result preprocess;
-    uint64_t model_hash;
+    uint64_t model_hash, external_hash; /* 0: no external data */
     struct state state;
     struct work_check check;
     int (*ready)(void *context, struct error *err); /* NULL: always */
@@ -47,6 +47,9 @@ int session_state_pixels(struct session *session, struct error *err);
 void session_set_transform(struct session *session,
                            const struct transform *transform, double accuracy,
                            int64_t samples);
+
+/* A hash of everything in the model's file. */
+int session_hash_file(uint64_t *hash, const char *path, struct error *err);
 
 /* The path with all links resolved, itself when that fails. Owned. */
 char *session_real_path(const char *path);

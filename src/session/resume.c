@@ -203,11 +203,12 @@ static int replay(struct session *session, const struct journal_text *text,
     return 0;
 }
 
-static int check_model(const struct session *session,
-                       const struct journal_head *head, const char *path,
+static int check_model(const struct journal_head *head, const char *path,
                        struct error *err)
 {
-    uint64_t hash = session->model_hash;
+    uint64_t hash;
+    if (session_hash_file(&hash, head->model_path, err) < 0)
+        return -1;
     if (hash == head->model_hash)
         return 0;
     return error_set(err, ERROR_MISMATCH,
@@ -217,12 +218,27 @@ static int check_model(const struct session *session,
                      (unsigned long long)head->model_hash);
 }
 
+/* Of a model that could be opened: whether its external data are the same. */
+static int check_external(const struct session *session,
+                          const struct journal_head *head, const char *path,
+                          struct error *err)
+{
+    uint64_t hash = session->external_hash;
+    if (!head->external_hash || hash == head->external_hash)
+        return 0;
+    return error_set(err, ERROR_MISMATCH,
+                     "%s: the external data of '%s' have changed since this "
+                     "session: content %016llx, expected %016llx",
+                     path, head->model_path, (unsigned long long)hash,
+                     (unsigned long long)head->external_hash);
+}
+
 static int resume(struct session *session, const struct journal_text *text,
                   const char *path, bool go_on, struct error *err)
 {
     const struct journal_head *head = &text->head;
     struct transform identity = transform_identity();
-    if (check_model(session, head, path, err) < 0)
+    if (check_external(session, head, path, err) < 0)
         return -1;
     session_set_transform(session,
                           head->has_transform ? &head->transform : &identity,
@@ -261,6 +277,8 @@ int session_resume(struct session **out, const char *path, bool go_on,
         .worker = worker,
     };
     int result = folder ? 0 : error_memory(err, strlen(path));
+    if (!result)
+        result = check_model(&text.head, path, err);
     if (!result)
         result = session_assemble(&session, &options, err);
     if (!result)

@@ -25,8 +25,7 @@ char *session_real_path(const char *path)
     return real ? real : string_copy(path);
 }
 
-/* A hash of everything in the model's file. */
-static int hash_file(uint64_t *hash, const char *path, struct error *err)
+int session_hash_file(uint64_t *hash, const char *path, struct error *err)
 {
     struct file_map map;
     if (file_map_open(&map, path, err) < 0)
@@ -163,12 +162,11 @@ static int open_parts(struct session *session, struct error *err)
     if (options->worker) /* the caller's may not live as long */
         options->worker = &session->worker;
     const char *model = options->model_path;
-    if (hash_file(&session->model_hash, model, err) < 0 ||
+    if (session_hash_file(&session->model_hash, model, err) < 0 ||
         onnx_open(&session->model, model, err) < 0 ||
         open_data(session, err) < 0)
         return -1;
-    session->model_hash =
-        onnx_hash_external(session->model, session->model_hash);
+    session->external_hash = onnx_hash_external(session->model);
     if (op_instantiate(&session->graph, onnx_graph(session->model), 1, err) <
             0 ||
         layer_table_init(&session->layers, session->graph, err) < 0)
@@ -327,6 +325,7 @@ static int start_journal(struct session *session, struct error *err)
         .train = share_text(options->train_path),
         .holdout = share_text(options->holdout),
         .model_hash = session->model_hash,
+        .external_hash = session->external_hash,
         .samples = options->samples,
         .seed = options->seed,
         .has_transform = session->dataset != NULL,
@@ -446,7 +445,9 @@ const struct onnx_model *session_model(const struct session *session)
 
 uint64_t session_model_hash(const struct session *session)
 {
-    return session->model_hash;
+    return session->external_hash
+               ? hash_u64(session->model_hash, session->external_hash)
+               : session->model_hash;
 }
 
 const struct graph *session_graph(const struct session *session)
