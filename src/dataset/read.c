@@ -174,6 +174,20 @@ void dataset_read(const struct dataset *dataset, size_t input,
                     count, out);
 }
 
+static bool fits_front(const struct dataset_input *in,
+                       const struct shape *sample)
+{
+    const int64_t *have = in->sample.dims;
+    return sample->dims[1] == have[1] && sample->dims[2] == have[2];
+}
+
+static bool fits_back(const struct dataset_input *in,
+                      const struct shape *sample)
+{
+    const int64_t *have = in->sample.dims;
+    return sample->dims[0] == have[1] && sample->dims[1] == have[2];
+}
+
 struct dataset_layout dataset_layout_for(const struct dataset *dataset,
                                          size_t input,
                                          const struct shape *sample)
@@ -187,10 +201,8 @@ struct dataset_layout dataset_layout_for(const struct dataset *dataset,
         return layout;
     }
     /* Unless it is said, (h, w, c) only where (c, h, w) does not fit. */
-    bool front = said != PICTURE_LAYOUT_NHWC && sample->dims[1] == s->dims[1] &&
-                 sample->dims[2] == s->dims[2];
-    bool back = said != PICTURE_LAYOUT_NCHW && sample->dims[0] == s->dims[1] &&
-                sample->dims[1] == s->dims[2];
+    bool front = said != PICTURE_LAYOUT_NHWC && fits_front(in, sample);
+    bool back = said != PICTURE_LAYOUT_NCHW && fits_back(in, sample);
     int64_t channels = sample->dims[front ? 0 : 2];
     if ((!front && !back) || (s->dims[0] != 1 && channels != s->dims[0]))
         return layout;
@@ -217,20 +229,21 @@ int dataset_fits(const struct dataset *dataset, size_t input, enum dtype dtype,
     if (sized && in->image && sample->rank == 3 && in->sample.dims[0] != 1 &&
         !layout.channels_last)
         sized = shape_equal(&in->sample, sample);
+    const struct picture_shape said = {.layout = dataset->shape.layout};
     bool as_said = !in->image || sample->rank != 3 ||
-                   dataset->shape.layout != PICTURE_LAYOUT_NHWC ||
-                   layout.channels_last;
+                   said.layout == PICTURE_LAYOUT_FOUND ||
+                   (said.layout == PICTURE_LAYOUT_NCHW ? fits_front(in, sample)
+                                                       : fits_back(in, sample));
     if (sized && as_said && type_fits(in->tensor.dtype, dtype))
         return 0;
     char a[SHAPE_TEXT_BYTES], b[SHAPE_TEXT_BYTES];
     struct strbuf words = {0};
-    const struct picture_shape said = {.layout = dataset->shape.layout};
     picture_shape_text(&words, &said, "--");
     int status =
         error_set(err, ERROR_SHAPE, "has %s %s per sample, expected %s %s%s%s",
                   dtype_name(in->tensor.dtype), shape_text(&in->sample, a),
                   dtype_name(dtype), shape_text(sample, b),
-                  said.layout ? " in the layout of" : "", strbuf_text(&words));
+                  said.layout ? " as" : "", strbuf_text(&words));
     strbuf_release(&words);
     return status;
 }

@@ -203,19 +203,27 @@ static int replay(struct session *session, const struct journal_text *text,
     return 0;
 }
 
+/* what: "", or which part of the model, with " of ". */
+static int check_hash(uint64_t hash, uint64_t expected, const char *what,
+                      const struct journal_head *head, const char *path,
+                      struct error *err)
+{
+    if (hash == expected)
+        return 0;
+    return error_set(err, ERROR_MISMATCH,
+                     "%s: %s'%s' has changed since this session: content "
+                     "%016llx, expected %016llx",
+                     path, what, head->model_path, (unsigned long long)hash,
+                     (unsigned long long)expected);
+}
+
 static int check_model(const struct journal_head *head, const char *path,
                        struct error *err)
 {
     uint64_t hash;
     if (session_hash_file(&hash, head->model_path, err) < 0)
         return -1;
-    if (hash == head->model_hash)
-        return 0;
-    return error_set(err, ERROR_MISMATCH,
-                     "%s: '%s' has changed since this session: content "
-                     "%016llx, expected %016llx",
-                     path, head->model_path, (unsigned long long)hash,
-                     (unsigned long long)head->model_hash);
+    return check_hash(hash, head->model_hash, "", head, path, err);
 }
 
 /* Of a model that could be opened: whether its external data are the same. */
@@ -223,14 +231,10 @@ static int check_external(const struct session *session,
                           const struct journal_head *head, const char *path,
                           struct error *err)
 {
-    uint64_t hash = session->external_hash;
-    if (!head->external_hash || hash == head->external_hash)
-        return 0;
-    return error_set(err, ERROR_MISMATCH,
-                     "%s: the external data of '%s' have changed since this "
-                     "session: content %016llx, expected %016llx",
-                     path, head->model_path, (unsigned long long)hash,
-                     (unsigned long long)head->external_hash);
+    return head->external_hash
+               ? check_hash(session->external_hash, head->external_hash,
+                            "external data of ", head, path, err)
+               : 0;
 }
 
 static int resume(struct session *session, const struct journal_text *text,

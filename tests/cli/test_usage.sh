@@ -72,7 +72,7 @@ refuse 'a flag with a value' 2 'takes no value' eval a b --json=yes
 refuse 'kernels' 2 'auto, dense or sparse' bench a --kernels fast
 refuse 'preprocess' 2 'auto or none' eval a b --preprocess maybe
 refuse 'layout' 2 'nchw or nhwc' eval a b --layout hwc
-refuse 'another layout' 1 'in the layout of --layout nhwc' \
+refuse 'another layout' 1 'expected float32 1x28x28 as --layout nhwc' \
 	eval data/lenet5.onnx $data --layout nhwc
 ok 'its own layout' eval data/lenet5.onnx $data --layout nchw
 refuse 'size' 2 '512M' eval a b --memory lots

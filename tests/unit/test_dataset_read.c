@@ -170,7 +170,7 @@ static void a_layout_that_does_not_fit_is_refused(void **state)
             dataset_fits(dataset, 0, DTYPE_FLOAT32, fits, &set_err), 0);
         assert_int_equal(
             dataset_fits(dataset, 0, DTYPE_FLOAT32, other, &set_err), -1);
-        assert_non_null(strstr(set_err.message, "in the layout of --layout n"));
+        assert_non_null(strstr(set_err.message, " as --layout n"));
         dataset_close(dataset);
     }
 }
