@@ -45,6 +45,22 @@ static int directions_of(const struct rnn_params *params)
     return both ? 2 : 1;
 }
 
+/* Keras writes what HardSigmoid takes as it is: 0.2 and 0.5. */
+static bool usual_numbers(const struct rnn_params *params,
+                          const struct attribute *list)
+{
+    for (size_t i = 0; i < params->alpha.count; i++)
+        if (params->alpha.values[i] != 0.2f)
+            return false;
+    for (size_t i = 0; i < params->beta.count; i++)
+        if (params->beta.values[i] != 0.5f)
+            return false;
+    for (size_t i = 0; list && i < list->count; i++)
+        if (strcmp(list->strings[i], "Elu") == 0)
+            return false;
+    return true;
+}
+
 static int read_functions(const struct node *node, struct rnn_params *params,
                           struct error *err)
 {
@@ -55,10 +71,11 @@ static int read_functions(const struct node *node, struct rnn_params *params,
         return error_set(err, ERROR_FORMAT,
                          "activations has %zu names, expected %zu", list->count,
                          wanted);
-    if (params->alpha.count || params->beta.count)
+    bool numbers = params->alpha.count || params->beta.count;
+    if (numbers && !usual_numbers(params, list))
         return error_set(err, ERROR_UNSUPPORTED,
-                         "activation_alpha and activation_beta are not "
-                         "supported");
+                         "activation_alpha and activation_beta other than 0.2 "
+                         "and 0.5 (HardSigmoid) are not supported");
     for (size_t i = 0; i < wanted; i++) {
         size_t at = i % (size_t)row->functions;
         const char *name =

@@ -158,9 +158,9 @@ static int infer_arg(const struct op_call *call, struct error *err)
     const struct axis_params *params = call->node->params;
     const struct tensor *x = call->inputs[0];
     int axis;
-    bool exact = dtype_is_integer(x->dtype) && dtype_size(x->dtype) <= 4 &&
-                 x->dtype != DTYPE_BOOL;
-    if (!exact && x->dtype != DTYPE_FLOAT64 &&
+    bool whole = dtype_is_integer(x->dtype) && x->dtype != DTYPE_BOOL &&
+                 x->dtype != DTYPE_UINT64;
+    if (!whole && x->dtype != DTYPE_FLOAT64 &&
         op_want_float(call, 0, "data", err) < 0)
         return -1;
     if (op_axis(params->axis, x->shape.rank, &axis, err) < 0)
@@ -188,6 +188,18 @@ static bool is_better(double x, double best, bool smallest, bool last)
     return last && x == best;
 }
 
+/* Whether element `i` beats element `best`; int64 is more than a double
+ * holds. */
+static bool beats(const struct tensor *x, int64_t i, int64_t best,
+                  bool smallest, bool last)
+{
+    if (!dtype_is_integer(x->dtype))
+        return is_better(tensor_number(x, i), tensor_number(x, best), smallest,
+                         last);
+    int64_t a = tensor_integer(x, i), b = tensor_integer(x, best);
+    return a == b ? last : (a < b) == smallest;
+}
+
 static int run_arg(const struct op_call *call, struct error *err)
 {
     const struct axis_params *params = call->node->params;
@@ -202,9 +214,8 @@ static int run_arg(const struct op_call *call, struct error *err)
     for (int64_t i = 0; i < count; i++) {
         int64_t first = i / inner * size * inner + i % inner, at = 0;
         for (int64_t j = 1; j < size; j++)
-            if (is_better(tensor_number(x, first + j * inner),
-                          tensor_number(x, first + at * inner), row->smallest,
-                          params->select_last != 0))
+            if (beats(x, first + j * inner, first + at * inner, row->smallest,
+                      params->select_last != 0))
                 at = j;
         op_put_integer(call->outputs[0], i, at);
     }

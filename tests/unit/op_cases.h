@@ -379,6 +379,10 @@
          "3", 4, 9) \
     CASE("arg_min", "ArgMin", 12, 1, 177, "axis=0 keepdims=0", "f:4x3", \
          "3", 5, 20) \
+    CASE("arg_max_integers", "ArgMax", 13, 1, 719, "axis=1", "i:2x5x3", \
+         "2x1x3", 14, 97) \
+    CASE("arg_min_integers", "ArgMin", 13, 1, 720, "axis=-1 select_last_index=1", "i:3x7", \
+         "3x1", 13, 83) \
     CASE("softmax_flat_default", "Softmax", 7, 1, 178, "", "f:2x3x4", \
          "2x3x4", 1.99999995, 17.459152) \
     CASE("softmax_flat_axis_2", "Softmax", 11, 1, 179, "axis=2", "f:2x3x4x2", \
