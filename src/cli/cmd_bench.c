@@ -98,7 +98,9 @@ static int print_text(const struct session *session, const struct bench *bench,
 static int run(const struct cli_options *options, struct error *err)
 {
     struct session *session;
-    if (run_open(&session, options, options->arguments[0], NULL, err) < 0)
+    const char *data =
+        options->argument_count > 1 ? options->arguments[1] : NULL;
+    if (run_open(&session, options, options->arguments[0], data, err) < 0)
         return -1;
     struct engine_options wanted = {
         .latency_batch = options->batch,
@@ -122,10 +124,10 @@ static int run(const struct cli_options *options, struct error *err)
 
 const struct cli_command command_bench = {
     .name = "bench",
-    .synopsis = "MODEL",
+    .synopsis = "MODEL [DATA]",
     .help = "latency of the model and of each layer",
     .least = 1,
-    .most = 1,
+    .most = 2,
     .groups = OPTION_COMMON | OPTION_BENCH,
     .run = run,
 };

@@ -151,7 +151,9 @@ static int print_text(const struct session *session,
 static int run(const struct cli_options *options, struct error *err)
 {
     struct session *session;
-    if (run_open(&session, options, options->arguments[0], NULL, err) < 0)
+    const char *data =
+        options->argument_count > 1 ? options->arguments[1] : NULL;
+    if (run_open(&session, options, options->arguments[0], data, err) < 0)
         return -1;
     struct result result;
     struct engine_options wanted = {.device = options->device};
@@ -166,10 +168,10 @@ static int run(const struct cli_options *options, struct error *err)
 
 const struct cli_command command_inspect = {
     .name = "inspect",
-    .synopsis = "MODEL",
+    .synopsis = "MODEL [DATA]",
     .help = "layers, shapes, parameters, MACs, what can be pruned and why not",
     .least = 1,
-    .most = 1,
+    .most = 2,
     .groups = OPTION_COMMON | OPTION_DEVICE,
     .run = run,
 };

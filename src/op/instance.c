@@ -256,7 +256,7 @@ static int set_input(struct graph *graph, int id, struct error *err)
             return error_set(err, ERROR_UNSUPPORTED,
                              "input '%s' has a dynamic dimension %d, only the "
                              "leading one may be dynamic without data that "
-                             "tell its size",
+                             "tell its size (name a data set after the model)",
                              value->name, i);
     return 0;
 }

@@ -8,6 +8,7 @@ same batch "$(value batch)" 1
 same threads "$(value threads)" 1
 ok 'batch and kernels' bench data/mlp.onnx --batch 4 --kernels dense --json
 same batch "$(value batch)" 4
+ok 'with data' bench data/mlp.onnx data/fashion-mnist-sample --json
 ok text bench data/mlp.onnx
 grep -q '^throughput' "$work/out" || fail 'text: no throughput'
 refuse missing 1 'none.onnx' bench "$work/none.onnx"

@@ -7,6 +7,7 @@ keys mlp model opset parameters macs layers groups name op shape prunable \
 same 'mlp parameters' "$(value parameters)" 266610
 same 'mlp macs' "$(value macs)" 266200
 ok table inspect data/mlp.onnx
+ok 'with data' inspect data/mlp.onnx data/fashion-mnist-sample
 grep -q 'fc1' "$work/out" || fail 'table: no layer fc1'
 ok resnet20 inspect data/resnet20.onnx --json
 grep -q '"layers.0.conv1"' "$work/out" || fail 'resnet20: no layers.0.conv1'

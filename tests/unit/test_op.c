@@ -439,7 +439,8 @@ static void a_dynamic_image_size_is_refused(void **state)
     end_with(graph, "y");
     check_refused(graph, 2,
                   "input 'x' has a dynamic dimension 2, only the leading one "
-                  "may be dynamic");
+                  "may be dynamic without data that tell its size (name a "
+                  "data set after the model)");
 }
 
 static void an_empty_batch_is_refused(void **state)
