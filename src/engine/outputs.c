@@ -4,6 +4,7 @@
 #include "dataset/npz.h"
 #include "engine/feed.h"
 #include "engine/pool.h"
+#include "op/answer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -103,16 +104,6 @@ out:
     return code;
 }
 
-/* As evaluation_logits wants it: (batch, classes), ones behind. */
-static bool is_classifier(const struct graph *graph)
-{
-    const struct value *value = &graph->values[graph->outputs[0]];
-    bool fits = value->dtype == DTYPE_FLOAT32 && value->shape.rank >= 2;
-    for (int i = 2; i < value->shape.rank; i++)
-        fits = fits && value->shape.dims[i] == 1;
-    return fits;
-}
-
 int engine_write_outputs(const struct session *session,
                          const struct variant *variant,
                          const struct engine_options *options, const char *path,
@@ -134,7 +125,7 @@ int engine_write_outputs(const struct session *session,
              setup_plan(&setup, &plan, graph, 1, NULL, cancel, err) == 0)
         code = collect(&setup, plan, path, cancel, err);
     if (code == 0 && classifies)
-        *classifies = is_classifier(graph);
+        *classifies = op_answer_of(&(struct op_answer){0}, graph);
     plan_drop(plan);
     graph_drop(graph);
     mask_set_release(&masks);

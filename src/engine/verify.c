@@ -62,16 +62,17 @@ static void compare_answers(const struct comparison *comparison,
                             struct verification *found)
 {
     const int64_t *order = comparison->feed.order;
-    int64_t classes =
-        tensor_elements(a) / plan_instance(comparison->ours)->batch;
-    if (a->shape.rank < 2 || a->dtype != DTYPE_FLOAT32 || classes < 1)
+    struct op_answer answer;
+    if (!op_answer_of(&answer, plan_instance(comparison->ours)))
         return;
     const float *x = a->data, *y = b->data;
     for (int64_t i = 0; i < count; i++) {
         int64_t sample = order ? order[first + i] : first + i;
         int64_t label = label_of(comparison->setup, sample);
-        struct outcome ours = outcome_of(x + i * classes, classes, label);
-        struct outcome theirs = outcome_of(y + i * classes, classes, label);
+        struct outcome ours =
+            outcome_read(&answer, x + i * answer.width, label);
+        struct outcome theirs =
+            outcome_read(&answer, y + i * answer.width, label);
         found->different_answers += ours.predicted != theirs.predicted;
         found->correct_before += ours.correct;
         found->correct_after += theirs.correct;

@@ -122,29 +122,24 @@ int evaluation_fill(const struct evaluation *evaluation, struct runner *runner,
     return 0;
 }
 
-int evaluation_logits(const struct plan *plan, const struct runner *runner,
-                      const float **logits, int64_t *classes, struct error *err)
+/* Sets *numbers to the first output of a runner that ran. */
+static int read_output(const struct plan *plan, const struct runner *runner,
+                       struct op_answer *answer, const float **numbers,
+                       struct error *err)
 {
     const struct graph *instance = plan_instance(plan);
     if (!instance->output_count)
         return error_set(err, ERROR_SHAPE, "the model has no output");
     const struct tensor *output = runner_output(runner, 0);
-    const struct shape *shape = &output->shape;
-    const char *name = instance->values[instance->outputs[0]].name;
-    bool fits = output->dtype == DTYPE_FLOAT32 && shape->rank >= 2 &&
-                shape->dims[0] == instance->batch && shape->dims[1] > 0 &&
-                shape->dims[1] <= INT32_MAX;
-    for (int i = 2; i < shape->rank; i++)
-        fits = fits && shape->dims[i] == 1;
     char text[SHAPE_TEXT_BYTES];
-    if (!fits)
+    if (!op_answer_of(answer, instance))
         return error_set(err, ERROR_SHAPE,
                          "output '%s' is %s %s, expected float32 %" PRId64
                          " x classes",
-                         name, dtype_name(output->dtype),
-                         shape_text(shape, text), instance->batch);
-    *logits = output->data;
-    *classes = shape->dims[1];
+                         instance->values[instance->outputs[0]].name,
+                         dtype_name(output->dtype),
+                         shape_text(&output->shape, text), instance->batch);
+    *numbers = output->data;
     return 0;
 }
 
@@ -153,23 +148,26 @@ static int read_answers(const struct evaluation *evaluation,
                         struct outcome *outcomes, float *copy,
                         struct error *err)
 {
-    const float *logits;
-    int64_t classes, batch = plan_instance(evaluation->plan)->batch;
-    if (evaluation_logits(evaluation->plan, runner, &logits, &classes, err) < 0)
+    const float *numbers = NULL;
+    struct op_answer answer;
+    int64_t batch = plan_instance(evaluation->plan)->batch;
+    if (read_output(evaluation->plan, runner, &answer, &numbers, err) < 0)
         return -1;
     for (int64_t i = 0; i < count; i++) {
         int64_t sample = sample_at(evaluation, b * batch + i);
         int64_t label = label_of(evaluation, sample);
-        if (label >= classes)
-            return error_set(
-                err, ERROR_SHAPE,
-                "%s: sample %" PRId64 " has label %" PRId64
-                ", expected one below the model's %" PRId64 " classes",
-                dataset_path(evaluation->dataset), sample, label, classes);
-        outcomes[sample] = outcome_of(logits + i * classes, classes, label);
+        if (label >= answer.classes)
+            return error_set(err, ERROR_SHAPE,
+                             "%s: sample %" PRId64 " has label %" PRId64
+                             ", expected one below the model's %" PRId64
+                             " classes",
+                             dataset_path(evaluation->dataset), sample, label,
+                             answer.classes);
+        outcomes[sample] =
+            outcome_read(&answer, numbers + i * answer.width, label);
     }
     if (copy)
-        memcpy(copy, logits, (size_t)(count * classes) * sizeof *copy);
+        memcpy(copy, numbers, (size_t)(count * answer.width) * sizeof *copy);
     return 0;
 }
 

@@ -56,24 +56,16 @@ int evaluation_fill(const struct evaluation *evaluation, struct runner *runner,
                     int64_t b, int64_t *count, struct error *err);
 
 /*
- * Sets *logits to the runner's first output and *classes to its width.
- * Errors: ERROR_SHAPE when it is not float32 (n, classes), trailing ones
- * aside.
- */
-int evaluation_logits(const struct plan *plan, const struct runner *runner,
-                      const float **logits, int64_t *classes,
-                      struct error *err);
-
-/*
  * Evaluates batch b: samples order[b * batch … ]. The last batch repeats its
  * last sample to fill and ignores the repeats.
  *
  * outcomes  indexed by sample id (not by order), written for this batch
- * logits    (count, classes) copied out when not NULL; room for a batch
+ * logits    (count, width) of the first output, copied out when not NULL; room
+ *           for a batch
  * count     how many samples were real
  *
- * Errors: ERROR_CANCELLED, ERROR_SHAPE (output is not (n, classes), or a
- * label is not below the classes).
+ * Errors: ERROR_CANCELLED, ERROR_SHAPE (the output tells no classes,
+ * op/answer.h, or a label is not below them).
  */
 int evaluation_run(const struct evaluation *evaluation, struct runner *runner,
                    int64_t b, struct outcome *outcomes, float *logits,

@@ -2,6 +2,8 @@
 #ifndef EVAL_OUTCOME_H
 #define EVAL_OUTCOME_H
 
+#include "op/answer.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,5 +25,11 @@ struct outcome {
 /* Reads `classes` logits of one sample. label -1: none (correct is false
  * then, loss NAN; compare with the dense model's answer as the label). */
 struct outcome outcome_of(const float *logits, int64_t classes, int64_t label);
+
+/* The same of a sample's numbers as a model tells them: probabilities count
+ * by their logarithms, one number alone is of class 1. label below the
+ * answer's classes. */
+struct outcome outcome_read(const struct op_answer *answer,
+                            const float *numbers, int64_t label);
 
 #endif

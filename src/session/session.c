@@ -53,6 +53,8 @@ static int check_data(const struct session *session, struct error *err)
         return 0;
     const struct value *output = &graph->values[graph->outputs[0]];
     int64_t classes = shape_elements(&output->shape);
+    if (classes == 1) /* one number tells two, see op/answer.h */
+        classes = 2;
     int64_t labels = dataset_classes(session->dataset);
     if (labels > classes)
         return error_set(err, ERROR_SHAPE,

@@ -34,24 +34,26 @@ static int loss(void *context, int64_t shard, const float *output,
                 float *gradient, struct error *err)
 {
     struct collecting *c = context;
-    const struct loss_options options = loss_defaults();
+    struct op_answer answer = network_answer(c->network);
+    struct loss_options options = loss_defaults();
+    options.shares = answer.shares;
     int64_t size = network_shard_size(c->network);
-    int64_t classes = network_classes(c->network);
+    int64_t width = answer.width;
     float scale = 1 / (float)c->request->batch;
     c->losses[shard] = 0;
     for (int64_t i = 0; i < size; i++) {
         int64_t label = label_of(c->request, c->ids[shard * size + i]);
-        float *to = gradient + i * classes;
-        if (label < 0 || label >= classes)
+        float *to = gradient + i * width;
+        if (label < 0 || label >= answer.classes)
             return error_set(err, ERROR_RANGE,
                              "%s: sample %lld has label %lld, expected one of "
                              "%lld classes",
                              dataset_path(c->request->dataset),
                              (long long)c->ids[shard * size + i],
-                             (long long)label, (long long)classes);
-        c->losses[shard] += loss_sample(&options, classes, output + i * classes,
-                                        label, NULL, to);
-        for (int64_t j = 0; j < classes; j++)
+                             (long long)label, (long long)answer.classes);
+        c->losses[shard] +=
+            loss_sample(&options, width, output + i * width, label, NULL, to);
+        for (int64_t j = 0; j < width; j++)
             to[j] *= scale;
     }
     return 0;

@@ -1,11 +1,13 @@
 #include "train/loss.h"
 
+#include "op/answer.h"
+
 #include <math.h>
 #include <stddef.h>
 
 struct loss_options loss_defaults(void)
 {
-    return (struct loss_options){LOSS_CROSS_ENTROPY, 0, 0, 4};
+    return (struct loss_options){LOSS_CROSS_ENTROPY, 0, 0, 4, false};
 }
 
 /* log of the sum of exp(z / temperature). */
@@ -65,9 +67,9 @@ static double teacher_part(const struct loss_options *o, int64_t classes,
     return share * temperature * temperature * loss;
 }
 
-double loss_sample(const struct loss_options *options, int64_t classes,
-                   const float *logits, int64_t label, const float *teacher,
-                   float *gradient)
+static double sample_loss(const struct loss_options *options, int64_t classes,
+                          const float *logits, int64_t label,
+                          const float *teacher, float *gradient)
 {
     double taught = !teacher ? 0 : label < 0 ? 1 : options->distill, loss = 0;
     for (int64_t i = 0; gradient && i < classes; i++)
@@ -81,4 +83,32 @@ double loss_sample(const struct loss_options *options, int64_t classes,
         loss +=
             teacher_part(options, classes, logits, teacher, taught, gradient);
     return loss;
+}
+
+/* Of one number: as two logits, the first of which is 0. */
+static double loss_of_one(const struct loss_options *options, float number,
+                          int64_t label, const float *teacher, float *gradient)
+{
+    struct op_answer answer = {1, 2, options->shares};
+    float pair[2] = {0, op_answer_logit(&answer, number)}, taught[2] = {0};
+    float slope[2];
+    if (teacher)
+        taught[1] = op_answer_logit(&answer, teacher[0]);
+    double loss = sample_loss(options, 2, pair, label, teacher ? taught : NULL,
+                              gradient ? slope : NULL);
+    /* dp/dz is p (1 - p), which the network multiplies with again. */
+    float rate = options->shares ? number * (1 - number) : 1;
+    if (gradient)
+        gradient[0] = slope[1] / fmaxf(rate, 1e-7f);
+    return loss;
+}
+
+double loss_sample(const struct loss_options *options, int64_t classes,
+                   const float *logits, int64_t label, const float *teacher,
+                   float *gradient)
+{
+    return classes == 1
+               ? loss_of_one(options, logits[0], label, teacher, gradient)
+               : sample_loss(options, classes, logits, label, teacher,
+                             gradient);
 }

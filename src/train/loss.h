@@ -2,6 +2,7 @@
 #ifndef TRAIN_LOSS_H
 #define TRAIN_LOSS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum loss_kind { LOSS_CROSS_ENTROPY, LOSS_SQUARED };
@@ -11,6 +12,7 @@ struct loss_options {
     double smoothing; /* of the labels, 0 … 1 */
     /* Share of the dense model's answers, 0 … 1, at a temperature. */
     double distill, temperature;
+    bool shares; /* a lone number is a probability (op/answer.h) */
 };
 
 /* Cross-entropy, no smoothing, no distillation, temperature 4. */
@@ -20,7 +22,8 @@ struct loss_options loss_defaults(void);
  * The loss of one sample and its gradient.
  *
  * logits    (classes), borrowed
- * label     below classes; -1: none, then only the teacher teaches
+ * label     below classes, or 0 or 1 of a lone number, which stands for the
+ *           classes {0, logit}; -1: none, then only the teacher teaches
  * teacher   (classes), the dense model's logits; NULL: none
  * gradient  (classes), written; NULL: only the loss is wanted
  *

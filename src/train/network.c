@@ -170,10 +170,11 @@ int64_t network_shard_size(const struct network *network)
     return network->options.batch / network->shards;
 }
 
-int64_t network_classes(const struct network *network)
+struct op_answer network_answer(const struct network *network)
 {
-    const struct graph *graph = network->instance;
-    return graph->values[graph->outputs[0]].shape.dims[1];
+    struct op_answer answer = {0};
+    op_answer_of(&answer, network->instance);
+    return answer;
 }
 
 const struct value *network_input(const struct network *network, size_t input)

@@ -13,6 +13,7 @@
 #ifndef TRAIN_NETWORK_H
 #define TRAIN_NETWORK_H
 
+#include "op/answer.h"
 #include "base/cancel.h"
 #include "base/cpu.h"
 #include "graph/graph.h"
@@ -91,8 +92,8 @@ void network_destroy(struct network *network); /* NULL is fine */
 
 int64_t network_shards(const struct network *network);
 int64_t network_shard_size(const struct network *network);
-/* Of the first output, per sample. */
-int64_t network_classes(const struct network *network);
+/* How the first output tells classes. */
+struct op_answer network_answer(const struct network *network);
 /* Type and shape of graph input `input` for one shard. */
 const struct value *network_input(const struct network *network, size_t input);
 size_t network_input_count(const struct network *network);

@@ -225,9 +225,12 @@ static int fill(void *context, int64_t shard, void *const *inputs,
     return 0;
 }
 
-static bool is_right(const float *output, int64_t classes, int64_t label)
+static bool is_right(const struct op_answer *answer, const float *output,
+                     int64_t label)
 {
-    for (int64_t i = 0; i < classes; i++)
+    if (answer->width == 1)
+        return (op_answer_logit(answer, output[0]) > 0) == (label == 1);
+    for (int64_t i = 0; i < answer->width; i++)
         if (i != label && output[i] >= output[label])
             return false;
     return true;
@@ -238,23 +241,26 @@ static int loss(void *context, int64_t shard, const float *output,
 {
     struct tune *tune = context;
     int64_t size = network_shard_size(tune->network);
-    int64_t classes = network_classes(tune->network);
+    struct op_answer answer = network_answer(tune->network);
+    int64_t width = answer.width;
+    struct loss_options options = tune->options.loss;
+    options.shares = answer.shares;
     const float *teacher =
         tune->teacher ? network_output(tune->teacher, shard) : NULL;
     double sum = 0, right = 0;
     for (int64_t i = 0; i < size; i++) {
         int64_t id = tune->ids[shard * size + i];
         int64_t label = dataset_label(tune->samples.dataset, id);
-        if (label >= classes || (label < 0 && !teacher))
+        if (label >= answer.classes || (label < 0 && !teacher))
             return error_set(err, ERROR_RANGE,
                              "%s: sample %lld has label %lld, expected one of "
                              "%lld classes",
                              dataset_path(tune->samples.dataset), (long long)id,
-                             (long long)label, (long long)classes);
-        sum += loss_sample(&tune->options.loss, classes, output + i * classes,
-                           label, teacher ? teacher + i * classes : NULL,
-                           gradient + i * classes);
-        right += label >= 0 && is_right(output + i * classes, classes, label);
+                             (long long)label, (long long)answer.classes);
+        sum += loss_sample(&options, width, output + i * width, label,
+                           teacher ? teacher + i * width : NULL,
+                           gradient + i * width);
+        right += label >= 0 && is_right(&answer, output + i * width, label);
     }
     tune->losses[shard] = sum;
     tune->correct[shard] = right;

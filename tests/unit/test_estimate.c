@@ -304,6 +304,43 @@ static void the_largest_logit_is_the_answer(void **state)
     assert_true(isnan(o.loss) && o.margin == 0);
 }
 
+static void probabilities_count_by_their_logarithms(void **state)
+{
+    (void)state;
+    static const float shares[] = {0.125f, 0.25f, 0.5f, 0, 0.0625f, 0.0625f};
+    const struct op_answer softmax = {6, 6, true}, raw = {6, 6, false};
+    struct outcome o = outcome_read(&softmax, shares, 2);
+    assert_true(o.correct && o.predicted == 2 && o.rival == 1);
+    expect_near((double)o.margin, log(2), 1e-6);
+    assert_true(o.margin5 > 80); /* the fifth other is 0 */
+    expect_near((double)o.loss, log(2), 1e-6);
+    o = outcome_read(&softmax, shares, 3);
+    assert_true(!o.correct && !o.top5 && isfinite(o.loss) && o.loss > 80);
+    o = outcome_read(&raw, shares, 2);
+    assert_true(o.margin == 0.25f);
+}
+
+static void one_number_tells_two_classes(void **state)
+{
+    (void)state;
+    const struct op_answer sigmoid = {1, 2, true}, logit = {1, 2, false};
+    const float surely = 0.75f, hardly = 0.25f, never = 0, above = 2;
+    struct outcome o = outcome_read(&sigmoid, &surely, 1);
+    assert_true(o.predicted == 1 && o.correct && o.rival == 0);
+    expect_near((double)o.loss, -log(0.75), 1e-6);
+    expect_near((double)o.margin, log(3), 1e-6);
+    o = outcome_read(&sigmoid, &hardly, 1);
+    assert_true(o.predicted == 0 && !o.correct);
+    expect_near((double)o.loss, -log(0.25), 1e-6);
+    o = outcome_read(&sigmoid, &never, -1);
+    assert_true(o.predicted == 0 && isfinite(o.margin));
+    o = outcome_read(&logit, &hardly, 1);
+    assert_true(o.predicted == 1 && o.margin == 0.25f);
+    o = outcome_read(&logit, &above, 0);
+    assert_true(!o.correct && o.predicted == 1);
+    expect_near((double)o.loss, log1p(exp(2)), 1e-5);
+}
+
 static void large_logits_do_not_overflow_the_loss(void **state)
 {
     (void)state;
@@ -393,6 +430,8 @@ int main(void)
         cmocka_unit_test(the_paired_interval_covers_in_simulation),
         cmocka_unit_test(mcnemar_counts_coins),
         cmocka_unit_test(the_largest_logit_is_the_answer),
+        cmocka_unit_test(probabilities_count_by_their_logarithms),
+        cmocka_unit_test(one_number_tells_two_classes),
         cmocka_unit_test(large_logits_do_not_overflow_the_loss),
         cmocka_unit_test(one_class_has_no_rival),
         cmocka_unit_test(logits_that_are_no_numbers_are_wrong),

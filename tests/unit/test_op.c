@@ -1,4 +1,6 @@
 /* The table of operators, resolving, instances. */
+#include "base/array.h"
+#include "op/answer.h"
 #include "op/fold.h"
 #include "op/instance.h"
 #include "op_run.h"
@@ -443,6 +445,33 @@ static void a_dynamic_image_size_is_refused(void **state)
                   "data set after the model)");
 }
 
+static void answers_are_read_as_their_operator_means(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+        int64_t width;
+        bool shares;
+    } rows[] = {{"Sigmoid", 1, true},
+                {"Softmax", 1, false},
+                {"Relu", 1, false},
+                {"Softmax", 4, true},
+                {"Sigmoid", 4, false}};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct op_answer answer;
+        struct graph *graph = begin(&(struct shape){2, {-1, rows[i].width}});
+        add(graph, rows[i].op, "x", "y");
+        add(graph, "Identity", "y", "z");
+        end_with(graph, "z");
+        struct graph *instance = instance_of(graph, 3);
+        assert_true(op_answer_of(&answer, instance));
+        assert_int_equal(answer.width, rows[i].width);
+        assert_int_equal(answer.classes, rows[i].width == 1 ? 2 : 4);
+        assert_int_equal(answer.shares, rows[i].shares);
+        graph_drop(instance);
+    }
+}
+
 static void an_empty_batch_is_refused(void **state)
 {
     (void)state;
@@ -551,6 +580,7 @@ int main(void)
         cmocka_unit_test(reversed_samples_fix_the_batch),
         cmocka_unit_test(one_sample_of_the_batch_fixes_it),
         cmocka_unit_test(a_dynamic_image_size_is_refused),
+        cmocka_unit_test(answers_are_read_as_their_operator_means),
         cmocka_unit_test(an_empty_batch_is_refused),
         cmocka_unit_test(an_impossible_size_is_refused),
         cmocka_unit_test(training_mode_runs_with_the_stored_statistics),

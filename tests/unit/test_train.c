@@ -60,6 +60,23 @@ static void losses_have_their_differences_as_gradients(void **state)
     check_loss(&options, 3, NULL);
 }
 
+/* binary_cross_entropy and its derivative by the probability. */
+static void one_number_learns_two_classes(void **state)
+{
+    (void)state;
+    struct loss_options options = loss_defaults();
+    const float share = 0.25f, z = -1;
+    float gradient;
+    options.shares = true;
+    assert_true(fabs(loss_sample(&options, 1, &share, 1, NULL, &gradient) +
+                     log(0.25)) < 1e-6);
+    assert_true(fabs((double)gradient + 4) < 1e-4);
+    options.shares = false;
+    assert_true(fabs(loss_sample(&options, 1, &z, 0, NULL, &gradient) -
+                     log1p(exp(-1))) < 1e-6);
+    assert_true(fabs((double)gradient - 1 / (1 + exp(1))) < 1e-6);
+}
+
 /* PyTorch 1.13: cross_entropy([[0.5, -1.25, 2, 0.25, -0.75]], [2], and with
  * label_smoothing=0.1); kl_div at temperature 4 times 16. */
 static void losses_are_pytorchs(void **state)
@@ -562,6 +579,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_have_their_differences_as_gradients),
+        cmocka_unit_test(one_number_learns_two_classes),
         cmocka_unit_test(losses_are_pytorchs),
         cmocka_unit_test(rates_begin_and_end_where_they_should),
         cmocka_unit_test(amounts_grow_to_the_target),
