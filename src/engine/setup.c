@@ -344,31 +344,16 @@ int setup_strata(const struct setup *setup, struct strata **out,
     return code;
 }
 
-static int64_t count_nonzeros(const struct tensor *tensor)
-{
-    int64_t count = 0, n = tensor_elements(tensor);
-    if (tensor->dtype == DTYPE_FLOAT32) {
-        const float *values = tensor->data;
-        for (int64_t i = 0; i < n; i++)
-            count += values[i] != 0;
-        return count;
-    }
-    for (int64_t i = 0; i < n; i++)
-        count += tensor_number(tensor, i) != 0;
-    return count;
-}
-
 struct layer_result *setup_layers(const struct setup *setup,
                                   const struct graph *graph)
 {
     const struct layer_table *table = session_layers(setup->session);
     struct layer_result *layers = array_create(table->count, sizeof *layers);
     for (size_t i = 0; layers && i < table->count; i++) {
-        const struct tensor *weight =
-            &graph->values[table->layers[i].weight].constant;
+        const struct value *weight = &graph->values[table->layers[i].weight];
         layers[i] = (struct layer_result){
             .weights = table->layers[i].weights,
-            .nonzeros = weight->data ? count_nonzeros(weight) : 0,
+            .nonzeros = weight->constant.data ? value_nonzeros(weight) : 0,
             .ms = NAN,
             .dense_ms = NAN,
             .kernel = "",

@@ -51,16 +51,28 @@ void graph_drop(const struct graph *graph)
     free(counted);
 }
 
-/* 0 says "computed at run time", so a hash of 0 becomes 1. */
-static uint64_t hash_tensor(const struct tensor *tensor)
+/* 0 says "computed at run time", so a hash of 0 becomes 1. Other types are
+ * slow to count and seldom asked for. */
+struct contents graph_contents(const struct tensor *tensor)
 {
     uint64_t hash = hash_u64(0, (uint64_t)tensor->dtype);
     hash = hash_bytes(hash, tensor->data, tensor_bytes(tensor));
-    return hash ? hash : 1;
+    return (struct contents){.hash = hash ? hash : 1,
+                             .nonzeros = tensor->dtype == DTYPE_FLOAT32
+                                             ? tensor_nonzeros(tensor)
+                                             : -1};
 }
 
-int graph_set_constant(struct graph *graph, int id, const struct tensor *tensor,
-                       struct error *err)
+int64_t value_nonzeros(const struct value *value)
+{
+    return value->content_hash && value->nonzeros >= 0
+               ? value->nonzeros
+               : tensor_nonzeros(&value->constant);
+}
+
+static int set_constant(struct graph *graph, int id,
+                        const struct tensor *tensor,
+                        const struct contents *contents, struct error *err)
 {
     if (id < 0 || (size_t)id >= graph->value_count || !tensor->data)
         return error_set(err, ERROR_FORMAT, "value %d cannot be a constant",
@@ -72,8 +84,18 @@ int graph_set_constant(struct graph *graph, int id, const struct tensor *tensor,
     value->dtype = shared.dtype;
     value->shape = shared.shape;
     value->initializer = value->producer == GRAPH_NONE;
-    value->content_hash = hash_tensor(&shared);
+    struct contents found = contents && contents->hash
+                                ? *contents
+                                : graph_contents(&value->constant);
+    value->content_hash = found.hash;
+    value->nonzeros = found.nonzeros;
     return 0;
+}
+
+int graph_set_constant(struct graph *graph, int id, const struct tensor *tensor,
+                       struct error *err)
+{
+    return set_constant(graph, id, tensor, NULL, err);
 }
 
 int graph_copy(struct graph **out, const struct graph *graph, struct error *err)
@@ -122,7 +144,7 @@ int graph_stored(const struct graph *graph, int id)
 }
 
 static int replace(struct graph *graph, int id, const struct tensor *tensor,
-                   struct error *err)
+                   const struct contents *contents, struct error *err)
 {
     const struct value *value =
         id >= 0 && (size_t)id < graph->value_count ? &graph->values[id] : NULL;
@@ -137,7 +159,7 @@ static int replace(struct graph *graph, int id, const struct tensor *tensor,
             shape_text(&tensor->shape, have), dtype_name(tensor->dtype),
             shape_text(&value->shape, want), dtype_name(value->dtype));
     }
-    return graph_set_constant(graph, id, tensor, err);
+    return set_constant(graph, id, tensor, contents, err);
 }
 
 /* Nodes are in order, so one pass carries a change through chains. */
@@ -162,9 +184,9 @@ static int follow_views(struct graph *graph, bool *replaced, struct error *err)
     return 0;
 }
 
-int graph_with_constants(struct graph **out, const struct graph *graph,
-                         size_t count, const int *ids,
-                         const struct tensor *tensors, struct error *err)
+int graph_with_known(struct graph **out, const struct graph *graph,
+                     size_t count, const int *ids, const struct tensor *tensors,
+                     const struct contents *contents, struct error *err)
 {
     *out = NULL;
     struct graph *copy = NULL;
@@ -173,7 +195,8 @@ int graph_with_constants(struct graph **out, const struct graph *graph,
         return error_memory(err, graph->value_count + 1);
     int result = graph_copy(&copy, graph, err);
     for (size_t i = 0; i < count && result == 0; i++) {
-        result = replace(copy, ids[i], &tensors[i], err);
+        result = replace(copy, ids[i], &tensors[i],
+                         contents ? &contents[i] : NULL, err);
         if (result == 0)
             replaced[ids[i]] = true;
     }
@@ -186,6 +209,13 @@ int graph_with_constants(struct graph **out, const struct graph *graph,
     }
     *out = copy;
     return 0;
+}
+
+int graph_with_constants(struct graph **out, const struct graph *graph,
+                         size_t count, const int *ids,
+                         const struct tensor *tensors, struct error *err)
+{
+    return graph_with_known(out, graph, count, ids, tensors, NULL, err);
 }
 
 const struct attribute *graph_attribute(const struct node *node,

@@ -68,6 +68,13 @@ struct value {
     bool initializer;   /* stored in the model file */
     struct tensor constant; /* data NULL when computed at run time; shared */
     uint64_t content_hash;  /* of a constant's bytes; 0 for run-time values */
+    int64_t nonzeros;       /* of a constant with a hash; -1: not counted */
+};
+
+/* What is known of a constant's contents; hash 0: nothing. */
+struct contents {
+    uint64_t hash;
+    int64_t nonzeros; /* -1: not counted */
 };
 
 struct graph {
@@ -147,6 +154,19 @@ int graph_copy(struct graph **out, const struct graph *graph,
 int graph_with_constants(struct graph **out, const struct graph *graph,
                          size_t count, const int *ids,
                          const struct tensor *tensors, struct error *err);
+
+/* Reads every element. */
+struct contents graph_contents(const struct tensor *tensor);
+
+/* graph_with_constants without reading what is known: contents (count), of each
+ * tensor. */
+int graph_with_known(struct graph **out, const struct graph *graph,
+                     size_t count, const int *ids, const struct tensor *tensors,
+                     const struct contents *contents, struct error *err);
+
+/* Elements of a constant that are not zero; reads them where they were not
+ * counted. */
+int64_t value_nonzeros(const struct value *value);
 
 const struct attribute *graph_attribute(const struct node *node,
                                         const char *name);

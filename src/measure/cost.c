@@ -20,25 +20,11 @@ int64_t cost_encoded_bytes(int64_t count, int64_t nonzeros)
     return best < gaps ? best : gaps;
 }
 
-static int64_t nonzeros_of(const struct tensor *tensor)
-{
-    int64_t count = tensor_elements(tensor), nonzeros = 0;
-    if (tensor->dtype == DTYPE_FLOAT32) {
-        const float *data = tensor->data;
-        for (int64_t i = 0; i < count; i++)
-            nonzeros += data[i] != 0;
-        return nonzeros;
-    }
-    for (int64_t i = 0; i < count; i++)
-        nonzeros += tensor_number(tensor, i) != 0;
-    return nonzeros;
-}
-
-static void add_constant(struct cost *cost, const struct tensor *tensor,
+static void add_constant(struct cost *cost, const struct value *value,
                          int64_t *weight_nonzeros)
 {
-    int64_t count = tensor_elements(tensor);
-    int64_t nonzeros = nonzeros_of(tensor);
+    int64_t count = tensor_elements(&value->constant);
+    int64_t nonzeros = value_nonzeros(value);
     cost->parameters += count;
     cost->nonzeros += nonzeros;
     cost->dense_bytes += 4 * count;
@@ -67,7 +53,7 @@ void cost_of_node(const struct graph *instance, int id, struct cost *cost)
         int64_t nonzeros;
         if (!is_parameter(value))
             continue;
-        add_constant(cost, &value->constant, &nonzeros);
+        add_constant(cost, value, &nonzeros);
         if (node->op && i == node->op->weight_input) {
             weight_count = tensor_elements(&value->constant);
             weight_nonzeros = nonzeros;
@@ -109,6 +95,6 @@ void cost_of_graph(const struct graph *instance, struct cost *cost)
         if (is_parameter(value) &&
             graph_consumers(instance, (int)v, &first, 1) > 0 &&
             !instance->folded[first])
-            add_constant(cost, &value->constant, &nonzeros);
+            add_constant(cost, value, &nonzeros);
     }
 }

@@ -37,6 +37,12 @@ void bitmask_release(struct bitmask *mask)
     *mask = (struct bitmask){0};
 }
 
+void bitmask_and(struct bitmask *mask, const struct bitmask *other)
+{
+    for (size_t i = 0; i < words_of(mask->bits); i++)
+        mask->words[i] &= other->words[i];
+}
+
 size_t bitmask_count(const struct bitmask *mask)
 {
     size_t count = 0;

@@ -30,6 +30,9 @@ static inline void bitmask_set(struct bitmask *mask, size_t i, bool value)
         mask->words[i / 64] &= ~bit;
 }
 
+/* Clears the bits that `other`, of as many bits, has cleared. */
+void bitmask_and(struct bitmask *mask, const struct bitmask *other);
+
 /* How many bits are 1. */
 size_t bitmask_count(const struct bitmask *mask);
 bool bitmask_equal(const struct bitmask *a, const struct bitmask *b);

@@ -170,6 +170,20 @@ int64_t tensor_integer(const struct tensor *tensor, int64_t i)
                : integer_of(load_number(tensor->dtype, tensor->data, i));
 }
 
+int64_t tensor_nonzeros(const struct tensor *tensor)
+{
+    int64_t nonzeros = 0, count = tensor_elements(tensor);
+    if (tensor->dtype == DTYPE_FLOAT32) {
+        const float *data = tensor->data;
+        for (int64_t i = 0; i < count; i++)
+            nonzeros += data[i] != 0;
+        return nonzeros;
+    }
+    for (int64_t i = 0; i < count; i++)
+        nonzeros += tensor_number(tensor, i) != 0;
+    return nonzeros;
+}
+
 #define STORE(ctype, value) ((ctype *)data)[i] = (ctype)(value)
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high)

@@ -65,4 +65,7 @@ int tensor_convert(struct tensor *out, const struct tensor *in,
 double tensor_number(const struct tensor *tensor, int64_t i);
 int64_t tensor_integer(const struct tensor *tensor, int64_t i);
 
+/* How many elements are not zero. */
+int64_t tensor_nonzeros(const struct tensor *tensor);
+
 #endif
