@@ -53,6 +53,20 @@ static int verify_masks(struct engine *engine, const struct variant *variant,
     return code;
 }
 
+/* Graphs for evaluation, costs and latency share the masked weights. */
+static int keep_masked(struct engine *engine, const struct variant *variant,
+                       struct mask_set *set, struct error *err)
+{
+    const struct session *session = engine->setup.session;
+    struct graph *graph;
+    if (weights_apply(&graph, session_graph(session), variant->weights, err) <
+        0)
+        return -1;
+    int code = mask_set_keep(set, graph, session_layers(session), err);
+    graph_drop(graph);
+    return code;
+}
+
 int engine_masks(struct engine *engine, const struct variant *variant,
                  const struct mask_set **masks, struct error *err)
 {
@@ -68,7 +82,8 @@ int engine_masks(struct engine *engine, const struct variant *variant,
     struct mask_set set;
     if (session_masks(session, variant, &engine->masks, last, &set, err) < 0)
         return -1;
-    if (verify_masks(engine, variant, &set, err) < 0) {
+    if (verify_masks(engine, variant, &set, err) < 0 ||
+        keep_masked(engine, variant, &set, err) < 0) {
         mask_set_release(&set);
         return -1;
     }

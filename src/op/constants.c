@@ -45,11 +45,12 @@ static int follow(struct graph *graph, bool *changed, const bool *replaced,
 
 int op_with_constants(struct graph **out, const struct graph *graph,
                       size_t count, const int *ids,
-                      const struct tensor *tensors, struct error *err)
+                      const struct tensor *tensors,
+                      const struct contents *contents, struct error *err)
 {
     struct graph *copy;
     *out = NULL;
-    if (graph_with_constants(&copy, graph, count, ids, tensors, err) < 0)
+    if (graph_with_known(&copy, graph, count, ids, tensors, contents, err) < 0)
         return -1;
     bool *changed = array_create(graph->value_count + 1, sizeof *changed);
     bool *replaced = array_create(graph->value_count + 1, sizeof *replaced);

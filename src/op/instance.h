@@ -26,11 +26,14 @@ int op_instantiate(struct graph **out, const struct graph *model, int64_t batch,
  * graph_with_constants of an instance or a template; in an instance what was
  * folded from a replaced constant is folded again.
  *
+ * contents  as graph_with_known; NULL: not known
+ *
  * Errors: graph_with_constants's and those of folding.
  */
 int op_with_constants(struct graph **out, const struct graph *graph,
                       size_t count, const int *ids,
-                      const struct tensor *tensors, struct error *err);
+                      const struct tensor *tensors,
+                      const struct contents *contents, struct error *err);
 
 /* Fills a call for node `id` of an instance: tensors point to the arrays the
  * caller lends (room for input_count and output_count entries). Run-time

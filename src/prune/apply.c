@@ -2,14 +2,14 @@
  * Channels, heads and blocks go first; weights are chosen among what these
  * leave, in the shapes of the smaller graph and in its order of channels, so
  * that patterns (N:M) fit what will run. Masks are kept in the model's own
- * shapes all the same: they say what is gone of the model. Masked weights are
- * zero bytes, which is zero in every element type.
+ * shapes all the same: they say what is gone of the model.
  */
 #include "prune/apply.h"
 
 #include "base/array.h"
 #include "op/instance.h"
 #include "prune/criteria.h"
+#include "prune/masked.h"
 #include "prune/narrow.h"
 #include "prune/permute.h"
 #include "prune/score.h"
@@ -21,6 +21,7 @@ void mask_set_release(struct mask_set *set)
 {
     for (size_t i = 0; set->masks && i < set->count; i++)
         bitmask_release(&set->masks[i]);
+    masked_release(set);
     free(set->masks);
     free(set->removed);
     free(set->labels);
@@ -233,24 +234,17 @@ static int keeps_pattern(const struct masking *masking, size_t row,
     return result < 0 ? -1 : holds;
 }
 
-/* A mask that is known: the weights' own, or one of the previous set. */
+/* The weights' own mask, where it is of this decision; NULL: there is none. */
 static int known_mask(const struct bitmask **mask,
                       const struct masking *masking, size_t row,
                       const struct outline *outline, struct error *err)
 {
     const struct mask_source *source = masking->source;
-    const struct decision *decision = &source->decisions[row];
-    *mask = weights_mask(source->weights, row, decision);
+    *mask = weights_mask(source->weights, row, &source->decisions[row]);
     int holds = *mask ? keeps_pattern(masking, row, *mask, outline, err) : 0;
-    if (holds)
-        return holds < 0 ? -1 : 0;
-    *mask = NULL;
-    if (!masking->same || !source->previous || !source->previous_decisions ||
-        !decision_equal(decision, &source->previous_decisions[row]))
-        return 0;
-    const struct bitmask *previous = &source->previous->masks[row];
-    *mask = previous->words ? previous : NULL;
-    return 0;
+    if (!holds)
+        *mask = NULL;
+    return holds < 0 ? -1 : 0;
 }
 
 /* Clears what goes with channels, heads and blocks. */
@@ -311,12 +305,33 @@ static int mask_weights(struct masking *masking, size_t row,
     const struct bitmask *known = NULL;
     if (known_mask(&known, masking, row, outline, err) < 0)
         return -1;
-    for (size_t i = 0; known && i < mask->bits; i++)
-        if (!bitmask_get(known, i))
-            bitmask_set(mask, i, false);
+    if (known)
+        bitmask_and(mask, known);
     if (known || !bitmask_count(mask))
         return 0;
     return choose_weights(masking, row, mask, outline, err);
+}
+
+/* Whether nothing that a layer's mask follows from has changed: weights, what
+ * is left of the graph and in which order, the layer's decision. */
+static bool is_kept(const struct masking *masking, size_t row)
+{
+    const struct mask_source *source = masking->source;
+    return masking->same && source->previous && source->previous_decisions &&
+           decision_equal(&source->decisions[row],
+                          &source->previous_decisions[row]);
+}
+
+/* Copies what the previous set has; one bit a weight. */
+static int keep_row(struct masking *masking, size_t row, struct error *err)
+{
+    struct mask_set *set = masking->set;
+    const struct mask_set *previous = masking->source->previous;
+    const struct bitmask *mask = &previous->masks[row];
+    if (mask->words && bitmask_copy(&set->masks[row], mask) < 0)
+        return error_memory(err, mask->bits / 8);
+    set->removed[row] = previous->removed[row];
+    return masked_keep(set, previous, row, err);
 }
 
 static int mask_row(struct masking *masking, size_t row, struct error *err)
@@ -419,57 +434,11 @@ int mask_set_init(struct mask_set *set, const struct mask_source *source,
                      : error_memory(err, count * sizeof *set->masks);
     masking.same = mask_set_same_shape(set, source->previous);
     for (size_t i = 0; i < count && result == 0; i++)
-        result = mask_row(&masking, i, err);
+        result = is_kept(&masking, i) ? keep_row(&masking, i, err)
+                                      : mask_row(&masking, i, err);
     graph_drop(masking.small);
     if (result < 0)
         mask_set_release(set);
-    return result;
-}
-
-/* A copy of `in` with the elements whose bit is 0 cleared. */
-static int masked_copy(struct tensor *out, const struct tensor *in,
-                       const struct bitmask *mask, struct error *err)
-{
-    if (tensor_init(out, in->dtype, &in->shape, err) < 0)
-        return -1;
-    size_t size = dtype_size(in->dtype);
-    unsigned char *bytes = out->data;
-    memcpy(bytes, in->data, mask->bits * size);
-    for (size_t i = 0; i < mask->bits; i++)
-        if (!bitmask_get(mask, i))
-            memset(bytes + i * size, 0, size);
-    return 0;
-}
-
-static int apply_masks(struct graph **out, const struct graph *graph,
-                       const struct layer_table *layers,
-                       const struct mask_set *set, struct error *err)
-{
-    int result = -1;
-    size_t count = 0;
-    int *ids = array_create(layers->count, sizeof *ids);
-    struct tensor *tensors = array_create(layers->count, sizeof *tensors);
-    if (!ids || !tensors) {
-        error_memory(err, layers->count * sizeof *tensors);
-        goto out;
-    }
-    for (size_t i = 0; i < set->count; i++) {
-        if (!set->masks[i].words)
-            continue;
-        int id = layers->layers[i].weight;
-        if (masked_copy(&tensors[count], &graph->values[id].constant,
-                        &set->masks[i], err) < 0) {
-            error_prefix(err, "layer '%s'", layers->layers[i].name);
-            goto out;
-        }
-        ids[count++] = id;
-    }
-    result = graph_with_constants(out, graph, count, ids, tensors, err);
-out:
-    for (size_t i = 0; tensors && i < count; i++)
-        tensor_release(&tensors[i]);
-    free(tensors);
-    free(ids);
     return result;
 }
 
@@ -485,7 +454,7 @@ int mask_set_model(struct graph **out, const struct graph *graph,
         return error_memory(err, layers->count);
     if (!removal.labels)
         removal = (struct removal){none, NULL, NULL};
-    int result = apply_masks(&masked, graph, layers, set, err);
+    int result = masked_graph(&masked, graph, layers, set, err);
     if (result == 0) {
         result =
             shrink_graph(out, masked, layers, &removal, SHRINK_COMPACT, err);
@@ -501,7 +470,7 @@ int mask_set_apply(struct graph **out, const struct graph *graph,
 {
     struct graph *model;
     if (!mask_set_shrinks(set))
-        return apply_masks(out, graph, layers, set, err);
+        return masked_graph(out, graph, layers, set, err);
     if (mask_set_model(&model, graph, layers, set, err) < 0)
         return -1;
     int result = op_instantiate(out, model, graph->batch, err);

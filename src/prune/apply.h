@@ -5,6 +5,7 @@
 #include "prune/decision.h"
 #include "prune/weights.h"
 
+struct masked;        /* prune/masked.h */
 struct permute_share; /* prune/permute.h */
 
 /*
@@ -19,7 +20,8 @@ struct mask_set {
     bool *labels, *blocks;
     int *order;                   /* NULL: channels stay where they are */
     struct permute_share *shares; /* per layer, where there is an order */
-    size_t label_count;           /* of the group table */
+    struct masked *masked; /* per layer; NULL: weights are masked when needed */
+    size_t label_count;    /* of the group table */
     size_t block_count;
 };
 
@@ -34,7 +36,9 @@ struct mask_source {
     const struct decision *decisions; /* one per layer */
     const struct weights *weights;    /* the variant's; NULL: the model's own */
     /* Masks of the same weights: layers whose decision is the same take them
-     * over. NULL: none. */
+     * over, with their masked weights, unless other channels, heads or blocks
+     * go. What is not copied costs as much as if there were none. NULL: none.
+     */
     const struct mask_set *previous;
     const struct decision *previous_decisions;
     /* Who knows what samples say; NULL: criteria that ask are refused. */
@@ -57,6 +61,14 @@ int mask_set_init(struct mask_set *set, const struct mask_source *source,
 int mask_set_apply(struct graph **out, const struct graph *graph,
                    const struct layer_table *layers, const struct mask_set *set,
                    struct error *err);
+
+/*
+ * Masks the weights of a graph beforehand: whatever is made of the set from now
+ * on (graphs of other batches, too) shares them, and so do later sets that take
+ * layers over. Weights of layers that were taken over are not read.
+ */
+int mask_set_keep(struct mask_set *set, const struct graph *graph,
+                  const struct layer_table *layers, struct error *err);
 
 /* The same as a template: what is written to a file. */
 int mask_set_model(struct graph **out, const struct graph *graph,

@@ -114,6 +114,18 @@ static int restore_masked(struct weights *weights, const struct layer *layer,
     return 0;
 }
 
+/* Every graph with these weights asks for it. */
+static int find_contents(struct weights *weights, struct error *err)
+{
+    size_t count = weights->count;
+    weights->contents = array_create(count + 1, sizeof *weights->contents);
+    if (!weights->contents)
+        return error_memory(err, count * sizeof *weights->contents);
+    for (size_t i = 0; i < count; i++)
+        weights->contents[i] = graph_contents(&weights->tensors[i]);
+    return 0;
+}
+
 static uint64_t hash_all(const struct weights *weights)
 {
     uint64_t hash = hash_u64(1, weights->count);
@@ -148,6 +160,8 @@ int weights_create(struct weights **out, const struct weights_parts *parts,
     for (size_t i = 0; !result && i < parts->layers->count; i++)
         result = restore_masked(weights, &parts->layers->layers[i],
                                 &weights->masks[i], parts->graph, err);
+    if (!result)
+        result = find_contents(weights, err);
     if (result < 0) {
         weights_drop(weights);
         return -1;
@@ -185,6 +199,7 @@ void weights_drop(const struct weights *weights)
         bitmask_release(&w->masks[i]);
     free(w->ids);
     free(w->tensors);
+    free(w->contents);
     free(w->masks);
     free(w->decisions);
     free(w);
@@ -195,7 +210,7 @@ int weights_apply(struct graph **out, const struct graph *graph,
 {
     if (weights)
         return op_with_constants(out, graph, weights->count, weights->ids,
-                                 weights->tensors, err);
+                                 weights->tensors, weights->contents, err);
     *out = graph_retain(graph);
     return 0;
 }

@@ -20,8 +20,9 @@ struct weights {
     size_t count;
     int *ids;               /* value ids as the file stores them, ascending */
     struct tensor *tensors; /* type and shape of the model's */
-    size_t layer_count;     /* of the layer table */
-    struct bitmask *masks;  /* per layer; words NULL: none */
+    struct contents *contents;  /* of each */
+    size_t layer_count;         /* of the layer table */
+    struct bitmask *masks;      /* per layer; words NULL: none */
     struct decision *decisions; /* per layer */
 };
 

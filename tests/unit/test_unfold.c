@@ -185,7 +185,7 @@ static void instances_fold_again(void **state)
             ((float *)tensors[i].data)[j] =
                 ((const float *)old->data)[j] + 0.5F + (float)j;
     }
-    good(op_with_constants(&after, before, 4, ids, tensors, &err), &err);
+    good(op_with_constants(&after, before, 4, ids, tensors, NULL, &err), &err);
     good(graph_with_constants(&changed, graph, 4, ids, tensors, &err), &err);
     good(op_instantiate(&anew, changed, BATCH, &err), &err);
     for (size_t i = 0; i < anew->value_count; i++) {
