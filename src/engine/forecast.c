@@ -16,6 +16,8 @@ int forecast_init(struct forecast *forecast, struct error *err)
 void forecast_release(struct forecast *forecast)
 {
     costmodel_destroy(forecast->model);
+    workload_list_release(&forecast->dense);
+    graph_drop(forecast->dense_of);
     *forecast = (struct forecast){0};
 }
 
@@ -38,17 +40,16 @@ static double sum_of(const struct costmodel *model, struct workload_list *list,
     return sum;
 }
 
-static int list_times(struct workload_list *list, double **times,
-                      const struct graph *instance, struct error *err)
+/* The sum in milliseconds and each node's time (owned by the caller). */
+static int list_times(double *ms, double **times, const struct costmodel *model,
+                      struct workload_list *list, const struct graph *instance,
+                      char *unlike, struct error *err)
 {
-    *times = NULL;
-    if (workload_list_init(list, instance, err) < 0)
-        return -1;
     *times = array_create(instance->node_count + 1, sizeof **times);
-    if (*times)
-        return 0;
-    workload_list_release(list);
-    return error_memory(err, instance->node_count * sizeof **times);
+    if (!*times)
+        return error_memory(err, instance->node_count * sizeof **times);
+    *ms = sum_of(model, list, *times, unlike) * 1e-6;
+    return 0;
 }
 
 int forecast_learn(struct forecast *forecast, const struct crew *crew,
@@ -56,7 +57,7 @@ int forecast_learn(struct forecast *forecast, const struct crew *crew,
 {
     const struct plan *plan = crew_plan(crew);
     struct workload_list list;
-    double *times;
+    double *times, ms = 0;
     /* Parts run side by side: what a step of one takes was not seen. */
     if (crew_parts(crew) != 1)
         return 0;
@@ -67,15 +68,17 @@ int forecast_learn(struct forecast *forecast, const struct crew *crew,
                           err) < 0)
             return -1;
     }
+    const struct graph *instance = plan_instance(plan);
     if (costmodel_fit(forecast->model, err) < 0 ||
-        list_times(&list, &times, plan_instance(plan), err) < 0)
+        workload_list_init(&list, instance, plan, err) < 0)
         return -1;
-    double sum = sum_of(forecast->model, &list, times, NULL);
-    if (sum > 0)
-        forecast->overhead = latency->run_ms.median * 1e6 / sum;
+    int code =
+        list_times(&ms, &times, forecast->model, &list, instance, NULL, err);
+    if (code == 0 && ms > 0)
+        forecast->overhead = latency->run_ms.median / ms;
     free(times);
     workload_list_release(&list);
-    return 0;
+    return code;
 }
 
 static void take_layers(struct result *result, const struct workload_list *list,
@@ -104,29 +107,64 @@ static struct stats_summary exactly(double ms)
                                   .mean = ms};
 }
 
-int forecast_times(struct result *result, const struct costmodel *model,
-                   double overhead, const struct graph *instance,
-                   const struct layer_table *layers, char *unlike,
-                   struct error *err)
+/* list  of the instance; each row gets its fastest way */
+static int take_times(struct result *result, const struct costmodel *model,
+                      double overhead, struct workload_list *list,
+                      const struct graph *instance,
+                      const struct layer_table *layers, char *unlike,
+                      struct error *err)
 {
-    struct workload_list list;
-    double *times;
-    if (list_times(&list, &times, instance, err) < 0)
+    double *times, ms = 0;
+    if (list_times(&ms, &times, model, list, instance, unlike, err) < 0)
         return -1;
-    double ms = overhead * sum_of(model, &list, times, unlike) * 1e-6;
     if (ms > 0) {
-        result->latency_ms = exactly(ms);
+        result->latency_ms = exactly(overhead * ms);
         result->latency_predicted = true;
-        take_layers(result, &list, times, layers);
+        take_layers(result, list, times, layers);
     }
     free(times);
-    workload_list_release(&list);
     return ms > 0 ? 0 : 1;
 }
 
-int forecast_change(struct result *result, const struct forecast *forecast,
-                    const struct graph *instance, const struct graph *dense,
-                    const struct result *baseline,
+int forecast_times(struct result *result, const struct costmodel *model,
+                   double overhead, const struct graph *instance,
+                   const struct plan *counted, const struct layer_table *layers,
+                   char *unlike, struct error *err)
+{
+    struct workload_list list;
+    if (workload_list_init(&list, instance, counted, err) < 0)
+        return -1;
+    int code = take_times(result, model, overhead, &list, instance, layers,
+                          unlike, err);
+    workload_list_release(&list);
+    return code;
+}
+
+/* As forecast_times; the dense model's zeros are counted once. */
+static int dense_times(struct result *result, struct forecast *forecast,
+                       const struct graph *dense,
+                       const struct layer_table *layers, struct error *err)
+{
+    struct workload_list list;
+    if (forecast->dense_of != dense) {
+        workload_list_release(&forecast->dense);
+        graph_drop(forecast->dense_of);
+        forecast->dense_of = NULL;
+        if (workload_list_init(&forecast->dense, dense, NULL, err) < 0)
+            return -1;
+        forecast->dense_of = graph_retain(dense);
+    }
+    if (workload_list_copy(&list, &forecast->dense, err) < 0)
+        return -1;
+    int code =
+        take_times(result, forecast->model, 1, &list, dense, layers, NULL, err);
+    workload_list_release(&list);
+    return code;
+}
+
+int forecast_change(struct result *result, struct forecast *forecast,
+                    const struct graph *instance, const struct plan *counted,
+                    const struct graph *dense, const struct result *baseline,
                     const struct layer_table *layers, struct error *err)
 {
     const struct costmodel *model = forecast->model;
@@ -135,9 +173,10 @@ int forecast_change(struct result *result, const struct forecast *forecast,
         return 1;
     if (result_copy(&before, baseline) < 0)
         return error_memory(err, sizeof before);
-    int code = forecast_times(&before, model, 1, dense, layers, NULL, err);
+    int code = dense_times(&before, forecast, dense, layers, err);
     if (code == 0)
-        code = forecast_times(result, model, 1, instance, layers, NULL, err);
+        code = forecast_times(result, model, 1, instance, counted, layers, NULL,
+                              err);
     if (code == 0) {
         result->dense_latency_ms = baseline->latency_ms;
         result->latency_ms =
@@ -164,8 +203,8 @@ int setup_device_times(const struct setup *setup, struct result *result,
     /* One run of one sample, as everywhere; larger batches are many. */
     if (setup_masked(setup, &graph, setup->cost_graph, variant, masks, err) < 0)
         return -1;
-    int code =
-        forecast_times(result, device->model, 1, graph, layers, unlike, err);
+    int code = forecast_times(result, device->model, 1, graph, NULL, layers,
+                              unlike, err);
     graph_drop(graph);
     if (code > 0)
         return error_set(err, ERROR_UNSUPPORTED,

@@ -207,9 +207,11 @@ int engine_evaluate(struct engine *engine, const struct job *job,
                     struct result *result, struct error *err);
 int engine_measure(struct engine *engine, const struct job *job,
                    struct result *result, struct error *err);
-/* The latency that is to be expected, until it is measured. */
+/* The latency that is to be expected, until it is measured; counted as
+ * forecast_change. */
 int engine_predict(struct engine *engine, const struct variant *variant,
-                   struct result *result, struct error *err);
+                   const struct plan *counted, struct result *result,
+                   struct error *err);
 /* Counted costs and layers of a variant. */
 int engine_costs(struct engine *engine, const struct variant *variant,
                  struct result *result, struct error *err);

@@ -197,7 +197,8 @@ int engine_costs(struct engine *engine, const struct variant *variant,
 }
 
 int engine_predict(struct engine *engine, const struct variant *variant,
-                   struct result *result, struct error *err)
+                   const struct plan *counted, struct result *result,
+                   struct error *err)
 {
     const struct setup *setup = &engine->setup;
     const struct mask_set *masks;
@@ -208,9 +209,9 @@ int engine_predict(struct engine *engine, const struct variant *variant,
     if (engine_masks(engine, variant, &masks, err) < 0 ||
         setup_latency(setup, &graph, variant, masks, err) < 0)
         return -1;
-    int code =
-        forecast_change(result, &engine->forecast, graph, setup->latency_graph,
-                        &engine->baseline, session_layers(setup->session), err);
+    int code = forecast_change(result, &engine->forecast, graph, counted,
+                               setup->latency_graph, &engine->baseline,
+                               session_layers(setup->session), err);
     graph_drop(graph);
     return code < 0 ? -1 : 0;
 }
@@ -326,6 +327,15 @@ static int start_trial(struct engine *engine, const struct job *job,
     return trial_start(run, err);
 }
 
+/* What follows from the weights alone is not kept back for the first figure. */
+static void publish_counts(struct engine *engine, const struct result *result)
+{
+    const struct news news = {.stage = ENGINE_EVALUATING,
+                              .done = result->accuracy.samples,
+                              .total = engine->setup.samples};
+    engine_publish(engine, &news, result);
+}
+
 /* Runs `most` batches of what is left to be evaluated, 0: all. */
 static int look(struct engine *engine, const struct job *job,
                 const struct plan *plan, int64_t most, struct result *result,
@@ -339,9 +349,14 @@ static int look(struct engine *engine, const struct job *job,
     }
     /* The workers run: this thread counts and tidies meanwhile. */
     struct error cost_error = {0};
+    bool counted = result->layers != NULL;
     int costs = engine_costs(engine, job->variant, result, &cost_error);
     if (costs == 0 && !result->latency_predicted)
-        costs = engine_predict(engine, job->variant, result, &cost_error);
+        costs = engine_predict(engine, job->variant,
+                               plan ? plan : engine->base_plan, result,
+                               &cost_error);
+    if (costs == 0 && !counted && job->kind == &job_variant)
+        publish_counts(engine, result);
     prefix_sweep(engine->prefix);
     watch_trial(engine, job, &run, result);
     int code = trial_finish(&run, err);
@@ -426,7 +441,7 @@ static int announce(struct engine *engine, struct job *job,
         (engine_is_dense(engine, job->variant) && !engine->setup.device))
         return 0;
     if (engine_costs(engine, job->variant, result, err) < 0 ||
-        engine_predict(engine, job->variant, result, err) < 0)
+        engine_predict(engine, job->variant, engine->plan, result, err) < 0)
         return -1;
     if (engine->setup.device && engine->setup.options.measure_latency &&
         engine_measure(engine, job, result, err) < 0)

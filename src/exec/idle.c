@@ -119,7 +119,7 @@ static int fill(struct task *task, const struct plan *previous)
 {
     size_t outputs = (size_t)idle_outputs(task);
     size_t inputs = (size_t)idle_inputs(task);
-    const struct compiled *same = plan_unchanged(previous, task);
+    const struct compiled *same = plan_same_zeros(previous, task);
     task->filled = array_create(outputs + inputs, 1);
     if (!task->filled)
         return -1;
@@ -332,7 +332,7 @@ int idle_apply(struct kernel_spec *spec, const struct idle *idle,
 /* Counts the weights that are left, unless `previous` counted the same. */
 static int count_left(struct task *task, const struct plan *previous)
 {
-    const struct compiled *same = plan_unchanged(previous, task);
+    const struct compiled *same = plan_same_zeros(previous, task);
     struct idle *idle = task->idle;
     struct task left = *task;
     float *weight = NULL, *bias = NULL;

@@ -369,25 +369,39 @@ const struct compiled *plan_unchanged(const struct plan *plan,
                : NULL;
 }
 
-/* Counting reads every weight: what the previous plan counted is taken. */
+const struct compiled *plan_same_zeros(const struct plan *plan,
+                                       const struct task *task)
+{
+    int step = plan ? plan_step_of_node(plan, task->node) : -1;
+    if (step < 0 || plan->kernels == PLAN_KERNELS_DENSE ||
+        plan->kernels == PLAN_KERNELS_REFERENCE)
+        return NULL;
+    const struct compiled *compiled = plan->steps[step].compiled;
+    return compiled->constants == task->constants &&
+                   compiled->spec.kind == task->spec.kind &&
+                   compiled->whole.weights == task->weights
+               ? compiled
+               : NULL;
+}
+
+void plan_count_nonzeros(const struct plan *counted, struct task *task)
+{
+    const struct compiled *same = plan_same_zeros(counted, task);
+    if (!same)
+        task_count_nonzeros(task);
+    else
+        task->zeros = same->whole;
+    task->whole = task->zeros;
+    task->nonzeros = same ? same->whole.nonzeros : task->nonzeros;
+}
+
 static void count_nonzeros(struct building *b)
 {
-    const struct plan *previous = b->options->previous;
     if (b->options->kernels == PLAN_KERNELS_DENSE ||
         b->options->kernels == PLAN_KERNELS_REFERENCE)
         return;
-    if (previous && previous->kernels != b->options->kernels)
-        previous = NULL;
-    for (size_t i = 0; i < b->list.count; i++) {
-        struct task *task = &b->list.tasks[i];
-        const struct compiled *same = plan_unchanged(previous, task);
-        if (!same)
-            task_count_nonzeros(task);
-        else
-            task->zeros = same->whole;
-        task->whole = task->zeros;
-        task->nonzeros = same ? same->whole.nonzeros : task->nonzeros;
-    }
+    for (size_t i = 0; i < b->list.count; i++)
+        plan_count_nonzeros(b->options->previous, &b->list.tasks[i]);
 }
 
 static int choose_and_compile(struct building *b, struct error *err)

@@ -48,6 +48,14 @@ struct plan {
 const struct compiled *plan_unchanged(const struct plan *plan,
                                       const struct task *task);
 
+/* The same where only what is known of its zeros matters: in whatever batch;
+ * NULL also where they were not counted. */
+const struct compiled *plan_same_zeros(const struct plan *plan,
+                                       const struct task *task);
+
+/* Counting reads every weight: what a plan (may be NULL) counted is taken. */
+void plan_count_nonzeros(const struct plan *counted, struct task *task);
+
 /* Offsets of all slots; the arena's size is written. Returns 0 or -1. */
 int memory_assign(struct plan *plan);
 

@@ -61,15 +61,15 @@ static void of_task(struct workload_row *row, const struct graph *g,
 }
 
 int workload_list_init(struct workload_list *out, const struct graph *instance,
-                       struct error *err)
+                       const struct plan *counted, struct error *err)
 {
     struct task_list tasks;
     *out = (struct workload_list){0};
     if (task_list_init(&tasks, instance, true, err))
         return -1;
     for (size_t i = 0; i < tasks.count; i++)
-        task_count_nonzeros(&tasks.tasks[i]);
-    if (idle_find(&tasks, instance, NULL, err)) {
+        plan_count_nonzeros(counted, &tasks.tasks[i]);
+    if (idle_find(&tasks, instance, counted, err)) {
         task_list_release(&tasks);
         return -1;
     }
@@ -81,6 +81,18 @@ int workload_list_init(struct workload_list *out, const struct graph *instance,
             of_task(&out->rows[out->count++], instance, &tasks.tasks[i]);
     task_list_release(&tasks);
     return status;
+}
+
+int workload_list_copy(struct workload_list *out,
+                       const struct workload_list *in, struct error *err)
+{
+    *out = (struct workload_list){
+        array_create(in->count + 1, sizeof(*out->rows)), in->count};
+    if (!out->rows)
+        return error_memory(err, in->count * sizeof(*out->rows));
+    for (size_t i = 0; i < in->count; i++)
+        out->rows[i] = in->rows[i];
+    return 0;
 }
 
 void workload_list_release(struct workload_list *list)

@@ -22,11 +22,18 @@ struct workload_list {
 /*
  * The steps that a plan of `instance` would have, layout changes apart, from
  * its operators fused as a plan fuses them: dense, with zeros counted. Costs
- * about a nanosecond a weight; measures and packs nothing.
+ * some nanoseconds a weight; measures and packs nothing.
+ *
+ * counted  a plan of the same model, of any batch, that has counted the zeros
+ *          of layers with the same weights; NULL: none
+ *
  * Errors: ERROR_MEMORY.
  */
 int workload_list_init(struct workload_list *out, const struct graph *instance,
-                       struct error *err);
+                       const struct plan *counted, struct error *err);
+/* Owned by the caller. */
+int workload_list_copy(struct workload_list *out,
+                       const struct workload_list *in, struct error *err);
 void workload_list_release(struct workload_list *list);
 
 #endif

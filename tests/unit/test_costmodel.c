@@ -247,7 +247,7 @@ static void a_plan_and_its_instance_have_the_same_workloads(void **state)
     struct plan *plan = exec_plan(graph, PLAN_KERNELS_DENSE, NULL, NULL);
     struct workload_list list;
     size_t matched = 0;
-    assert_int_equal(workload_list_init(&list, graph, &err), 0);
+    assert_int_equal(workload_list_init(&list, graph, NULL, &err), 0);
     for (size_t i = 0; i < list.count; i++) {
         int step = plan_step_of_node(plan, list.rows[i].node);
         struct workload w;
@@ -269,7 +269,7 @@ static void zeros_are_counted_in_an_instance(void **state)
     (void)state;
     struct graph *graph = exec_prune(exec_model("resnet20", 1), 0.9, -1);
     struct workload_list list;
-    assert_int_equal(workload_list_init(&list, graph, &err), 0);
+    assert_int_equal(workload_list_init(&list, graph, NULL, &err), 0);
     for (size_t i = 0; i < list.count; i++) {
         const struct workload *w = &list.rows[i].workload;
         if (w->weights == 0)
@@ -279,6 +279,32 @@ static void zeros_are_counted_in_an_instance(void **state)
     }
     workload_list_release(&list);
     graph_drop(graph);
+}
+
+/* Of another batch: only zeros are taken from it. */
+static void zeros_of_a_plan_are_not_counted_again(void **state)
+{
+    (void)state;
+    struct graph *graph = exec_prune(exec_model("resnet20", 1), 0.9, -1);
+    struct graph *pair = exec_prune(exec_model("resnet20", 2), 0.9, -1);
+    struct graph *other = exec_prune(exec_model("resnet20", 1), 0.8, -1);
+    struct plan *plan = exec_plan(pair, PLAN_KERNELS_SPARSE, NULL, NULL);
+    const struct graph *graphs[] = {graph, other};
+    for (size_t g = 0; g < ARRAY_LENGTH(graphs); g++) {
+        struct workload_list list, again;
+        assert_int_equal(workload_list_init(&list, graphs[g], NULL, &err), 0);
+        assert_int_equal(workload_list_init(&again, graphs[g], plan, &err), 0);
+        assert_int_equal(list.count, again.count);
+        for (size_t i = 0; i < list.count; i++)
+            assert_memory_equal(&list.rows[i].workload, &again.rows[i].workload,
+                                sizeof list.rows[i].workload);
+        workload_list_release(&list);
+        workload_list_release(&again);
+    }
+    plan_drop(plan);
+    graph_drop(graph);
+    graph_drop(pair);
+    graph_drop(other);
 }
 
 static void classes_have_names(void **state)
@@ -309,6 +335,7 @@ int main(void)
         WITH_MODEL(what_was_never_measured_is_not_predicted),
         cmocka_unit_test(a_plan_and_its_instance_have_the_same_workloads),
         cmocka_unit_test(zeros_are_counted_in_an_instance),
+        cmocka_unit_test(zeros_of_a_plan_are_not_counted_again),
         cmocka_unit_test(classes_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

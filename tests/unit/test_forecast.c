@@ -76,13 +76,13 @@ static struct graph *masked(const struct bench *b,
     return graph;
 }
 
-static int predict(const struct bench *b, const struct variant *variant,
+static int predict(struct bench *b, const struct variant *variant,
                    struct result *result)
 {
     struct graph *graph = masked(b, variant);
-    int code =
-        forecast_change(result, &b->forecast, graph, b->setup.latency_graph,
-                        &b->baseline, session_layers(b->session), &err);
+    int code = forecast_change(result, &b->forecast, graph, NULL,
+                               b->setup.latency_graph, &b->baseline,
+                               session_layers(b->session), &err);
     check(code);
     graph_drop(graph);
     return code;
