@@ -77,7 +77,7 @@ void discard_key(struct app *app, int key)
 
 /* --- a new tune where one was interrupted --- */
 
-bool replace_asks(struct app *app, const char *line)
+int replace_asks(struct app *app, const char *line, struct error *err)
 {
     struct state *state = &app->state;
     const char *resume = app->view.interrupted;
@@ -85,7 +85,7 @@ bool replace_asks(struct app *app, const char *line)
     size_t name = strcspn(line, " ");
     if (resume == NULL || strcmp(line, resume) == 0 ||
         name != strcspn(resume, " ") || strncmp(line, resume, name) != 0)
-        return false;
+        return 0;
     int variant = app->backend->kept != NULL
                       ? app->backend->kept(app, text, sizeof text)
                       : -1;
@@ -93,9 +93,8 @@ bool replace_asks(struct app *app, const char *line)
         snprintf(state->kept, sizeof state->kept, "%s", text);
     else
         snprintf(state->kept, sizeof state->kept, "#%d  %.140s", variant, text);
-    snprintf(state->ordered, sizeof state->ordered, "%s", line);
     state->overlay = OVERLAY_REPLACE;
-    return true;
+    return error_set(err, ERROR_CANCELLED, "an interrupted tune is kept");
 }
 
 void replace_draw(struct app *app, struct surface *surface)
@@ -127,9 +126,10 @@ void replace_key(struct app *app, int key)
     if (key == 'r')
         do_go_on(app, 0);
     if (key == 'y') {
+        char line[sizeof app->state.ordered];
+        memcpy(line, app->state.ordered, sizeof line);
         steer(app, STEER_DISCARD, "the interrupted tune was dropped");
-        app_work(app, app->state.ordered);
-        if (app->backend->refresh != NULL)
-            app->backend->refresh(app);
+        app->view.interrupted = NULL; /* nothing is asked again */
+        app_execute(app, line);
     }
 }

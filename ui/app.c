@@ -252,7 +252,8 @@ void app_follow(struct app *app)
         app_say(app, ROLE_GOOD, "calibrated: '%s' can be given now", line);
 }
 
-void app_work(struct app *app, const char *line)
+/* Begins work that was ordered. */
+static void begin_work(struct app *app, const char *line)
 {
     struct error err = {0};
     if (app->backend->work != NULL && app->backend->work(app, line, &err) != 0)
@@ -269,9 +270,12 @@ bool app_execute(struct app *app, const char *line)
         app_say(app, ROLE_WARN, "this session is read-only");
         return false;
     }
+    bool asked = app->state.overlay == OVERLAY_REPLACE;
     warn_begin(app);
     if (app->backend->execute(app, line, &result, &err) != 0) {
-        if (!wait_for_samples(app, line, &err))
+        if (app->state.overlay == OVERLAY_REPLACE && !asked)
+            snprintf(app->state.ordered, sizeof app->state.ordered, "%s", line);
+        else if (!wait_for_samples(app, line, &err))
             app_say(app, ROLE_ERROR, "%s", err.message);
         return false;
     }
@@ -283,8 +287,8 @@ bool app_execute(struct app *app, const char *line)
         app->backend->show(app, app_layer(app));
     if (result.effect == COMMAND_EXPORT)
         export_open(app, result.argument);
-    if (result.effect == COMMAND_WORK && !replace_asks(app, result.argument))
-        app_work(app, result.argument);
+    if (result.effect == COMMAND_WORK)
+        begin_work(app, result.argument);
     bool edited = result.effect == COMMAND_EDITED;
     command_result_release(&result);
     if (app->backend->refresh != NULL)

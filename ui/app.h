@@ -237,8 +237,6 @@ void app_say(struct app *app, enum role role, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A command line: executes, says what happened, shows the new variant. */
 bool app_execute(struct app *app, const char *line);
-/* Begins work that was ordered. */
-void app_work(struct app *app, const char *line);
 /* A line typed at the palette: an action's name or a command. */
 void app_command(struct app *app, const char *line);
 

@@ -92,10 +92,11 @@ static int start_export(struct app *app, const struct engine_export *request,
                                err);
 }
 
-static int work_ready(void *context, struct error *err)
+static int work_ready(void *context, const char *line, struct error *err)
 {
-    const struct explorer *e = context;
-    return engine_work_ready(e->engine, err);
+    struct explorer *e = context;
+    int status = engine_work_ready(e->engine, err);
+    return status < 0 ? status : replace_asks(&e->app, line, err);
 }
 
 static int start_work(struct app *app, const char *line, struct error *err)

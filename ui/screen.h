@@ -48,8 +48,9 @@ void resume_draw(struct app *app, struct surface *surface);
 void resume_key(struct app *app, int key);
 void discard_draw(struct app *app, struct surface *surface);
 void discard_key(struct app *app, int key);
-/* Asks first where work would take the place of what was interrupted. */
-bool replace_asks(struct app *app, const char *line);
+/* Asks first where work would take the place of what was interrupted: then the
+ * order is refused (-1), and given again when the user says yes. */
+int replace_asks(struct app *app, const char *line, struct error *err);
 void replace_draw(struct app *app, struct surface *surface);
 void replace_key(struct app *app, int key);
 

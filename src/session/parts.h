@@ -20,7 +20,8 @@ struct session {
     uint64_t model_hash, external_hash; /* 0: no external data */
     struct state state;
     struct work_check check;
-    int (*ready)(void *context, struct error *err); /* NULL: always */
+    /* NULL: always */
+    int (*ready)(void *context, const char *line, struct error *err);
     void *ready_context;
     struct calibrator calibrator;
     struct journal journal; /* descriptor -1: none */

@@ -94,11 +94,13 @@ static int check_work(void *context, const char *line, struct error *err)
 {
     const struct session *session = context;
     const struct session_worker *worker = session->options.worker;
-    if (session->ready && session->ready(session->ready_context, err) < 0)
+    if (worker && worker->check(worker->context, session, line, err) < 0)
         return -1;
-    if (worker)
-        return worker->check(worker->context, session, line, err);
-    return error_set(err, ERROR_UNSUPPORTED, "nobody does such work here");
+    if (session->ready && session->ready(session->ready_context, line, err) < 0)
+        return -1;
+    return worker ? 0
+                  : error_set(err, ERROR_UNSUPPORTED,
+                              "nobody does such work here");
 }
 
 static int calibrate(void *context, const struct weights *weights,
@@ -567,7 +569,8 @@ bool session_unsaved(const struct session *session)
 }
 
 void session_watch_orders(struct session *session,
-                          int (*ready)(void *context, struct error *err),
+                          int (*ready)(void *context, const char *line,
+                                       struct error *err),
                           void *context)
 {
     session->ready = ready;

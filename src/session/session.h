@@ -109,10 +109,12 @@ bool session_can_redo(const struct session *session);
 int session_snapshot(const struct session *session, const char *name);
 /* Whether anything was decided since the last export (quit asks). */
 bool session_unsaved(const struct session *session);
-/* Who knows whether work could begin now: orders that could not are refused
- * with its error, before they are written. Borrowed; NULL: always. */
+/* Who knows whether work could begin now: orders that are right but could not
+ * (line: the work without what stands before it) are refused with its error,
+ * before they are written. Borrowed; NULL: always. */
 void session_watch_orders(struct session *session,
-                          int (*ready)(void *context, struct error *err),
+                          int (*ready)(void *context, const char *line,
+                                       struct error *err),
                           void *context);
 /* Of a session that goes on: the last work that was ordered and came to no
  * outcome, as its line; NULL: none. Borrowed. */

@@ -139,6 +139,37 @@ static void start_long_tune(const struct terminal_options *options)
     terminal_expect(terminal, "tune: loss");
 }
 
+static bool holds(const char *path, const char *text)
+{
+    char content[4096] = "";
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t read = fread(content, 1, sizeof content - 1, file);
+    assert_int_equal(fclose(file), 0);
+    content[read] = '\0';
+    return strstr(content, text) != NULL;
+}
+
+/* Another tune does not take the place of an interrupted one unasked, and its
+ * order is written when the answer is given. */
+static void order_another(const char *journal, bool drops)
+{
+    terminal_send(terminal, "H:tune 2 epochs\r");
+    terminal_expect(terminal, "#1  tune 900 epochs");
+    terminal_press(terminal, "n");
+    terminal_expect(terminal, "the interrupted tune is kept");
+    terminal_send(terminal, ":tune 2 epochs\r");
+    terminal_expect(terminal, "r go on with it");
+    assert_false(holds(journal, "tune 2 epochs"));
+    terminal_send(terminal, drops ? "y" : "r");
+    if (!drops) {
+        terminal_expect(terminal, "tune: loss");
+        terminal_send(terminal, "5\r"); /* ends it with the best epoch */
+    }
+    terminal_expect(terminal, "tuned");
+    assert_true(holds(journal, "tune 2 epochs") == drops);
+}
+
 /* The user leaves, or the line drops: the tune goes on all the same. */
 static void a_tune_that_is_left_goes_on(void **state)
 {
@@ -174,17 +205,7 @@ static void a_tune_that_is_left_goes_on(void **state)
             terminal_idle(terminal);
         }
         terminal_expect(terminal, "a tune was interrupted: ':tune resume'");
-        /* Another one does not take its place unasked. */
-        terminal_send(terminal, "H:tune 2 epochs\r");
-        terminal_expect(terminal, "#1  tune 900 epochs");
-        terminal_press(terminal, "n");
-        terminal_expect(terminal, "the interrupted tune is kept");
-        terminal_send(terminal, ":tune 2 epochs\r");
-        terminal_expect(terminal, "r go on with it");
-        terminal_send(terminal, "r");
-        terminal_expect(terminal, "tune: loss");
-        terminal_send(terminal, "5\r"); /* ends it with the best epoch */
-        terminal_expect(terminal, "tuned");
+        order_another(session[0], drops);
         terminal_send(terminal, ":q!\r");
         terminal_wait_exit(terminal);
         terminal_stop(terminal);

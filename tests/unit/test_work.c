@@ -174,8 +174,9 @@ static void edits_are_answered_while_work_goes_on(void **state)
     session_close(session);
 }
 
-static int ready(void *context, struct error *err)
+static int ready(void *context, const char *line, struct error *err)
 {
+    (void)line;
     return engine_work_ready(context, err);
 }
 
