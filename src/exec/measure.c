@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/pages.h"
 #include "base/rng.h"
 #include "exec/idle.h"
 
@@ -28,7 +29,6 @@ enum {
     PATIENCE_NS = 10000000, /* with a disturbed measurement */
     LARGEST_BATCH = 16,     /* of a thread: more are measured as so many */
     REORDER_SALT = 0x72656f72,
-    ALIGN = 64,
 };
 
 /* --- estimates --- */
@@ -88,15 +88,6 @@ static double estimate_reorder(const struct layout_desc *from,
 
 /* --- measurement --- */
 
-static void *aligned(size_t bytes)
-{
-    size_t rounded = (bytes + 2 * ALIGN - 1) / ALIGN * ALIGN;
-    char *memory = aligned_alloc(ALIGN, rounded);
-    if (memory)
-        memset(memory, 0, rounded);
-    return memory;
-}
-
 static double time_bound(const struct bound *bound, double estimated)
 {
     double best = INFINITY;
@@ -130,8 +121,9 @@ static double time_compiled(const struct compiled *compiled,
     size_t src = (size_t)layout_elements(&compiled->src) * sizeof(float);
     size_t dst = (size_t)layout_elements(&compiled->dst) * sizeof(float);
     size_t other = dst > src ? dst : src;
-    void *parts[4] = {aligned(src), has_other ? aligned(other) : NULL,
-                      aligned(dst), aligned(compiled_scratch_total(compiled))};
+    void *parts[4] = {pages_create(src), has_other ? pages_create(other) : NULL,
+                      pages_create(dst),
+                      pages_create(compiled_scratch_total(compiled))};
     struct bound bound = {.compiled = compiled,
                           .src = parts[0],
                           .other = parts[1],

@@ -2,6 +2,7 @@
  * over the steps. */
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/pages.h"
 #include "exec/plan_internal.h"
 #include "op/instance.h"
 #include "op/op.h"
@@ -120,21 +121,17 @@ int runner_create(struct runner **out, const struct plan *plan,
     if (!runner)
         return error_memory(err, sizeof(*runner));
     /* Slots and scratch carry their slack; one more for the last reader. */
-    size_t bytes =
-        (size_t)(plan->arena_bytes + plan->scratch_bytes) + 2 * ALIGN;
-    bytes = bytes / ALIGN * ALIGN;
+    size_t bytes = (size_t)(plan->arena_bytes + plan->scratch_bytes) + ALIGN;
     runner->plan = plan_retain(plan);
-    runner->memory = aligned_alloc(ALIGN, bytes);
+    runner->memory = pages_create(bytes);
     runner->steps = array_create(plan->step_count, sizeof(*runner->steps));
     runner->outputs =
         array_create(plan->instance->output_count, sizeof(*runner->outputs));
     int status = 0;
     if (!runner->memory || !runner->steps || !runner->outputs)
         status = error_memory(err, bytes);
-    if (!status) {
-        memset(runner->memory, 0, bytes);
+    if (!status)
         status = bind_all(runner, err);
-    }
     if (status) {
         runner_destroy(runner);
         return -1;

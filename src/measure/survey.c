@@ -2,6 +2,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/pages.h"
 #include "base/rng.h"
 #include "kernel/dense.h"
 #include "kernel/layout.h"
@@ -13,7 +14,6 @@
 #include <string.h>
 
 enum {
-    ALIGN = 64,
     WARM_RUNS = 2,
     FEWEST_RUNS = 5,
     MOST_RUNS = 101,
@@ -122,11 +122,7 @@ void survey_release(struct survey *survey)
 
 void *survey_memory(size_t bytes)
 {
-    size_t rounded = (bytes + 3 * ALIGN - 1) / ALIGN * ALIGN;
-    void *memory = aligned_alloc(ALIGN, rounded);
-    if (memory)
-        memset(memory, 0, rounded);
-    return memory;
+    return pages_create(bytes);
 }
 
 static int ascending(const void *a, const void *b)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/pages.h"
 #include "base/rng.h"
 #include "base/stats.h"
 #include "kernel/layout.h"
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_UPS = 5, RUNS = 31, ALIGNMENT = 64, SLACK = 128 };
+enum { WARM_UPS = 5, RUNS = 31, SLACK = 128 };
 
 /* One call lasts at least this long, by repeating it. */
 static const double shortest_ns = 100e3;
@@ -143,13 +144,11 @@ static const struct epilogue relu = {false, {ELTWISE_RELU, 0, 0}};
 
 static inline void *allocate(size_t bytes)
 {
-    void *p = aligned_alloc(ALIGNMENT,
-                            (bytes + SLACK) / ALIGNMENT * ALIGNMENT + SLACK);
+    void *p = pages_create(bytes + SLACK);
     if (p == NULL) {
         fprintf(stderr, "no memory\n");
         exit(1);
     }
-    memset(p, 0, bytes);
     return p;
 }
 
