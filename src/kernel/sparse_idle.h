@@ -2,10 +2,9 @@
  * Output channels without weights for the convolution of blocks of 16 images;
  * see sparse_rows16.h. Part of sparse_rows16_run.h.
  *
- * Nothing but memory bounds what they take, and hardly anything but registers
- * what others do: so a share of them is written with every list of entries, one
- * channel after the other from its first pixel to its last, as processors
- * foresee.
+ * Nothing but memory bounds what they take, so they are written behind all
+ * others of a block, each from its first pixel to its last: what a processor
+ * foresees best.
  */
 #ifndef KERNEL_SPARSE_IDLE_H
 #define KERNEL_SPARSE_IDLE_H
@@ -15,33 +14,11 @@
 struct row_idle {
     const int32_t *channels;
     const float *bias;
-    int64_t count, left;    /* channels; of them that are to be finished */
-    int64_t vectors, share; /* of a channel; to write with one list */
-    int64_t at;             /* vectors of this channel that are written */
-    int64_t ahead;          /* vectors to fetch before they are written */
-    float *dst;             /* the first row of channel 0 */
-    const float *other;     /* as dst; or NULL */
+    int64_t count;
+    int64_t vectors; /* of a channel */
 };
 
-/* lists: those run for a block of images. far: whether these exceed the cache.
- */
-static inline void share_idle(struct row_idle *idle, int64_t lists, bool far)
-{
-    int64_t vectors = idle->count * idle->vectors;
-    idle->share = lists > 0 ? (vectors + lists - 1) / lists : 0;
-    idle->ahead = far ? idle->share : 0;
-}
-
-/* A block of images. */
-static inline void begin_idle(struct row_idle *idle, float *dst,
-                              const float *other)
-{
-    idle->left = idle->count;
-    idle->dst = dst;
-    idle->other = other;
-}
-
-/* `count` vectors of a channel. */
+/* One channel's vectors. */
 static void write_same(const struct run *r, float *dst, const float *other,
                        float bias, int64_t count)
 {
@@ -60,53 +37,17 @@ static void write_same(const struct run *r, float *dst, const float *other,
     }
 }
 
-/* The next `count` vectors of all that is left. */
-static inline void write_idle(const struct run *r, struct row_idle *idle,
-                              int64_t count)
+/* Those of a block of images. dst: the first row of channel 0; other: as dst;
+ * or NULL. */
+static void write_idle(const struct run *r, const struct row_idle *idle,
+                       float *dst, const float *other)
 {
-    while (count > 0 && idle->left > 0) {
-        int64_t k = idle->count - idle->left, channel = idle->channels[k];
-        int64_t n = smaller(count, idle->vectors - idle->at);
-        int64_t to = channel * r->dst_plane + idle->at * LANES;
+    for (int64_t k = 0; k < idle->count; k++) {
+        int64_t channel = idle->channels[k], to = channel * r->dst_plane;
         if (channel >= r->first && channel < r->last)
-            write_same(r, idle->dst + to,
-                       idle->other != NULL ? idle->other + to : NULL,
-                       idle->bias[k], n);
-        count -= n;
-        idle->at += n;
-        if (idle->at == idle->vectors) {
-            idle->at = 0;
-            idle->left--;
-        }
+            write_same(r, dst + to, other != NULL ? other + to : NULL,
+                       idle->bias[k], idle->vectors);
     }
-}
-
-/* What the next share writes, as far as it is to be fetched. */
-struct idle_fetch {
-    const float *at, *end;
-};
-
-ALWAYS_INLINE struct idle_fetch idle_fetch_of(const struct run *r,
-                                              const struct row_idle *idle)
-{
-    if (idle->ahead == 0 || idle->left == 0)
-        return (struct idle_fetch){NULL, NULL};
-    int64_t channel = idle->channels[idle->count - idle->left];
-    const float *at = idle->dst + channel * r->dst_plane + idle->at * LANES;
-    return (struct idle_fetch){at, at + idle->ahead * LANES};
-}
-
-/* Some lines of it: all at once would be more than a processor waits for, and
- * the rest forgotten. */
-ALWAYS_INLINE void fetch_idle(struct idle_fetch *f)
-{
-    enum { LINES = 6 };
-    if (f->at >= f->end)
-        return;
-#pragma GCC unroll 6
-    for (int i = 0; i < LINES; i++)
-        __builtin_prefetch(f->at + i * SPARSE_BLOCK, 1, 2);
-    f->at += LINES * SPARSE_BLOCK;
 }
 
 #endif

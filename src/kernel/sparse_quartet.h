@@ -9,7 +9,6 @@
 #ifndef KERNEL_SPARSE_QUARTET_H
 #define KERNEL_SPARSE_QUARTET_H
 
-#include "kernel/sparse_idle.h"
 #include "kernel/sparse_rows16_tile.h"
 #include "kernel/sparse_tile_quartet.h"
 
@@ -42,16 +41,13 @@ ALWAYS_INLINE struct set_source set_pixels(const struct row_tile *t,
 /* All entries of one set. */
 ALWAYS_INLINE void add_entries(const struct row_tile *t, const int32_t *ends,
                                vec *sum, const int n, const int step,
-                               const bool edges, const unsigned set,
-                               struct idle_fetch *fetch)
+                               const bool edges, const unsigned set)
 {
     const int32_t *words = t->entries;
     const int32_t *e = words + ends[set - 1], *end = words + ends[set];
     for (; e < end; e += 1 + __builtin_popcount(set)) {
         const struct set_source x = set_pixels(t, e[0], n, step, edges);
         add_set(e + 1, &x, sum, n, step * SPARSE_BLOCK, set);
-        if (__builtin_popcount(set) >= 3)
-            fetch_idle(fetch);
     }
 }
 
@@ -66,10 +62,9 @@ ALWAYS_INLINE void run_quartet(const struct row_tile *t, const int32_t *ends,
     for (int j = 0; j < SPARSE_ROWS * n; j++)
         sum[j] = slice > 0 ? vec_load(waiting + j * LANES)
                            : vec_all(r->bias[quartet * SPARSE_ROWS + j / n]);
-    struct idle_fetch fetch = idle_fetch_of(r, t->idle);
 #pragma GCC unroll 16
     for (unsigned set = 1; set < SPARSE_SETS; set++)
-        add_entries(t, ends, sum, n, step, edges, set, &fetch);
+        add_entries(t, ends, sum, n, step, edges, set);
     if (slice < t->slices - 1) {
 #pragma GCC unroll 28
         for (int j = 0; j < SPARSE_ROWS * n; j++)
@@ -109,7 +104,6 @@ ALWAYS_INLINE void run_quartets(const struct row_tile *tile, const int n,
                     t.starts + (slice * t.lists + q) * SPARSE_SETS;
                 float *waiting = t.waiting + q * SPARSE_ROWS * n * LANES;
                 fetch_source(t.ahead);
-                write_idle(t.run, t.idle, t.idle->share);
                 if (t.misses == 0)
                     run_quartet(&t, ends, slice, q, waiting, n, step, false);
                 else

@@ -101,12 +101,10 @@ static inline void run_rows16(const struct conv_spec *c,
                         : (r.last + h->rows - 1) / h->rows - r.first / h->rows;
     lists *= (c->ow + most - 1) / most * h->slices;
     bool far = floats_of(c, blocks, rows) > NEAR_FLOATS;
-    struct row_idle idle = {.channels = t.channels + h->lists * h->rows,
-                            .bias = r.bias + h->lists * h->rows,
-                            .count = h->idle,
-                            .vectors = rows * c->ow * PARTS};
-    share_idle(&idle, lists * rows, far);
-    t.idle = &idle;
+    const struct row_idle idle = {.channels = t.channels + h->lists * h->rows,
+                                  .bias = r.bias + h->lists * h->rows,
+                                  .count = h->idle,
+                                  .vectors = rows * c->ow * PARTS};
     struct row_place now = {0, part->top}, next = now;
     int64_t top = 0;
     for (; now.block < blocks && r.first < r.last; now = next) {
@@ -118,8 +116,6 @@ static inline void run_rows16(const struct conv_spec *c,
         struct row_ahead ahead = {0};
         if (far && next.block < blocks && lists > 0)
             ahead = ahead_of(c, src, now, next, lists);
-        if (y == part->top)
-            begin_idle(&idle, dst + to, other != NULL ? other + to : NULL);
         t.ahead = &ahead;
         t.starts = starts + row_class[y] * h->slices * h->lists * h->sets;
         t.src = src + from * c->iw * SPARSE_BLOCK;
@@ -132,8 +128,10 @@ static inline void run_rows16(const struct conv_spec *c,
         t.dst = dst + to;
         t.other = other != NULL ? other + to : NULL;
         run_row(&t, way, most, h->misses);
-        if (next.block != now.block)
-            write_idle(&r, &idle, INT64_MAX);
+        if (next.block == now.block)
+            continue;
+        to -= (y - part->top) * c->ow * SPARSE_BLOCK;
+        write_idle(&r, &idle, dst + to, other != NULL ? other + to : NULL);
     }
 }
 

@@ -28,7 +28,6 @@ struct row_tile {
     int32_t misses;          /* bits of edges that this tile touches */
     int64_t plane;           /* floats from a source channel to the next */
     struct row_ahead *ahead; /* what the next row needs */
-    struct row_idle *idle;   /* output channels without weights */
 };
 
 /* The pixels that an offset means: the first and the last may miss. */
