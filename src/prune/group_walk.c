@@ -154,7 +154,9 @@ static bool overlap(const struct label_map *a, const struct label_map *b)
 
 /*
  * A weight that two nodes share stays one weight: it loses the same elements
- * for both. What only one reader could lose stays. Other constants (a bias
+ * for both. What only one reader could lose stays, also where that reader is
+ * computed at load (a recurrent cell's first step, on a state of zeros). Other
+ * constants (a bias
  * that an exporter merged with an equal one) simply become two.
  */
 static void meet_weight(struct group_table *table, const struct graph *graph,
@@ -168,8 +170,8 @@ static void meet_weight(struct group_table *table, const struct graph *graph,
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct node *node = &graph->nodes[i];
         int input = node->op->weight_input;
-        if ((int)i == use->node || graph->folded[i] || input < 0 ||
-            input >= node->input_count || node->inputs[input] < 0 ||
+        if ((int)i == use->node || input < 0 || input >= node->input_count ||
+            node->inputs[input] < 0 ||
             !graph->values[node->inputs[input]].constant.data ||
             graph_stored(graph, node->inputs[input]) != stored)
             continue;

@@ -215,6 +215,11 @@ const struct topology topologies[] = {
      IMAGE WEIGHT("s", 3, 3) CONV("t", "x", "s") CONV("u", "t", "s")
      TAIL("u", 3),
      "s=3/0; last=2/0"},
+    {"shared by a step that is computed at load",
+     "in x ?x3\nconst h 1x4\nconst v 3x4\nconst w 4x4\nconst last 4x2\n"
+     "a = MatMul h w\nb = MatMul x v\nc = Add a b\nd = MatMul c w\n"
+     "y = MatMul d last\nout y\n",
+     "v=4/0; w=4/0; last=2/0"},
     {"shared scales",
      IMAGE WEIGHT("a", 4, 3) WEIGHT("b", 4, 4) CONV("t", "x", "a") NORM("n", 4)
      BATCH("t2", "t", "n") CONV("u", "t2",
