@@ -60,7 +60,8 @@ int setup_instance(struct graph **out, const struct session *session,
     if (op_instantiate(out, model, batch, &first) == 0)
         return 0;
     int64_t declared = model->declared_batch > 0 ? model->declared_batch : 1;
-    if (first.code == ERROR_UNSUPPORTED && declared != batch)
+    if ((first.code == ERROR_UNSUPPORTED || first.code == ERROR_SHAPE) &&
+        declared != batch)
         return op_instantiate(out, model, declared, err);
     if (err)
         *err = first;
