@@ -222,7 +222,7 @@ bench-table:  ## put the rows of the last bench-peers into README.md and tests/b
 	  "$$(git describe --always)" "$$(lscpu | sed -n 's/^Model name: *//p'), $$(nproc) cores" \
 	  "$$(./$(NAME) --version | grep -o 'avx512\|avx2\|scalar' | head -1)"
 
-bench-peers: all $(B)/tests/bench/bench_distance  ## latency beside ONNX Runtime's (from npm), in turn; NAMES="vit vgg", ROUNDS=5
+bench-peers: all $(B)/tests/bench/bench_distance  ## latency beside ONNX Runtime's (npm) and PyTorch's (Debian), in turn; NAMES="vit vgg", ROUNDS=5
 	$(Q)DISTANCE=$(B)/tests/bench/bench_distance sh tests/peers/bench.sh ./$(NAME) $(NAMES)
 
 bench-tune: all  ## accuracy after tuning, three seeds each; NAMES="weights80 mlp92"

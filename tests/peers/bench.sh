@@ -1,12 +1,13 @@
 #!/bin/sh
-# Latency beside ONNX Runtime's on the same processors, in turn: the networks
-# of the README's table dense, and LeNet-5, ResNet-20 and MobileNet with 90 % of
-# every layer's weights gone (against ONNX Runtime on the same file). Ends with
-# geometric means of the dense ones.
+# Latency beside ONNX Runtime's and PyTorch's on the same processors, in turn:
+# the networks of the README's table dense, and LeNet-5, ResNet-20 and MobileNet
+# with 90 % of every layer's weights gone (against ONNX Runtime on the same
+# file). Ends with each peer's geometric means of the dense ones.
 # usage: bench.sh PROGRAM [NAME ...]       ROUNDS=5 is how many turns
 # DISTANCE=bench_distance: rounds of two threads count at equal distance only.
-# Needs npm; networks that are not bundled need Debian's python3-torch,
-# python3-torchvision and are left out without.
+# Needs npm; PyTorch's side and networks that are not bundled need Debian's
+# python3-torch, python3-torchvision (and libopenblas0-pthread, else products
+# run in the reference BLAS) and are left out without.
 set -e
 program=$1
 shift
@@ -46,7 +47,7 @@ wanted() {
 	return 1
 }
 
-echo 'model,threads,batch,ort_ms,ours_ms,ratio,ratio_low,ratio_high' |
+echo 'peer,model,threads,batch,their_ms,our_ms,ratio,ratio_low,ratio_high' |
 	tee $rows
 echo "$networks" | while read -r model shape batches; do
 	[ -f "$model" ] && wanted "$model" "$@" || continue
@@ -58,9 +59,11 @@ echo "$networks" | while read -r model shape batches; do
 		done
 	done
 done
-awk -F, 'NR > 1 && $1 !~ /sparse/ {
-		sum[$2] += log($6); count[$2]++; if ($6 > most[$2]) most[$2] = $6 }
-	END { for (t = 1; t <= 2; t++) if (count[t])
-		printf "# %d thread%s: geometric mean %.3f of %d, largest %.3f\n",
-			t, (t > 1 ? "s" : ""), exp(sum[t] / count[t]), count[t], most[t] }' \
-	$rows
+awk -F, 'NR > 1 && $2 !~ /sparse/ {
+		row = $1 ", " $3 " thread" ($3 > 1 ? "s" : "")
+		sum[row] += log($7); count[row]++
+		if ($7 > most[row]) most[row] = $7 }
+	END { for (row in count)
+		printf "# %s: geometric mean %.3f of %d, largest %.3f\n",
+			row, exp(sum[row] / count[row]), count[row], most[row] }' \
+	$rows | sort
