@@ -469,6 +469,7 @@ static void answers_are_read_as_their_operator_means(void **state)
         assert_int_equal(answer.classes, rows[i].width == 1 ? 2 : 4);
         assert_int_equal(answer.shares, rows[i].shares);
         graph_drop(instance);
+        graph_drop(graph);
     }
 }
 
