@@ -6,7 +6,7 @@
  * another is clearly better: upstream steps that stay the same keep cached
  * activations valid.
  */
-#include "exec/choose.h"
+#include "exec/assign_cost.h"
 
 #include "base/array.h"
 #include "exec/plan_internal.h"
@@ -24,121 +24,12 @@ static const double CLEARLY = 0.05, ANY = 0.9999;
 
 struct assigning {
     struct choosing *c;
-    int *producer;    /* per value: task, -1 */
-    unsigned *wanted; /* per value: layouts its readers want (bits) */
-    int *values;      /* those that tasks touch or the graph returns */
-    size_t value_count;
-    enum layout *canonical; /* per value and layout */
-    double *reorders; /* per value and pair of layouts; NAN: not asked yet */
-    size_t *free;     /* tasks with more than one candidate that serves */
+    struct assign_cost cost;
+    size_t *free; /* tasks with more than one candidate that serves */
     size_t free_count;
     size_t *near; /* room for as many */
     int *scratch; /* choices to go back to */
 };
-
-static enum layout canonical(const struct assigning *a, int value,
-                             enum layout layout)
-{
-    return a->canonical[(size_t)value * LAYOUT_COUNT + (size_t)layout];
-}
-
-static const struct candidate *taken(const struct choosing *c, size_t task)
-{
-    return &c->choices[task].candidates[c->choices[task].taken];
-}
-
-static double crossing(struct assigning *a, int value, enum layout from,
-                       enum layout to)
-{
-    size_t pairs = (size_t)LAYOUT_COUNT * LAYOUT_COUNT;
-    double *known = &a->reorders[(size_t)value * pairs +
-                                 (size_t)from * LAYOUT_COUNT + (size_t)to];
-    if (isnan(*known))
-        *known = reorder_time(a->c, value, from, to);
-    return *known;
-}
-
-static void want(struct assigning *a, int value, enum layout layout)
-{
-    a->wanted[value] |= 1u << canonical(a, value, layout);
-}
-
-/* Readers' wishes of one task. Plain code reads everything PLAIN. */
-static void want_operands(struct assigning *a, size_t index)
-{
-    const struct choosing *c = a->c;
-    const struct task *task = &c->list->tasks[index];
-    const struct candidate *candidate = taken(c, index);
-    if (task->spec.kind == KERNEL_NONE) {
-        const struct node *node = &c->instance->nodes[task->node];
-        for (int i = 0; i < node->input_count; i++)
-            if (node->inputs[i] != GRAPH_NONE)
-                want(a, node->inputs[i], LAYOUT_PLAIN);
-        return;
-    }
-    for (int i = 0; i < task->operand_count; i++)
-        want(a, task->operands[i], candidate->src);
-    if (task->other != GRAPH_NONE)
-        want(a, task->other, candidate->dst);
-}
-
-static enum layout produced(const struct assigning *a, int value)
-{
-    int task = a->producer[value];
-    return task < 0 ? LAYOUT_PLAIN
-                    : canonical(a, value, taken(a->c, (size_t)task)->dst);
-}
-
-/* How a value's producer was shared; an alias is its operand. */
-static enum sharing shared(const struct assigning *a, int value)
-{
-    const struct choosing *c = a->c;
-    int task = a->producer[value];
-    while (task >= 0 && c->list->tasks[task].spec.kind == KERNEL_ALIAS)
-        task = a->producer[c->list->tasks[task].operands[0]];
-    return task < 0 ? SHARING_ONE : taken(c, (size_t)task)->sharing;
-}
-
-/* What a task waits for lines in other processors' caches. */
-static double handover(const struct assigning *a, size_t index)
-{
-    const struct choosing *c = a->c;
-    const struct task *task = &c->list->tasks[index];
-    enum sharing to = taken(c, index)->sharing;
-    double ns = 0;
-    for (int i = 0; i < task->operand_count; i++)
-        ns += handover_time(c, task, task->operands[i],
-                            shared(a, task->operands[i]), to);
-    if (task->other != GRAPH_NONE)
-        ns += handover_time(c, task, task->other, shared(a, task->other), to);
-    return ns;
-}
-
-static double total(struct assigning *a)
-{
-    const struct choosing *c = a->c;
-    const struct graph *g = c->instance;
-    double ns = 0;
-    for (size_t i = 0; i < a->value_count; i++)
-        a->wanted[a->values[i]] = 0;
-    for (size_t i = 0; i < c->list->count; i++) {
-        ns += taken(c, i)->ns;
-        if (c->line_ns > 0 && c->list->tasks[i].spec.kind != KERNEL_ALIAS)
-            ns += handover(a, i);
-        want_operands(a, i);
-    }
-    for (size_t i = 0; i < g->output_count; i++)
-        want(a, g->outputs[i], LAYOUT_PLAIN);
-    for (size_t i = 0; i < a->value_count; i++) {
-        int value = a->values[i];
-        enum layout from = produced(a, value);
-        unsigned missing = a->wanted[value] & ~(1u << from);
-        for (int to = 0; missing >> to; to++)
-            if (missing >> to & 1)
-                ns += crossing(a, value, from, (enum layout)to);
-    }
-    return ns;
-}
 
 /* The fastest candidate that leaves its result in `layout`; LAYOUT_COUNT:
  * whatever layout. alone: sparse kernels on one thread only. -1: none
@@ -159,19 +50,27 @@ static int fastest(const struct choice *choice, enum layout layout, bool alone)
     return best;
 }
 
+static bool cancelled(const struct assigning *a)
+{
+    return cancel_raised(a->c->options->cancel);
+}
+
 static double try_single(struct assigning *a, double best)
 {
-    for (size_t i = 0; i < a->free_count; i++) {
+    for (size_t i = 0; i < a->free_count && !cancelled(a); i++) {
         struct choice *choice = &a->c->choices[a->free[i]];
         int keep = choice->taken;
+        double kept = assign_cost_around(&a->cost, &a->free[i], 1);
         for (int k = 0; k < choice->count; k++) {
             if (k == keep || choice->candidates[k].ns == INFINITY)
                 continue;
             choice->taken = k;
-            double ns = total(a);
+            double around = assign_cost_around(&a->cost, &a->free[i], 1);
+            double ns = best - kept + around;
             if (ns < best * ANY) {
                 best = ns;
                 keep = k;
+                kept = around;
             }
         }
         choice->taken = keep;
@@ -193,16 +92,28 @@ static bool move_run(struct assigning *a, size_t first, size_t last,
     return moved;
 }
 
+static void restore_run(struct assigning *a, const int *from, size_t first,
+                        size_t last)
+{
+    for (size_t i = first; i < last; i++)
+        a->c->choices[a->free[i]].taken = from[i];
+}
+
+static void save_run(const struct assigning *a, int *to, size_t first,
+                     size_t last)
+{
+    for (size_t i = first; i < last; i++)
+        to[i] = a->c->choices[a->free[i]].taken;
+}
+
 static void restore(struct assigning *a, const int *from)
 {
-    for (size_t i = 0; i < a->free_count; i++)
-        a->c->choices[a->free[i]].taken = from[i];
+    restore_run(a, from, 0, a->free_count);
 }
 
 static void save(const struct assigning *a, int *to)
 {
-    for (size_t i = 0; i < a->free_count; i++)
-        to[i] = a->c->choices[a->free[i]].taken;
+    save_run(a, to, 0, a->free_count);
 }
 
 /* Every run of free tasks from `first` on, moved to `layout`. */
@@ -213,14 +124,17 @@ static double try_runs_from(struct assigning *a, size_t first,
     size_t longest = a->free_count <= ALL_RUNS ? ALL_RUNS : LONGEST_RUN;
     for (size_t last = first + 2;
          last <= a->free_count && last <= first + longest; last++) {
+        const size_t *run = &a->free[first];
+        double kept = assign_cost_around(&a->cost, run, last - first);
         if (!move_run(a, first, last, layout, false))
             continue;
-        double ns = total(a);
+        double ns = best - kept;
+        ns += assign_cost_around(&a->cost, run, last - first);
         if (ns < best * ANY) {
             best = ns;
-            save(a, a->scratch);
+            save_run(a, a->scratch, first, last);
         } else {
-            restore(a, a->scratch);
+            restore_run(a, a->scratch, first, last);
         }
     }
     return best;
@@ -232,7 +146,8 @@ static double descend(struct assigning *a, double best)
         double before = best;
         save(a, a->scratch);
         for (int layout = 0; layout < LAYOUT_COUNT; layout++)
-            for (size_t first = 0; first < a->free_count; first++)
+            for (size_t first = 0; first < a->free_count && !cancelled(a);
+                 first++)
                 best = try_runs_from(a, first, (enum layout)layout, best);
         best = try_single(a, best);
         if (best >= before * ANY)
@@ -321,7 +236,7 @@ static void choose_best(struct assigning *a, int *best, int *previous)
         free_only_near_changes(a);
         save(a, previous);
         save(a, best);
-        least = kept = total(a);
+        least = kept = assign_cost_total(&a->cost);
     }
     /* Threads share all of the steps or none: in between, values travel. */
     size_t count = ARRAY_LENGTH(starts) * (a->c->line_ns > 0 ? 2 : 1);
@@ -329,7 +244,7 @@ static void choose_best(struct assigning *a, int *best, int *previous)
         bool alone = s >= ARRAY_LENGTH(starts);
         move_run(a, 0, a->free_count, LAYOUT_COUNT, alone);
         move_run(a, 0, a->free_count, starts[s % ARRAY_LENGTH(starts)], alone);
-        double ns = try_single(a, total(a));
+        double ns = try_single(a, assign_cost_total(&a->cost));
         if (ns < least) {
             least = ns;
             save(a, best);
@@ -338,39 +253,9 @@ static void choose_best(struct assigning *a, int *best, int *previous)
     restore(a, best);
     least = descend(a, least);
     if (kept != INFINITY &&
-        kept - least < CLEARLY * time_of_changes(a, previous)) {
+        kept - least < CLEARLY * time_of_changes(a, previous))
         restore(a, previous);
-        least = kept;
-    }
-    a->c->total_ns = least;
-}
-
-static void touch(struct assigning *a, bool *seen, int value)
-{
-    if (value == GRAPH_NONE || seen[value])
-        return;
-    seen[value] = true;
-    a->values[a->value_count++] = value;
-}
-
-static void collect_values(struct assigning *a, bool *seen)
-{
-    const struct choosing *c = a->c;
-    const struct graph *g = c->instance;
-    for (size_t i = 0; i < g->value_count; i++)
-        a->producer[i] = -1;
-    for (size_t i = 0; i < c->list->count; i++) {
-        const struct task *task = &c->list->tasks[i];
-        const struct node *node = &g->nodes[task->node];
-        for (int k = 0; k < node->input_count; k++)
-            touch(a, seen, node->inputs[k]);
-        touch(a, seen, task->other);
-        touch(a, seen, task->dst);
-        if (task->dst != GRAPH_NONE)
-            a->producer[task->dst] = (int)i;
-    }
-    for (size_t i = 0; i < g->output_count; i++)
-        touch(a, seen, g->outputs[i]);
+    a->c->total_ns = assign_cost_total(&a->cost);
 }
 
 /* Tasks with one candidate that serves take it; the others are free. The last
@@ -393,18 +278,6 @@ static void find_free(struct assigning *a)
     }
 }
 
-static void fill_tables(struct assigning *a)
-{
-    const struct choosing *c = a->c;
-    size_t values = c->instance->value_count;
-    size_t pairs = (size_t)LAYOUT_COUNT * LAYOUT_COUNT;
-    for (size_t i = 0; i < values * pairs; i++)
-        a->reorders[i] = NAN;
-    for (size_t i = 0; i < values * LAYOUT_COUNT; i++)
-        a->canonical[i] = value_view_canonical(&c->views[i / LAYOUT_COUNT],
-                                               (enum layout)(i % LAYOUT_COUNT));
-}
-
 static int time_candidates(struct choosing *c, struct error *err)
 {
     for (size_t i = 0; i < c->list->count; i++)
@@ -417,41 +290,29 @@ static int time_candidates(struct choosing *c, struct error *err)
 
 int choosing_assign(struct choosing *c, struct error *err)
 {
-    size_t values = c->instance->value_count + 1, tasks = c->list->count + 1;
-    size_t pairs = (size_t)LAYOUT_COUNT * LAYOUT_COUNT;
-    struct assigning a = {
-        .c = c,
-        .producer = array_create(values, sizeof(*a.producer)),
-        .wanted = array_create(values, sizeof(*a.wanted)),
-        .values = array_create(values, sizeof(*a.values)),
-        .canonical = array_create(values * LAYOUT_COUNT, sizeof(*a.canonical)),
-        .reorders = array_create(values * pairs, sizeof(*a.reorders)),
-        .free = array_create(tasks, sizeof(*a.free)),
-        .near = array_create(tasks, sizeof(*a.near)),
-        .scratch = array_create(tasks, sizeof(*a.scratch))};
-    bool *seen = array_create(values, sizeof(*seen));
+    size_t tasks = c->list->count + 1;
+    struct assigning a = {.c = c,
+                          .free = array_create(tasks, sizeof(*a.free)),
+                          .near = array_create(tasks, sizeof(*a.near)),
+                          .scratch = array_create(tasks, sizeof(*a.scratch))};
     int *choices = array_create(2 * tasks, sizeof(*choices));
     int status = 0;
-    if (!a.producer || !a.wanted || !a.values || !a.canonical || !a.reorders ||
-        !a.free || !a.near || !a.scratch || !seen || !choices)
-        status = error_memory(err, values * pairs * sizeof(double));
+    if (!a.free || !a.near || !a.scratch || !choices)
+        status = error_memory(err, tasks * 4 * sizeof(*choices));
     if (!status)
         status = time_candidates(c, err);
+    if (!status)
+        status = assign_cost_init(&a.cost, c, err);
     if (!status) {
-        fill_tables(&a);
-        collect_values(&a, seen);
         find_free(&a);
         choose_best(&a, choices, choices + tasks);
+        if (cancelled(&a))
+            status = error_set(err, ERROR_CANCELLED, "planning was cancelled");
+        assign_cost_release(&a.cost);
     }
-    free(a.producer);
-    free(a.wanted);
-    free(a.values);
-    free(a.canonical);
-    free(a.reorders);
     free(a.free);
     free(a.near);
     free(a.scratch);
-    free(seen);
     free(choices);
     return status;
 }

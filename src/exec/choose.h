@@ -33,7 +33,8 @@ struct choosing {
 /* Lists candidates and decides borders. Errors: ERROR_MEMORY. */
 int choosing_candidates(struct choosing *c, struct error *err);
 
-/* Takes the candidates whose times plus layout crossings are smallest. */
+/* Takes the candidates whose times plus layout crossings are smallest. Errors:
+ * ERROR_MEMORY, ERROR_CANCELLED. */
 int choosing_assign(struct choosing *c, struct error *err);
 
 /* Expected time of a candidate: measured when choosing says so; INFINITY where

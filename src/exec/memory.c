@@ -33,10 +33,13 @@ static int by_size(const void *a, const void *b)
     return (*x)->first - (*y)->first;
 }
 
-static int by_offset(const void *a, const void *b)
+/* Puts a slot behind those whose offsets are as low. */
+static void place(struct slot **placed, size_t count, struct slot *slot)
 {
-    const struct slot *const *x = a, *const *y = b;
-    return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
+    size_t at = count;
+    for (; at > 0 && placed[at - 1]->offset > slot->offset; at--)
+        placed[at] = placed[at - 1];
+    placed[at] = slot;
 }
 
 /* The lowest offset at which `slot` fits among `placed` (sorted by offset). */
@@ -74,8 +77,7 @@ int memory_assign(struct plan *plan)
         order[i]->offset = lowest(order[i], placed, done);
         int64_t end = order[i]->offset + room_of(order[i]);
         plan->arena_bytes = end > plan->arena_bytes ? end : plan->arena_bytes;
-        placed[done++] = order[i];
-        qsort(placed, done, sizeof(*placed), by_offset);
+        place(placed, done++, order[i]);
     }
     free(order);
     free(placed);
