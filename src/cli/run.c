@@ -186,8 +186,10 @@ int run_evaluate(struct engine *engine, const struct session *session,
         *err = report->error;
         report_drop(report);
         const struct session_options *opened = session_options(session);
-        const char *file =
-            opened->data_path ? opened->data_path : opened->model_path;
+        /* What evaluation does not support is the model's. */
+        bool of_model =
+            err->code == ERROR_UNSUPPORTED || opened->data_path == NULL;
+        const char *file = of_model ? opened->model_path : opened->data_path;
         return strstr(err->message, file) ? -1 : error_prefix(err, "%s", file);
     }
     *out = report;

@@ -133,7 +133,7 @@ static int read_output(const struct plan *plan, const struct runner *runner,
     const struct tensor *output = runner_output(runner, 0);
     char text[SHAPE_TEXT_BYTES];
     if (!op_answer_of(answer, instance))
-        return error_set(err, ERROR_SHAPE,
+        return error_set(err, ERROR_UNSUPPORTED,
                          "output '%s' is %s %s, expected float32 %" PRId64
                          " x classes",
                          instance->values[instance->outputs[0]].name,

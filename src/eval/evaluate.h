@@ -64,8 +64,8 @@ int evaluation_fill(const struct evaluation *evaluation, struct runner *runner,
  *           for a batch
  * count     how many samples were real
  *
- * Errors: ERROR_CANCELLED, ERROR_SHAPE (the output tells no classes,
- * op/answer.h, or a label is not below them).
+ * Errors: ERROR_CANCELLED, ERROR_UNSUPPORTED (the output tells no classes,
+ * op/answer.h), ERROR_SHAPE (a label is not below them).
  */
 int evaluation_run(const struct evaluation *evaluation, struct runner *runner,
                    int64_t b, struct outcome *outcomes, float *logits,
