@@ -207,7 +207,7 @@ static int loss(void *context, int64_t shard, const float *output,
     struct run *run = context;
     (void)err;
     int64_t count =
-        network_shard_size(run->network) * network_classes(run->network);
+        network_shard_size(run->network) * network_answer(run->network).width;
     for (int64_t i = 0; i < count; i++) {
         run->outputs[shard * count + i] = output[i];
         gradient[i] = (float)weight_of(shard * count + i);
