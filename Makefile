@@ -155,7 +155,7 @@ check:  ## install what is missing, run tests and lint; T='name other' runs thos
 	$(Q)CC='$(CC)' sh tests/setup.sh check
 	$(Q)$(MAKE) $(PARALLEL) check-run
 
-check-run: $(WANTED) $(if $(T),,$(REPLAY) lint) $(if $(MAIN),$(BIN))
+check-run: $(WANTED) $(if $(T),,$(REPLAY) lint) $(if $(T)$(SANITIZE),,$(BENCH_BIN)) $(if $(MAIN),$(BIN))
 	$(Q)cp $(BIN) $(NAME) 2>/dev/null || true
 	$(Q)ESPALIER=$(CURDIR)/$(BIN) sh tests/run.sh $(B) $(WANTED) $(WANTED_CLI) $(if $(T),,$(REPLAY))
 

@@ -55,7 +55,8 @@ static int bench_model(const char *name, const struct dataset *data,
         return -1;
     int code = pool_create(&pool, threads, false, err);
     if (code == 0) {
-        const struct train_workers workers = {pool_run_pieces, pool};
+        const struct train_workers workers = {.run = pool_run_pieces,
+                                              .owner = pool};
         struct tune_request request = {.options = tune_defaults(),
                                        .model = onnx_graph(model),
                                        .dataset = data,

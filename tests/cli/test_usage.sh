@@ -60,7 +60,7 @@ refuse 'means of two channels' 2 'of 2 channels, expected one number or 1' \
 	eval data/mlp.onnx $data --mean 0.2,0.3
 
 refuse 'no arguments' 2 'eval' eval
-refuse 'too many arguments' 2 'inspect' inspect a b
+refuse 'too many arguments' 2 'inspect' inspect a b c
 refuse 'unknown option' 2 "unknown option '--frobnicate'" \
 	eval a b --frobnicate
 refuse 'unknown command' 2 "unknown command 'frobnicate'" frobnicate

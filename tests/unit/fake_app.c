@@ -2,6 +2,7 @@
 #include "fake_app.h"
 
 #include "key.h"
+#include "screen.h"
 
 #include "base/array.h"
 
@@ -14,12 +15,14 @@ struct fake fake;
 static int fake_execute(struct app *a, const char *line,
                         struct command_result *result, struct error *err)
 {
-    (void)a;
     snprintf(fake.executed, sizeof fake.executed, "%s", line);
     if (fake.lacks)
         return error_set(err, ERROR_CANCELLED, "calibrating first");
     if (fake.fails)
         return error_set(err, ERROR_USAGE, "set: refused");
+    /* A session asks who watches its orders, as the explorer does. */
+    if (fake.orders && replace_asks(a, line, err) != 0)
+        return -1;
     result->effect = fake.orders ? COMMAND_WORK : COMMAND_EDITED;
     result->argument = fake.orders ? string_copy(line) : NULL;
     result->message = string_copy("done");
