@@ -1,4 +1,5 @@
 /* What choices of kernels cost, counted near a change and in whole. */
+#include "choose_fixture.h"
 #include "exec/assign_cost.h"
 #include "exec_fixture.h"
 
@@ -14,74 +15,18 @@
 
 enum { LONGEST = 6, CHANGES = 300 };
 
-/* A model's tasks and their candidates, with times that nobody measured. */
-struct subject {
-    struct graph *graph;
-    struct task_list list;
-    struct value_view *views;
-    struct compile_context context;
-    struct plan_options options;
-    struct choosing choosing;
-    struct rng rng;
-};
-
-static void open_subject(struct subject *s, const char *model, int64_t batch,
-                         double line_ns)
-{
-    struct error err = {0};
-    *s = (struct subject){.graph =
-                              exec_prune(exec_model(model, batch), 0.8, -1)};
-    const struct graph *g = s->graph;
-    rng_init(&s->rng, 7);
-    assert_int_equal(task_list_init(&s->list, g, true, &err), 0);
-    for (size_t i = 0; i < s->list.count; i++)
-        task_count_nonzeros(&s->list.tasks[i]);
-    s->views = array_create(g->value_count, sizeof *s->views);
-    assert_non_null(s->views);
-    for (size_t i = 0; i < g->value_count; i++)
-        value_view_of(&s->views[i], &g->values[i]);
-    s->options = (struct plan_options){
-        .kernels = PLAN_KERNELS_AUTO, .threads = 2, .isa = cpu_isa_detect()};
-    s->context = (struct compile_context){.box = engine_box_create(),
-                                          .views = s->views,
-                                          .instance = g,
-                                          .isa = s->options.isa,
-                                          .threads = 2};
-    assert_non_null(s->context.box);
-    s->choosing = (struct choosing){
-        .instance = g,
-        .list = &s->list,
-        .views = s->views,
-        .context = &s->context,
-        .options = &s->options,
-        .choices = array_create(s->list.count, sizeof(struct choice)),
-        .line_ns = line_ns};
-    assert_non_null(s->choosing.choices);
-    assert_int_equal(choosing_candidates(&s->choosing, &err), 0);
-}
-
-static void close_subject(struct subject *s)
-{
-    free(s->choosing.choices);
-    engine_box_drop(s->context.box);
-    free(s->views);
-    task_list_release(&s->list);
-    graph_drop(s->graph);
-}
-
 /* Times from 1 to 100 us, of which any may be least. */
-static void draw_times(struct subject *s)
+static void draw_times(struct subject *s, struct rng *rng)
 {
     for (size_t i = 0; i < s->list.count; i++)
-        for (int k = 0; k < s->choosing.choices[i].count; k++)
-            s->choosing.choices[i].candidates[k].ns =
-                1000 + 99000 * rng_uniform(&s->rng);
+        for (int k = 0; k < s->choices[i].count; k++)
+            s->choices[i].candidates[k].ns = 1000 + 99000 * rng_uniform(rng);
 }
 
-static void take_any(struct subject *s, size_t task)
+static void take_any(struct subject *s, struct rng *rng, size_t task)
 {
-    struct choice *choice = &s->choosing.choices[task];
-    choice->taken = (int)rng_below(&s->rng, (uint64_t)choice->count);
+    struct choice *choice = &s->choices[task];
+    choice->taken = (int)rng_below(rng, (uint64_t)choice->count);
 }
 
 static const struct {
@@ -94,28 +39,43 @@ static const struct {
              {"mobilenet", 16, 0},
              {"lenet5", 1, 40}};
 
+static void open_case(struct subject *s, struct assign_cost *cost, size_t at)
+{
+    struct error err = {0};
+    struct graph *model = exec_model(cases[at].model, cases[at].batch);
+    open_subject(s, exec_prune(model, 0.8, -1), 2, NULL);
+    s->choosing.line_ns = cases[at].line_ns;
+    assert_int_equal(assign_cost_init(cost, &s->choosing, &err), 0);
+}
+
+static void close_case(struct subject *s, struct assign_cost *cost)
+{
+    assign_cost_release(cost);
+    close_subject(s);
+}
+
 static void a_change_costs_the_same_near_and_in_whole(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct subject s;
         struct assign_cost cost;
-        struct error err = {0};
-        open_subject(&s, cases[i].model, cases[i].batch, cases[i].line_ns);
-        draw_times(&s);
-        assert_int_equal(assign_cost_init(&cost, &s.choosing, &err), 0);
+        struct rng rng;
+        rng_init(&rng, 7);
+        open_case(&s, &cost, i);
+        draw_times(&s, &rng);
         for (size_t t = 0; t < s.list.count; t++)
-            take_any(&s, t);
+            take_any(&s, &rng, t);
         double whole = assign_cost_total(&cost);
         int differ = 0;
         for (int change = 0; change < CHANGES; change++) {
             size_t tasks[LONGEST];
-            size_t count = 1 + (size_t)rng_below(&s.rng, LONGEST);
+            size_t count = 1 + (size_t)rng_below(&rng, LONGEST);
             for (size_t t = 0; t < count; t++)
-                tasks[t] = (size_t)rng_below(&s.rng, s.list.count);
+                tasks[t] = (size_t)rng_below(&rng, s.list.count);
             double before = assign_cost_around(&cost, tasks, count);
             for (size_t t = 0; t < count; t++)
-                take_any(&s, tasks[t]);
+                take_any(&s, &rng, tasks[t]);
             double near = assign_cost_around(&cost, tasks, count) - before;
             double now = assign_cost_total(&cost);
             if (fabs(now - whole - near) > 1e-9 * now)
@@ -125,8 +85,7 @@ static void a_change_costs_the_same_near_and_in_whole(void **state)
             whole = now;
         }
         assert_true(differ > CHANGES / 2);
-        assign_cost_release(&cost);
-        close_subject(&s);
+        close_case(&s, &cost);
     }
 }
 
@@ -138,13 +97,12 @@ static void no_single_change_is_better(void **state)
         struct subject s;
         struct assign_cost cost;
         struct error err = {0};
-        open_subject(&s, cases[i].model, cases[i].batch, cases[i].line_ns);
+        open_case(&s, &cost, i);
         assert_int_equal(choosing_assign(&s.choosing, &err), 0);
-        assert_int_equal(assign_cost_init(&cost, &s.choosing, &err), 0);
         double whole = assign_cost_total(&cost);
         assert_true(whole == s.choosing.total_ns);
         for (size_t t = 0; t < s.list.count; t++) {
-            struct choice *choice = &s.choosing.choices[t];
+            struct choice *choice = &s.choices[t];
             int taken = choice->taken;
             for (int k = 0; k < choice->count; k++) {
                 choice->taken = k;
@@ -153,8 +111,7 @@ static void no_single_change_is_better(void **state)
             }
             choice->taken = taken;
         }
-        assign_cost_release(&cost);
-        close_subject(&s);
+        close_case(&s, &cost);
     }
 }
 

@@ -1,5 +1,5 @@
 /* Which kernels a layer may run on, and that the fastest is taken. */
-#include "exec/choose.h"
+#include "choose_fixture.h"
 #include "exec_fixture.h"
 
 #include "base/array.h"
@@ -13,22 +13,11 @@
 
 #include <cmocka.h>
 
-enum { CHANNELS = 32, SIDE = 8, LAYERS = 2 };
+enum { CHANNELS = 32, SIDE = 8 };
 
 static const enum sparse_form forms[] = {SPARSE_FORM_ROWS4, SPARSE_FORM_ROWS16,
                                          SPARSE_FORM_LANES,
                                          SPARSE_FORM_INPUT16};
-
-/* Layers (mostly one), what is chosen among and what the choice needs. */
-struct subject {
-    struct graph *graph;
-    struct task_list list;
-    struct value_view *views;
-    struct compile_context context;
-    struct plan_options options;
-    struct choice choices[LAYERS];
-    struct choosing choosing;
-};
 
 /* Writes weights of the form over a layer's. */
 static void prune(struct graph *g, const struct kernel_spec *spec,
@@ -74,54 +63,6 @@ static struct graph *product_graph(int64_t batch, enum sparse_form form,
         .product = {.in = 3 * CHANNELS, .out = 4 * CHANNELS}};
     prune(g, &spec, form, density);
     return exec_finish(g, "x", 2, x, "y");
-}
-
-/* Lists the candidates of the graph's layers. Takes the graph. */
-static void open_subject_on(struct subject *s, enum cpu_isa isa,
-                            struct graph *graph, int threads,
-                            struct timing *timing)
-{
-    struct error err = {0};
-    *s = (struct subject){.graph = graph};
-    assert_int_equal(task_list_init(&s->list, graph, true, &err), 0);
-    assert_in_range(s->list.count, 1, LAYERS);
-    for (size_t i = 0; i < s->list.count; i++)
-        task_count_nonzeros(&s->list.tasks[i]);
-    s->views = array_create(graph->value_count, sizeof *s->views);
-    assert_non_null(s->views);
-    for (size_t i = 0; i < graph->value_count; i++)
-        value_view_of(&s->views[i], &graph->values[i]);
-    s->options = (struct plan_options){.kernels = PLAN_KERNELS_AUTO,
-                                       .threads = threads,
-                                       .isa = isa,
-                                       .timing = timing};
-    s->context = (struct compile_context){.box = engine_box_create(),
-                                          .views = s->views,
-                                          .instance = graph,
-                                          .isa = s->options.isa,
-                                          .threads = threads};
-    assert_non_null(s->context.box);
-    s->choosing = (struct choosing){.instance = graph,
-                                    .list = &s->list,
-                                    .views = s->views,
-                                    .context = &s->context,
-                                    .options = &s->options,
-                                    .choices = s->choices};
-    assert_int_equal(choosing_candidates(&s->choosing, &err), 0);
-}
-
-static void open_subject(struct subject *s, struct graph *graph, int threads,
-                         struct timing *timing)
-{
-    open_subject_on(s, cpu_isa_detect(), graph, threads, timing);
-}
-
-static void close_subject(struct subject *s)
-{
-    engine_box_drop(s->context.box);
-    free(s->views);
-    task_list_release(&s->list);
-    graph_drop(s->graph);
 }
 
 /* The candidates of a method that leave their result in `layout` (LAYOUT_COUNT:
